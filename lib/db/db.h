@@ -1,0 +1,145 @@
+/* db.h - the engine as one object, without sockets or processes.
+ *
+ * Single-threaded and asynchronous: nothing here waits for the disk once db_open has returned.
+ * The owner runs the loop (ring_turn, or a simulator) and calls db_turn once a turn.
+ *
+ * The durable-sequence rule: every version has a sequence number; a reply may leave only when
+ * db_durable_seq has reached the newest sequence that its command wrote (db_write's result) or
+ * saw (read_op.seq_seen).  db_events.on_durable tells when to look again.
+ */
+#ifndef KV_DB_DB_H
+#define KV_DB_DB_H
+
+#include "base/status.h"
+#include "cache/read_ctx.h"
+#include "db/job_port.h"
+#include "key/lookup.h"
+#include "key/write_batch.h"
+#include "wal/wal.h"
+#include "wal/wal_replay.h"
+
+struct db;
+struct io;
+
+struct db_options {
+    struct io *io;
+    struct job_port *port;
+    const char *dir; /* copied */
+    bool create_if_missing;
+    uint64_t memory_limit_bytes; /* memtables, block cache, table readers */
+    uint64_t memtable_bytes;     /* freeze at this size */
+    uint64_t wal_bytes_max;      /* or when the WAL since the last freeze is this long */
+    enum wal_sync wal_sync;
+    uint64_t wal_interval_us;
+    enum wal_recovery_mode wal_recovery_mode;
+    enum compression compression;
+    uint32_t block_bytes;
+    uint32_t bloom_bits_per_key;
+
+    /* Called from db_turn or from io's turn, never from inside another db_ function. */
+    void *owner;
+    void (*on_durable)(void *owner, uint64_t seq);
+    /* All versions above `seq_durable` are gone again; their writers must get an error. */
+    void (*on_write_failed)(void *owner, uint64_t seq_durable);
+    /* After a db_write that returned KV_BUSY: try again. */
+    void (*on_writable)(void *owner);
+    /* During db_open, for the service manager; may be NULL. */
+    void (*on_recovery_progress)(void *owner, uint64_t bytes_done, uint64_t bytes_total);
+};
+
+/* Locks, recovers and makes durable anew what the WALs gave back.  Blocking; runs flushes with
+ * its own in-place builder, since no worker is connected yet.
+ * KV_LOCKED, KV_CORRUPT, KV_UNSUPPORTED, KV_IO: with a logged line that says what to do. */
+MUST_CHECK enum kv_status db_open(const struct db_options *options, struct db **db_out);
+/* A clean stop: makes all that was written durable.  KV_IO: something acknowledged under
+ * wal-sync interval or never could not be synced. */
+enum kv_status db_close(struct db *db);
+
+/* Once at the end of every turn of the owner's loop. */
+void db_turn(struct db *db);
+
+/* --- writing --- */
+
+/* Gives the batch its sequence numbers, logs and applies it; visible to reads at once.
+ * KV_OK: *seq_last_out is the sequence whose durability the reply must await.
+ * KV_BUSY: memtables are full; nothing was done, on_writable follows.
+ * KV_READ_ONLY: a WAL fault is being repaired; nothing was done.
+ * KV_NO_SPACE: the same, and the disk is full.
+ * KV_LIMIT: larger than BATCH_BYTES_MAX. */
+MUST_CHECK enum kv_status db_write(struct db *db, struct write_batch *batch,
+                                   uint64_t *seq_last_out);
+uint64_t db_durable_seq(const struct db *db);
+uint64_t db_last_seq(const struct db *db);
+
+/* --- reading --- */
+
+/* One read operation, over as many passes as it needs.  Embedded in its owner. */
+struct db_waiter;
+typedef void db_arrived_fn(struct db_waiter *waiter, enum kv_status st);
+struct db_waiter {
+    db_arrived_fn *on_arrived;
+    uint32_t missing_count; /* private */
+    enum kv_status st;      /* private */
+};
+
+/* The newest version of `key` with sequence <= seq_max (SEQUENCE_MAX: the latest), folded to
+ * what a user sees: LOOKUP_VALUE (an entity's default column) or LOOKUP_ABSENT, with found->seq
+ * being the sequence that decided it (0: nothing was ever there).  The value lives until
+ * anything else is called on the db or ctx is deinited.
+ * KV_WANT_BLOCK: db_fetch, then call again with the same ctx.
+ * KV_UNSUPPORTED: the key holds merge operands, which this version cannot fold. */
+MUST_CHECK enum kv_status db_get(struct db *db, struct read_ctx *ctx, uint32_t cf_id,
+                                 struct slice key, uint64_t seq_max, struct lookup *found);
+struct block_cache *db_block_cache(struct db *db);
+/* Brings everything that ctx wants; on_arrived follows once, from the loop.  Reads that want the
+ * same bytes share one fetch.  ctx and waiter must live until then. */
+void db_fetch(struct db *db, struct read_ctx *ctx, struct db_waiter *waiter);
+
+/* A consistent walk over all live keys of a family, at the sequence of its making, ascending:
+ * key is the user key, value what a user sees. */
+struct db_scan;
+struct db_scan *db_scan_new(struct db *db, struct read_ctx *ctx, uint32_t cf_id);
+void db_scan_free(struct db_scan *scan);
+/* To the first live key >= from / the next one.  KV_OK with *found false: the end. */
+MUST_CHECK enum kv_status db_scan_seek(struct db_scan *scan, struct slice from, bool *found);
+MUST_CHECK enum kv_status db_scan_next(struct db_scan *scan, bool *found);
+struct slice db_scan_key(const struct db_scan *scan);
+struct slice db_scan_value(const struct db_scan *scan);
+
+/* --- column families --- */
+
+enum { CF_DEFAULT = 0 };
+/* False: there is no such family. */
+bool db_find_family(struct db *db, struct slice name, uint32_t *cf_id_out);
+
+/* --- administration --- */
+
+typedef void db_done_fn(void *owner, enum kv_status st);
+/* Freezes what is there and reports when all that was written before this call is in tables. */
+void db_flush(struct db *db, db_done_fn *on_done, void *owner);
+/* Options that may change while running. */
+void db_set_wal_sync(struct db *db, enum wal_sync sync, uint64_t interval_us);
+void db_set_memtable_bytes(struct db *db, uint64_t bytes);
+void db_set_memory_limit(struct db *db, uint64_t bytes);
+
+struct db_stats {
+    uint64_t last_seq, durable_seq;
+    uint64_t key_count_estimate; /* of CF_DEFAULT: DBSIZE */
+    uint64_t memtable_bytes, memtable_count, frozen_count, memtable_entry_count;
+    uint64_t flush_count, flush_bytes, flush_failure_count;
+    uint64_t table_count, table_bytes, table_reader_bytes;
+    uint64_t level_table_count[LEVEL_COUNT], level_bytes[LEVEL_COUNT];
+    uint64_t family_count;
+    uint64_t read_fetch_count, read_fetch_bytes;
+    uint64_t wal_number;
+    bool read_only;       /* a WAL or MANIFEST fault is being repaired */
+    enum kv_status fault; /* the first one, while read_only */
+    uint64_t recovered_batches, recovery_us, recovery_bytes;
+    struct wal_stats wal;
+    struct block_cache_stats cache;
+};
+void db_get_stats(struct db *db, struct db_stats *stats);
+uint64_t db_key_count_estimate(struct db *db, uint32_t cf_id);
+const char *db_identity(const struct db *db);
+
+#endif

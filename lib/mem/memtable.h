@@ -1,0 +1,90 @@
+/* memtable.h - the newest writes, ordered, in one shared mapping.
+ *
+ * A memtable is an arena in a memfd that holds one B+-tree per column family; every link is an
+ * offset, so another process can map the descriptor read-only and walk it as it is.  Per user
+ * key the versions hang in a chain, newest first.  Entries never move and are never freed.
+ *
+ * kvd writes until memtable_freeze; from then on it is immutable and may be shared.  Reference
+ * counted within the process.  Lookups return slices that live as long as the memtable.
+ */
+#ifndef KV_MEM_MEMTABLE_H
+#define KV_MEM_MEMTABLE_H
+
+#include "base/slice.h"
+#include "base/status.h"
+#include "iter/iter.h"
+#include "key/lookup.h"
+#include "key/write_batch.h"
+
+struct memtable;
+struct memtable_pool;
+
+/* Keeps mappings of finished memtables for the next ones: fresh pages cost as much as the
+ * inserts into them.  `capacity_bytes` is the usual size of a mapping; at most `spare_count_max`
+ * idle ones are kept. */
+struct memtable_pool *memtable_pool_new(size_t capacity_bytes, uint32_t spare_count_max);
+void memtable_pool_free(struct memtable_pool *pool); /* after all its memtables */
+
+/* An empty memtable with room for at least `capacity_bytes` (0: the pool's usual size; larger
+ * for a batch that would not fit; below 4 GiB).  KV_NO_SPACE: the system has no memory for it. */
+MUST_CHECK enum kv_status memtable_new(struct memtable_pool *pool, size_t capacity_bytes,
+                                       struct memtable **memtable_out);
+/* Maps the memtable behind a descriptor read-only, in a worker.  The descriptor stays the
+ * caller's and may be closed afterwards.  KV_CORRUPT: not a sealed, frozen memtable. */
+MUST_CHECK enum kv_status memtable_open(int fd, struct memtable **memtable_out);
+void memtable_ref(struct memtable *memtable);
+void memtable_unref(struct memtable *memtable); /* NULL is fine */
+
+/* Whether a batch of `batch_bytes` with `count` records is certain to fit (a safe bound). */
+bool memtable_has_room(const struct memtable *memtable, size_t batch_bytes, uint32_t count);
+/* The most arena bytes that such a batch can take. */
+size_t memtable_room_for(size_t batch_bytes, uint32_t count);
+
+/* Adds one version.  There must be room, and `seq` must be above every sequence in it before.
+ * For TYPE_RANGE_DELETION `value` is the exclusive end.  Copies. */
+void memtable_add(struct memtable *memtable, const struct batch_record *record);
+/* Applies a whole encoded batch that write_batch_reader has accepted.  Records of families for
+ * which `cf_is_live` says false are passed over (NULL: all are live). */
+void memtable_apply(struct memtable *memtable, struct slice batch,
+                    bool (*cf_is_live)(void *owner, uint32_t cf_id), void *owner);
+
+/* The newest entry of `key` with sequence <= seq_max, range tombstones taken into account. */
+void memtable_get(const struct memtable *memtable, uint32_t cf_id, struct slice key,
+                  uint64_t seq_max, struct lookup *found);
+/* The sequence of the newest range tombstone <= seq_max that covers `key`; 0: none. */
+uint64_t memtable_covering_tombstone(const struct memtable *memtable, uint32_t cf_id,
+                                     struct slice key, uint64_t seq_max);
+
+/* Takes out every version with sequence > seq_max: the WAL could not make them durable and no
+ * reader has been told of them.  Not after freeze. */
+void memtable_rollback(struct memtable *memtable, uint64_t seq_max);
+
+/* No more writes; the mapping becomes read-only here too. */
+void memtable_freeze(struct memtable *memtable);
+/* Borrowed; sealed so that nobody can map it writable or change its size. */
+int memtable_fd(const struct memtable *memtable);
+
+size_t memtable_bytes_used(const struct memtable *memtable);
+size_t memtable_bytes_mapped(const struct memtable *memtable);
+uint64_t memtable_entry_count(const struct memtable *memtable);
+uint64_t memtable_seq_first(const struct memtable *memtable); /* 0: empty */
+uint64_t memtable_seq_last(const struct memtable *memtable);
+
+/* The families that have entries, ascending by id.  Returns how many there are; writes at most
+ * `max` of them. */
+struct memtable_family {
+    uint32_t cf_id;
+    uint64_t entry_count; /* point entries, all versions */
+    uint64_t range_tombstone_count;
+    uint64_t key_count_delta; /* puts minus deletions, for DBSIZE's estimate; wraps */
+};
+uint32_t memtable_families(const struct memtable *memtable, struct memtable_family *families,
+                           uint32_t max);
+
+/* Every version of every key of a family, in internal-key order, without range tombstones.
+ * Valid until the memtable is written to.  Never KV_WANT_BLOCK. */
+struct iter *memtable_iter_new(const struct memtable *memtable, uint32_t cf_id);
+/* Only the range tombstones: key = (begin, seq, TYPE_RANGE_DELETION), value = end, sorted. */
+struct iter *memtable_tombstone_iter_new(const struct memtable *memtable, uint32_t cf_id);
+
+#endif

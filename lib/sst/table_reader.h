@@ -1,0 +1,88 @@
+/* table_reader.h - lookups in one immutable SSTable, formats 2 to 5.
+ *
+ * A reader is made without touching the file.  The first read that needs it wants the file's
+ * tail, then the index, filter and range tombstones (state OPENING), which the reader keeps;
+ * data blocks live in the block cache.  No call here does I/O: what is missing is wanted through
+ * read_ctx (KV_WANT_BLOCK), fetched by whoever runs the read, and given to table_reader_feed.
+ * Nothing changes after opening, so all versions that list the table share one reader.
+ *
+ * A table whose bytes fail a check stays closed to reads with KV_CORRUPT (or KV_UNSUPPORTED),
+ * logged once with what was wrong; other tables are not concerned.
+ */
+#ifndef KV_SST_TABLE_READER_H
+#define KV_SST_TABLE_READER_H
+
+#include "base/buffer.h"
+#include "base/slice.h"
+#include "base/status.h"
+#include "cache/read_ctx.h"
+#include "iter/iter.h"
+#include "key/lookup.h"
+
+struct io;
+struct table_reader; /* opaque, reference-counted */
+
+struct table_reader_options {
+    uint64_t file_number; /* also the block cache's table_id */
+    uint64_t file_bytes;  /* exact, from the MANIFEST */
+    const char *path;     /* copied; opened by whoever fetches */
+    /* From the MANIFEST; copied.  Range tombstones act only inside these bounds, and an ingested
+     * table's global sequence number is checked against seq_largest.  smallest.size 0: unknown
+     * (kvctl inspect), then there are no bounds. */
+    struct slice smallest, largest; /* internal keys */
+    uint64_t seq_largest;
+};
+
+struct table_reader *table_reader_new(const struct table_reader_options *options);
+void table_reader_ref(struct table_reader *table);
+void table_reader_unref(struct table_reader *table); /* NULL is fine; the last one closes the fd */
+
+uint64_t table_reader_number(const struct table_reader *table);
+const char *table_reader_path(const struct table_reader *table);
+/* -1 until set; owned from then on (the last unref closes it with close(2) through `io`). */
+int table_reader_fd(const struct table_reader *table);
+void table_reader_set_fd(struct table_reader *table, struct io *io, int fd);
+/* Memory that the open reader holds outside the block cache. */
+size_t table_reader_bytes_used(const struct table_reader *table);
+
+/* The bytes of a want have been read.  Data blocks are checked, uncompressed, put into the cache
+ * and pinned by ctx (NULL ctx: only cached); pieces of the index take the opening further.
+ * KV_OK, or why the table cannot be read.  The bytes stay the caller's. */
+MUST_CHECK enum kv_status table_reader_feed(struct table_reader *table, struct block_cache *cache,
+                                            struct read_ctx *ctx, uint64_t offset,
+                                            struct slice bytes);
+
+/* Fetches all that ctx wants with io_call and feeds it: for the worker, the tools and tests. */
+MUST_CHECK enum kv_status table_fetch_blocking(struct io *io, struct read_ctx *ctx);
+
+/* The newest entry of `key` with sequence <= seq_max, the table's range tombstones taken into
+ * account.  A value's bytes live as long as ctx does. */
+MUST_CHECK enum kv_status table_reader_get(struct table_reader *table, struct read_ctx *ctx,
+                                           struct slice key, uint64_t seq_max,
+                                           struct lookup *found);
+
+/* All point entries in internal-key order; holds a reference to the table. */
+struct iter *table_iter_new(struct table_reader *table, struct read_ctx *ctx);
+
+/* Range tombstones as loaded: fragmented, disjoint, cut to the table's bounds, ascending. */
+struct range_tombstone {
+    struct slice begin, end; /* user keys, end exclusive; borrowed from the table */
+    uint64_t seq;
+};
+/* KV_WANT_BLOCK while the table is not open. */
+MUST_CHECK enum kv_status table_reader_tombstones(struct table_reader *table, struct read_ctx *ctx,
+                                                  const struct range_tombstone **tombstones_out,
+                                                  size_t *count_out);
+
+/* What the properties block says, for statistics and kvctl inspect. */
+struct table_properties {
+    uint64_t entry_count, deletion_count, merge_operand_count, range_tombstone_count;
+    uint64_t data_block_count, data_bytes, index_bytes, filter_bytes;
+    uint64_t raw_key_bytes, raw_value_bytes;
+    uint64_t creation_time_s;
+    uint32_t format_version, checksum_kind, index_type;
+};
+MUST_CHECK enum kv_status table_reader_properties(struct table_reader *table, struct read_ctx *ctx,
+                                                  struct table_properties *properties_out);
+
+#endif

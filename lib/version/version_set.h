@@ -1,0 +1,111 @@
+/* version_set.h - which tables make up the database, now and for readers of before.
+ *
+ * One column family has a chain of immutable versions; each lists the family's tables by level.
+ * A change is a set of version_edits that is appended to the MANIFEST, synced, and only then
+ * becomes the current version.  Owns file numbers, column families, CURRENT, MANIFEST and
+ * IDENTITY; knows which files are obsolete.  Single-threaded; asynchronous once opened.
+ */
+#ifndef KV_VERSION_VERSION_SET_H
+#define KV_VERSION_VERSION_SET_H
+
+#include "base/limits.h"
+#include "base/status.h"
+#include "sst/table_reader.h"
+#include "version/version_edit.h"
+
+struct io;
+struct version_set;
+
+/* One table of a version; shared by all versions that list it, reference-counted. */
+struct table_file {
+    struct table_meta meta;
+    struct table_reader *reader; /* owned; opens itself on the first read */
+    uint32_t ref_count;
+    uint32_t level;
+};
+
+struct version_level {
+    struct table_file **files; /* L0: newest first (FORMAT.md 6.6); L1+: ascending by key */
+    uint32_t count;
+};
+
+struct version {
+    uint32_t ref_count;
+    uint32_t cf_id;
+    struct version_level levels[LEVEL_COUNT];
+    uint64_t bytes_total;
+};
+
+struct column_family {
+    uint32_t id;
+    char name[COLUMN_FAMILY_NAME_BYTES_MAX + 1];
+    uint64_t log_number;     /* WALs below hold nothing of it that is not in tables */
+    struct version *current; /* owned reference */
+};
+
+struct version_set_options {
+    struct io *io;
+    const char *dir; /* copied */
+    bool create_if_missing;
+    bool read_only; /* tools: writes nothing, takes no lock */
+};
+
+/* Reads CURRENT and the MANIFEST, checks that every live table is there with its size, or makes
+ * a new database.  Does not write the new MANIFEST yet (version_set_start).  Blocking.
+ * KV_CORRUPT and KV_UNSUPPORTED come with a logged line that says which file and why. */
+MUST_CHECK enum kv_status version_set_open(const struct version_set_options *options,
+                                           struct version_set **set_out);
+void version_set_close(struct version_set *set);
+
+/* Writes a new MANIFEST with everything that is live, together with `edits` (what recovery
+ * flushed and the new log numbers), switches CURRENT, and makes the result current.  Blocking.
+ * Called once at the end of recovery. */
+MUST_CHECK enum kv_status version_set_start(struct version_set *set, struct version_edit *edits,
+                                            uint32_t edit_count);
+
+/* Deletes every file in the directory that nothing names: tables, MANIFESTs, temporary files,
+ * WALs below the log number; WALs >= are kept.  Blocking, at open. */
+void version_set_purge(struct version_set *set);
+
+uint64_t version_set_next_file_number(struct version_set *set); /* takes one */
+uint64_t version_set_last_seq(const struct version_set *set);
+/* Raises the last sequence that the next MANIFEST record will carry. */
+void version_set_raise_last_seq(struct version_set *set, uint64_t seq);
+const char *version_set_db_id(const struct version_set *set);
+
+/* The smallest log number of all families: WALs below may be retired. */
+uint64_t version_set_min_log(const struct version_set *set);
+struct column_family *version_set_family(struct version_set *set, uint32_t cf_id); /* or NULL */
+struct column_family *version_set_family_by_name(struct version_set *set, struct slice name);
+/* Live families ascending by id; NULL when index is past the end. */
+struct column_family *version_set_family_at(struct version_set *set, uint32_t index);
+
+typedef void version_applied_fn(void *owner, enum kv_status st);
+/* Appends the edits as one atomic change, syncs, installs, then calls on_applied (never from
+ * inside).  Takes over the edits' contents.  Changes queue up and are applied in order.  When
+ * the MANIFEST cannot be written, the set switches to a new MANIFEST file and tries again there,
+ * first at once and then at growing intervals; on_applied waits until it has worked, and
+ * version_set_is_failing says so meanwhile. */
+void version_set_apply(struct version_set *set, struct version_edit *edits, uint32_t edit_count,
+                       version_applied_fn *on_applied, void *owner);
+bool version_set_is_failing(const struct version_set *set);
+
+void version_ref(struct version *version);
+void version_unref(struct version *version);
+/* Called when a table is in no version any more; the file may be deleted. */
+void version_set_on_obsolete(struct version_set *set,
+                             void (*on_obsolete)(void *owner, uint64_t file_number), void *owner);
+
+/* The newest entry of `key` with sequence <= seq_max in the tables of this version. */
+MUST_CHECK enum kv_status version_get(struct version *version, struct read_ctx *ctx,
+                                      struct slice key, uint64_t seq_max, struct lookup *found);
+/* Iterators over the point entries of all tables (one for each L0 table, one for each deeper
+ * level that has tables), for merge_iter; the caller frees them and keeps the version. */
+uint32_t version_iter_count(const struct version *version);
+void version_iters(struct version *version, struct read_ctx *ctx, struct iter **iters_out);
+/* The sequence of the newest range tombstone <= seq_max that covers `key` in any table; 0: none. */
+MUST_CHECK enum kv_status version_covering_tombstone(struct version *version, struct read_ctx *ctx,
+                                                     struct slice key, uint64_t seq_max,
+                                                     uint64_t *seq_out);
+
+#endif

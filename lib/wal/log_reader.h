@@ -1,0 +1,46 @@
+/* log_reader.h - records out of a log file, untrusted (FORMAT.md section 2).
+ *
+ * Tells the kinds of damage apart, so that each recovery mode (wal_replay.h) and the MANIFEST
+ * can decide for themselves.
+ */
+#ifndef KV_WAL_LOG_READER_H
+#define KV_WAL_LOG_READER_H
+
+#include "base/buffer.h"
+#include "base/status.h"
+#include "wal/log_writer.h"
+
+struct io;
+
+enum log_read {
+    LOG_READ_RECORD,  /* *record_out is a whole record, valid until the next call */
+    LOG_READ_END,     /* clean end: end of file, zeros, or the remains of a recycled file's past */
+    LOG_READ_TORN,    /* the file ends inside a record; nothing more can be read */
+    LOG_READ_CORRUPT, /* a check failed; the next call goes on behind the damage */
+    LOG_READ_REFUSED, /* a compressed log */
+    LOG_READ_FAILED,  /* the file could not be read: reader->status */
+};
+
+struct log_reader {
+    struct io *io;
+    int fd;
+    uint64_t file_bytes;
+    uint64_t log_number;
+    uint64_t offset;        /* of the next unread byte */
+    uint64_t record_offset; /* where the last record began: for messages */
+    struct buffer chunk;    /* owned: file bytes from chunk_offset */
+    uint64_t chunk_offset;
+    struct buffer assembled; /* owned: fragments */
+    bool first_is_recyclable;
+    bool started;
+    const char *damage; /* what was wrong, for messages */
+    enum kv_status status;
+};
+
+/* Borrows the descriptor.  log_number: of a WAL, to know foreign records; 0 for a MANIFEST. */
+void log_reader_init(struct log_reader *reader, struct io *io, int fd, uint64_t file_bytes,
+                     uint64_t log_number);
+void log_reader_deinit(struct log_reader *reader);
+enum log_read log_reader_next(struct log_reader *reader, struct slice *record_out);
+
+#endif
