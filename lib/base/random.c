@@ -2,6 +2,8 @@
 
 #include "base/assert.h"
 
+__extension__ typedef unsigned __int128 uint128;
+
 static uint64_t
 rotate_left(uint64_t value, unsigned count)
 {
@@ -41,5 +43,5 @@ uint64_t
 random_below(struct random *random, uint64_t bound)
 {
     KV_ASSERT(bound > 0);
-    return (uint64_t)(((unsigned __int128)random_next(random) * bound) >> 64);
+    return (uint64_t)(((uint128)random_next(random) * bound) >> 64);
 }
