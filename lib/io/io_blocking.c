@@ -110,7 +110,7 @@ execute_once(struct io_request *request)
     case IO_SYNC_DIR:
         return execute_sync_dir(request->path);
     }
-    KV_ASSERT(!"an op of enum io_op");
+    KV_ASSERT(false && "an op of enum io_op");
     return -1;
 }
 

@@ -142,7 +142,7 @@ prepare(struct io_uring_sqe *sqe, struct io_request *request)
     case IO_TRUNCATE:
         break;
     }
-    KV_ASSERT(!"an op that has an opcode");
+    KV_ASSERT(false && "an op that has an opcode");
 }
 
 static void

@@ -98,7 +98,7 @@ check_entered(int result)
     if (result >= 0 || is_transient(result))
         return;
     kv_log(LOG_LEVEL_WARNING, "io_uring_enter: %s", strerror(-result));
-    KV_ASSERT(!"the ring is intact");
+    KV_ASSERT(false && "the ring is intact");
 }
 
 static bool
@@ -140,7 +140,7 @@ submit_for_sqe(struct ring *ring)
         move_to_backlog(ring);
         check_entered(io_uring_get_events(&ring->uring));
     }
-    KV_ASSERT(!"the kernel takes requests");
+    KV_ASSERT(false && "the kernel takes requests");
     return NULL;
 }
 
