@@ -253,7 +253,7 @@ take_family_tag(uint32_t tag, struct slice *input, struct version_edit *edit)
         if (st != KV_OK)
             return st;
         if (edit->cf_name.size > COLUMN_FAMILY_NAME_BYTES_MAX ||
-            memchr(edit->cf_name.data, 0, edit->cf_name.size) != NULL)
+            (edit->cf_name.size > 0 && memchr(edit->cf_name.data, 0, edit->cf_name.size) != NULL))
             return refused("a column family name of more than 255 bytes or with a zero in it");
         return KV_OK;
     case EDIT_CF_DROP:
