@@ -127,6 +127,7 @@ wal_open(const struct wal_options *options, struct wal **wal_out)
         log_free(wal);
         return st;
     }
+    wal->number_first = wal->active->number;
     *wal_out = wal;
     return KV_OK;
 }
@@ -180,6 +181,12 @@ bool
 wal_is_failed(const struct wal *wal)
 {
     return wal->is_failed;
+}
+
+bool
+wal_is_idle(const struct wal *wal)
+{
+    return wal->pending_count == 0;
 }
 
 uint64_t
@@ -253,15 +260,6 @@ wal_switch(struct wal *wal)
     return wal->active->number;
 }
 
-static bool
-is_in_list(const struct list *segments, uint64_t number)
-{
-    for (struct list *at = segments->next; at != segments; at = at->next)
-        if (LIST_ENTRY(at, struct wal_segment, link)->number == number)
-            return true;
-    return false;
-}
-
 void
 wal_retire(struct wal *wal, uint64_t number)
 {
@@ -275,8 +273,8 @@ wal_retire(struct wal *wal, uint64_t number)
         wal_segment_settle(segment);
         return;
     }
-    KV_ASSERT(!is_in_list(&wal->recycled, number) && !is_in_list(&wal->doomed, number));
-    wal_segment_remove(wal, number);
+    if (number < wal->number_first)
+        wal_segment_remove(wal, number);
 }
 
 static void

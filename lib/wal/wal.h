@@ -63,6 +63,8 @@ void wal_close(struct wal *wal);
 uint64_t wal_number(const struct wal *wal);
 uint64_t wal_bytes(const struct wal *wal); /* in that segment so far */
 bool wal_is_failed(const struct wal *wal);
+/* No request is in flight: wal_drain does not say KV_BUSY, and wal_close frees at once. */
+bool wal_is_idle(const struct wal *wal);
 uint64_t wal_durable_seq(const struct wal *wal);
 /* After recovery, before the first append. */
 void wal_set_durable_seq(struct wal *wal, uint64_t seq);
@@ -79,7 +81,8 @@ MUST_CHECK enum kv_status wal_drain(struct wal *wal);
 /* Later appends go to a new segment, whose number is returned.  Never fails: when the segment is
  * not prepared yet, groups wait for it. */
 uint64_t wal_switch(struct wal *wal);
-/* No version needs this segment any more: recycled or deleted, in the background. */
+/* No version needs this segment any more: recycled or deleted, in the background.  The number of
+ * a log from before wal_open: deleted.  Any other number: nothing happens. */
 void wal_retire(struct wal *wal, uint64_t number);
 /* After on_failed: tries a new segment with io_call. */
 MUST_CHECK enum kv_status wal_restart(struct wal *wal);

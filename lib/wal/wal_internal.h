@@ -102,6 +102,7 @@ struct wal {
     bool timer_busy;
     bool is_failed;
     bool is_closed;
+    uint64_t number_first; /* of the first segment that this log made */
     uint32_t recycled_count;
     uint32_t pending_count;         /* requests in flight */
     uint64_t next_retry_us;         /* when to try preparing again */
