@@ -1,154 +1,82 @@
-/* table_properties.c - what a table says about itself (FORMAT.md section 5.10).
+/* table_properties.c - the properties block as RocksDB 7.8.3 writes it (FORMAT.md section 5.10).
  *
- * One table of names says which member each number goes to; names that are not in it are skipped,
- * so tables of other writers with more properties are read as well.
+ * The order of the lines below is the order in the file: RocksDB refuses a table whose properties
+ * are not sorted, so every addition is checked.
  */
-#include <stddef.h>
-
 #include "base/assert.h"
 #include "base/coding.h"
-#include "sst/table_reader_internal.h"
+#include "sst/sst_format.h"
+#include "sst/table_builder_internal.h"
 
-/* Both structs as one, so that an offset says where a value goes. */
-struct parsed {
-    struct table_properties properties;
-    struct table_traits traits;
-    uint64_t index_keys_user;
-    uint64_t index_values_delta;
-};
+static const char COMPRESSION_OPTIONS_TEXT[] =
+    "window_bits=-14; level=32767; strategy=0; max_dict_bytes=0; zstd_max_train_bytes=0; "
+    "enabled=0; max_dict_buffer_bytes=0; use_zstd_dict_trainer=1; ";
 
-enum property_form { PROPERTY_VARINT64, PROPERTY_FIXED32 };
-
-struct property_place {
-    const char *name;
-    enum property_form form;
-    size_t offset;
-};
-
-static const struct property_place places[] = {
-    {PROPERTY_ENTRIES, PROPERTY_VARINT64, offsetof(struct parsed, properties.entry_count)},
-    {PROPERTY_DELETED_KEYS, PROPERTY_VARINT64, offsetof(struct parsed, properties.deletion_count)},
-    {PROPERTY_MERGE_OPERANDS, PROPERTY_VARINT64,
-     offsetof(struct parsed, properties.merge_operand_count)},
-    {PROPERTY_RANGE_DELETIONS, PROPERTY_VARINT64,
-     offsetof(struct parsed, properties.range_tombstone_count)},
-    {PROPERTY_DATA_BLOCKS, PROPERTY_VARINT64, offsetof(struct parsed, properties.data_block_count)},
-    {PROPERTY_DATA_SIZE, PROPERTY_VARINT64, offsetof(struct parsed, properties.data_bytes)},
-    {PROPERTY_INDEX_SIZE, PROPERTY_VARINT64, offsetof(struct parsed, properties.index_bytes)},
-    {PROPERTY_FILTER_SIZE, PROPERTY_VARINT64, offsetof(struct parsed, properties.filter_bytes)},
-    {PROPERTY_RAW_KEY_SIZE, PROPERTY_VARINT64, offsetof(struct parsed, properties.raw_key_bytes)},
-    {PROPERTY_RAW_VALUE_SIZE, PROPERTY_VARINT64,
-     offsetof(struct parsed, properties.raw_value_bytes)},
-    {PROPERTY_CREATION_TIME, PROPERTY_VARINT64,
-     offsetof(struct parsed, properties.creation_time_s)},
-    {PROPERTY_INDEX_TYPE, PROPERTY_FIXED32, offsetof(struct parsed, properties.index_type)},
-    {PROPERTY_INDEX_KEY_IS_USER_KEY, PROPERTY_VARINT64, offsetof(struct parsed, index_keys_user)},
-    {PROPERTY_INDEX_VALUE_IS_DELTA, PROPERTY_VARINT64, offsetof(struct parsed, index_values_delta)},
-    {PROPERTY_EXTERNAL_VERSION, PROPERTY_FIXED32, offsetof(struct parsed, traits.external_version)},
-};
-
-static const struct block_form properties_form = {.check_order = true};
-
-static bool
-name_is(struct slice key, const char *name)
+static void
+put_bytes(struct block_builder *block, const char *name, struct slice value)
 {
-    return slice_equal(key, slice_from_text(name));
+    const struct slice key = slice_from_text(name);
+
+    KV_ASSERT(block_builder_empty(block) || slice_compare(buffer_slice(&block->last_key), key) < 0);
+    block_builder_add(block, key, block_builder_shared(block, key), value);
 }
 
-/* False: it is one of the numbers, and malformed. */
-static bool
-parse_number(struct parsed *parsed, struct slice name, struct slice value)
+static void
+put_number(struct block_builder *block, const char *name, uint64_t value)
 {
-    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-        uint8_t *target = (uint8_t *)parsed + places[i].offset;
-        uint64_t number;
-        uint32_t number32;
+    uint8_t encoded[VARINT64_BYTES_MAX];
 
-        if (!name_is(name, places[i].name))
-            continue;
-        if (places[i].form == PROPERTY_FIXED32) {
-            if (!get_fixed32(&value, &number32))
-                return false;
-            memcpy(target, &number32, sizeof(number32));
-        } else {
-            if (!get_varint64(&value, &number))
-                return false;
-            memcpy(target, &number, sizeof(number));
-        }
-        return value.size == 0;
-    }
-    return true;
+    put_bytes(block, name, slice_of(encoded, put_varint64(encoded, value)));
 }
 
-static bool
-parse_property(struct parsed *parsed, struct slice name, struct slice value)
+/* An unknown text is left out, as RocksDB does. */
+static void
+put_text(struct block_builder *block, const char *name, const char *text)
 {
-    if (name_is(name, PROPERTY_WHOLE_KEY_FILTERING)) {
-        parsed->traits.whole_key_filtering = !slice_equal(value, slice_from_text("0"));
-        return true;
-    }
-    if (name_is(name, PROPERTY_EXTERNAL_GLOBAL_SEQNO)) {
-        parsed->traits.global_seq_known = true;
-        return get_fixed64(&value, &parsed->traits.global_seq) && value.size == 0;
-    }
-    return parse_number(parsed, name, value);
+    if (text[0] != '\0')
+        put_bytes(block, name, slice_from_text(text));
 }
 
-enum kv_status
-table_properties_parse(const struct table_reader *table, struct slice payload,
-                       struct table_properties *properties, struct table_traits *traits)
+void
+table_properties_build(const struct table_build_options *options, const struct table_counts *counts,
+                       struct block_builder *block)
 {
-    struct parsed parsed = {.traits = {.whole_key_filtering = true}};
-    struct block_iter iter;
-    enum kv_status st = KV_OK;
-    bool well_formed;
+    uint8_t index_type[sizeof(uint32_t)];
 
-    KV_ASSERT(properties != NULL && traits != NULL);
-    block_iter_init(&iter);
-    well_formed = block_iter_open(&iter, payload, properties_form) && block_iter_seek_first(&iter);
-    while (st == KV_OK && well_formed && iter.valid) {
-        if (!parse_property(&parsed, iter.key, iter.value))
-            st = KV_FAIL(KV_CORRUPT, "table %s: property %.*s is malformed", table->path,
-                         (int)(iter.key.size < 100 ? iter.key.size : 100),
-                         (const char *)iter.key.data);
-        if (block_iter_is_last(&iter))
-            break;
-        well_formed = block_iter_next(&iter);
-    }
-    if (st == KV_OK && !well_formed)
-        st = KV_FAIL(KV_CORRUPT, "table %s: properties: %s", table->path, iter.fault);
-    block_iter_deinit(&iter);
-    *properties = parsed.properties;
-    *traits = parsed.traits;
-    traits->index_keys_user = parsed.index_keys_user != 0;
-    traits->index_values_delta = parsed.index_values_delta != 0;
-    return st;
-}
-
-bool
-table_properties_unpatch(struct slice stored, struct buffer *unpatched)
-{
-    struct block_iter iter;
-    bool well_formed, found = false;
-
-    KV_ASSERT(stored.size >= BLOCK_TRAILER_BYTES);
-    buffer_clear(unpatched);
-    buffer_append_slice(unpatched, stored);
-    block_iter_init(&iter);
-    well_formed =
-        block_iter_open(&iter, slice_of(unpatched->data, stored.size - BLOCK_TRAILER_BYTES),
-                        properties_form) &&
-        block_iter_seek_first(&iter);
-    while (well_formed && iter.valid && !found) {
-        if (name_is(iter.key, PROPERTY_EXTERNAL_GLOBAL_SEQNO) &&
-            iter.value.size == sizeof(uint64_t)) {
-            memset(unpatched->data + (iter.value.data - unpatched->data), 0, sizeof(uint64_t));
-            found = true;
-        }
-        if (block_iter_is_last(&iter))
-            break;
-        well_formed = block_iter_next(&iter);
-    }
-    block_iter_deinit(&iter);
-    return found;
+    KV_ASSERT(block_builder_empty(block));
+    put_fixed32(index_type, INDEX_BINARY_SEARCH);
+    put_bytes(block, PROPERTY_INDEX_TYPE, slice_of(index_type, sizeof(index_type)));
+    put_text(block, PROPERTY_PREFIX_FILTERING, "0");
+    put_text(block, PROPERTY_WHOLE_KEY_FILTERING, "1");
+    put_number(block, PROPERTY_CF_ID, options->cf_id);
+    put_text(block, PROPERTY_CF_NAME, options->cf_name);
+    put_text(block, PROPERTY_COMPARATOR, COMPARATOR_BYTEWISE_NAME);
+    put_text(block, PROPERTY_COMPRESSION, compression_property_name(options->compression));
+    put_text(block, PROPERTY_COMPRESSION_OPTIONS, COMPRESSION_OPTIONS_TEXT);
+    put_text(block, PROPERTY_DB_IDENTITY, options->db_identity);
+    put_text(block, PROPERTY_SESSION_IDENTITY, options->session_identity);
+    put_number(block, PROPERTY_CREATION_TIME, options->creation_time_s);
+    put_number(block, PROPERTY_DATA_SIZE, counts->data_bytes);
+    put_number(block, PROPERTY_DELETED_KEYS, counts->deletion_count);
+    put_number(block, PROPERTY_FILE_CREATION_TIME, options->creation_time_s);
+    put_text(block, PROPERTY_FILTER_POLICY, options->bloom_bits_per_key > 0 ? "bloomfilter" : "");
+    put_number(block, PROPERTY_FILTER_SIZE, counts->filter_bytes);
+    put_number(block, PROPERTY_FIXED_KEY_LENGTH, 0);
+    put_number(block, PROPERTY_FORMAT_VERSION, 0);
+    put_number(block, PROPERTY_INDEX_KEY_IS_USER_KEY, !counts->index_has_internal_keys);
+    put_number(block, PROPERTY_INDEX_SIZE, counts->index_bytes);
+    put_number(block, PROPERTY_INDEX_VALUE_IS_DELTA, 1);
+    put_number(block, PROPERTY_MERGE_OPERANDS, counts->merge_operand_count);
+    put_text(block, PROPERTY_MERGE_OPERATOR, options->merge_operator);
+    put_number(block, PROPERTY_DATA_BLOCKS, counts->data_block_count);
+    put_number(block, PROPERTY_ENTRIES, counts->entry_count);
+    put_number(block, PROPERTY_FILTER_ENTRIES, counts->filter_entry_count);
+    put_number(block, PROPERTY_RANGE_DELETIONS, counts->range_tombstone_count);
+    put_number(block, PROPERTY_OLDEST_KEY_TIME, 0);
+    put_number(block, PROPERTY_FILE_NUMBER, options->file_number);
+    put_text(block, PROPERTY_PREFIX_EXTRACTOR, "nullptr");
+    put_text(block, PROPERTY_COLLECTORS, "[]");
+    put_number(block, PROPERTY_RAW_KEY_SIZE, counts->raw_key_bytes);
+    put_number(block, PROPERTY_RAW_VALUE_SIZE, counts->raw_value_bytes);
+    block_builder_finish(block);
 }

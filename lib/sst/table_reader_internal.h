@@ -106,7 +106,7 @@ MUST_CHECK enum kv_status table_block_get(struct table_reader *table, struct rea
 MUST_CHECK enum kv_status table_block_fault(const struct table_reader *table, uint64_t offset,
                                             const struct block_iter *iter);
 
-/* table_properties.c */
+/* properties_reader.c */
 
 /* `payload` has been checked. */
 MUST_CHECK enum kv_status table_properties_parse(const struct table_reader *table,
