@@ -89,9 +89,9 @@ note_damage(struct log_reader *reader, const char *damage)
 static enum log_read
 damaged(struct log_reader *reader, size_t skip, const char *damage)
 {
+    note_damage(reader, damage);
     if (reader->first_is_recyclable)
         return LOG_READ_END;
-    note_damage(reader, damage);
     reader->offset += skip;
     return LOG_READ_CORRUPT;
 }
@@ -100,10 +100,8 @@ damaged(struct log_reader *reader, size_t skip, const char *damage)
 static enum log_read
 torn(struct log_reader *reader, const char *damage)
 {
-    if (reader->first_is_recyclable)
-        return LOG_READ_END;
     note_damage(reader, damage);
-    return LOG_READ_TORN;
+    return reader->first_is_recyclable ? LOG_READ_END : LOG_READ_TORN;
 }
 
 /* Checks the physical record at the front of `rest`, the unread part of a block. */
