@@ -66,8 +66,9 @@ memtable_room_for(size_t batch_bytes, uint32_t count)
     return batch_room_bytes(NULL, batch_bytes, count);
 }
 
-void
-mem_count_record(struct memtable *memtable, uint64_t seq)
+/* Checks and notes a record's sequence. */
+static void
+count_record(struct memtable *memtable, uint64_t seq)
 {
     struct mem_header *header = mem_header(memtable);
 
@@ -118,9 +119,9 @@ jump_from(const struct memtable *memtable, uint32_t older)
     return first->depth - second->depth == second->depth - third->depth ? second->jump : older;
 }
 
-void
-mem_version_push(struct memtable *memtable, struct mem_family *family, struct mem_entry *entry,
-                 const struct batch_record *record)
+static void
+version_push(struct memtable *memtable, struct mem_family *family, struct mem_entry *entry,
+             const struct batch_record *record)
 {
     struct mem_version *version = mem_allocate(memtable, sizeof(*version) + record->value.size, 8);
     const uint32_t older = entry->newest;
@@ -145,12 +146,20 @@ memtable_add(struct memtable *memtable, const struct batch_record *record)
 
     if (record->type == TYPE_RANGE_DELETION && slice_compare(record->key, record->value) >= 0)
         return; /* an empty range deletes nothing */
-    mem_count_record(memtable, record->seq);
+    count_record(memtable, record->seq);
     family = mem_family_find_or_add(memtable, record->cf_id);
     if (record->type == TYPE_RANGE_DELETION)
         mem_tombstone_add(memtable, family, record);
     else
-        mem_version_push(memtable, family, tree_insert(memtable, family, record->key), record);
+        version_push(memtable, family, tree_insert(memtable, family, record->key), record);
+}
+
+void
+mem_add_group(struct memtable *memtable, const struct batch_record *records, unsigned count)
+{
+    KV_ASSERT(count <= MEM_GROUP_COUNT_MAX);
+    for (unsigned i = 0; i < count; i++)
+        memtable_add(memtable, &records[i]);
 }
 
 /* The newest version with sequence <= seq_max; NULL: none. */

@@ -23,6 +23,7 @@ enum {
     MEM_HEADER_BYTES = 4096,
     MEM_FANOUT = 64,
     MEM_PREFIX_INLINE_BYTES = 48,
+    MEM_GROUP_COUNT_MAX = 16,
     MEM_TREE_HEIGHT_MAX = 8, /* 32^8 leaves do not fit in a mapping */
 };
 
@@ -229,10 +230,7 @@ void mem_tombstone_add(struct memtable *memtable, struct mem_family *family,
 uint64_t mem_tombstone_covering(const struct memtable *memtable, const struct mem_family *family,
                                 struct slice key, uint64_t seq_max);
 
-/* memtable.c: a point record goes to the entry of its key. */
-void mem_version_push(struct memtable *memtable, struct mem_family *family, struct mem_entry *entry,
-                      const struct batch_record *record);
-/* Checks and notes a record's sequence. */
-void mem_count_record(struct memtable *memtable, uint64_t seq);
+/* memtable.c: adds up to MEM_GROUP_COUNT_MAX records. */
+void mem_add_group(struct memtable *memtable, const struct batch_record *records, unsigned count);
 
 #endif

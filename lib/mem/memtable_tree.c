@@ -263,6 +263,20 @@ node_insert(const struct memtable *memtable, struct mem_node *node, unsigned ind
     node->count++;
 }
 
+/* Child 0 of a node took keys below separator 0; before it splits, that must be put right. */
+static void
+node_lower_first(const struct memtable *memtable, struct mem_node *node, uint32_t entry)
+{
+    const struct slice key = mem_entry_key(mem_entry_at(memtable, entry));
+    const size_t shared = common_size(key, node_prefix(memtable, node));
+
+    KV_ASSERT(node->level > 0);
+    if (shared < node->prefix_size)
+        node_shrink_prefix(memtable, node, shared);
+    node->words[0] = word_load(key, node->prefix_size);
+    node->separators[0] = entry;
+}
+
 /* After a split: a longer prefix is worth reading all keys when half of each word is shared. */
 static void
 node_sharpen(const struct memtable *memtable, struct mem_node *node)
@@ -339,8 +353,9 @@ tree_insert_split(struct memtable *memtable, struct mem_family *family, struct t
                   struct tree_spot *spot, struct mem_entry *entry)
 {
     const unsigned height = mem_node_at(memtable, family->root)->level;
+    struct mem_node *left = spot->leaf;
     struct mem_node *right =
-        node_split(memtable, spot->leaf, spot->index, (struct node_item){.entry = entry});
+        node_split(memtable, left, spot->index, (struct node_item){.entry = entry});
 
     if (right->next == 0)
         family->leaf_last = mem_offset(memtable, right);
@@ -353,10 +368,13 @@ tree_insert_split(struct memtable *memtable, struct mem_family *family, struct t
         };
 
         KV_ASSERT(parent->level == level);
+        if (index == 1)
+            node_lower_first(memtable, parent, node_entries(left)[0]);
         if (parent->count < MEM_FANOUT) {
             node_insert(memtable, parent, index, item);
             return;
         }
+        left = parent;
         right = node_split(memtable, parent, index, item);
     }
     tree_grow_root(memtable, family, right);
