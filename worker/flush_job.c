@@ -1,4 +1,4 @@
-/* flush_job.c - memfd -> entries in order -> flush rules -> table builder -> direct writes.
+/* flush_job.c - memfd -> flush_build -> direct writes -> read back -> directory sync.
  *
  * When this has returned KV_OK kvd may forget the memtable and delete the WAL, so everything that
  * can be known is checked first: the memtable is the one that the job names, each family is there
@@ -9,12 +9,9 @@
 #include <inttypes.h>
 
 #include "base/alloc.h"
-#include "base/log.h"
+#include "compact/flush_build.h"
 #include "mem/memtable.h"
-#include "worker/flush_rules.h"
 #include "worker/output_file.h"
-
-enum { BEAT_INTERVAL_ENTRIES = 1024 };
 
 void
 flush_job_result_deinit(struct flush_job_result *result)
@@ -32,68 +29,10 @@ sink(void *owner, struct slice bytes)
 }
 
 static enum kv_status
-add_point(struct table_builder *builder, struct flush_rules *rules, const struct iter *iter)
+on_progress(void *owner, uint64_t entry_count)
 {
-    struct internal_key key;
-
-    if (!internal_key_parse(iter->key, &key))
-        return KV_FAIL(KV_CORRUPT, "the memtable holds a key of %zu bytes that is none",
-                       iter->key.size);
-    if (!flush_rules_keep(rules, &key))
-        return KV_OK;
-    return table_builder_add(builder, iter->key, iter->value);
-}
-
-static enum kv_status
-add_points(struct table_builder *builder, struct flush_rules *rules, struct iter *iter,
-           struct heartbeat *heartbeat)
-{
-    enum kv_status st = iter_seek_first(iter);
-
-    for (uint64_t count = 1; st == KV_OK && iter->valid; count++) {
-        st = add_point(builder, rules, iter);
-        if (st == KV_OK && count % BEAT_INTERVAL_ENTRIES == 0)
-            st = heartbeat_beat(heartbeat);
-        if (st == KV_OK)
-            st = iter_next(iter);
-    }
-    return st;
-}
-
-/* All of them: each may be needed below, and the builder makes the fragments. */
-static enum kv_status
-add_tombstones(struct table_builder *builder, struct iter *iter)
-{
-    enum kv_status st = iter_seek_first(iter);
-    struct internal_key begin;
-
-    while (st == KV_OK && iter->valid) {
-        if (!internal_key_parse(iter->key, &begin) || begin.type != TYPE_RANGE_DELETION ||
-            slice_compare(begin.user_key, iter->value) >= 0)
-            return KV_FAIL(KV_CORRUPT, "the memtable holds a malformed range tombstone");
-        table_builder_add_tombstone(builder, begin.user_key, iter->value, begin.seq);
-        st = iter_next(iter);
-    }
-    return st;
-}
-
-static enum kv_status
-fill_table(struct table_builder *builder, const struct memtable *memtable, uint32_t cf_id,
-           const struct worker_flush *flush, struct heartbeat *heartbeat)
-{
-    struct iter *points = memtable_iter_new(memtable, cf_id);
-    struct iter *tombstones = memtable_tombstone_iter_new(memtable, cf_id);
-    struct flush_rules rules;
-    enum kv_status st;
-
-    flush_rules_init(&rules, flush->snapshots, flush->snapshot_count);
-    st = add_points(builder, &rules, points, heartbeat);
-    if (st == KV_OK)
-        st = add_tombstones(builder, tombstones);
-    flush_rules_deinit(&rules);
-    iter_free(tombstones);
-    iter_free(points);
-    return st;
+    (void)entry_count;
+    return heartbeat_beat(owner);
 }
 
 static struct table_build_options
@@ -119,13 +58,16 @@ build_table(const struct worker_flush *flush, const struct worker_flush_output *
             struct table_summary *summary)
 {
     const struct table_build_options options = build_options(flush, output);
-    struct table_builder *builder = table_builder_new(&options, sink, file);
-    enum kv_status st;
+    const struct flush_build build = {.memtable = memtable,
+                                      .options = &options,
+                                      .snapshots = flush->snapshots,
+                                      .snapshot_count = flush->snapshot_count,
+                                      .sink = sink,
+                                      .sink_owner = file,
+                                      .on_progress = on_progress,
+                                      .progress_owner = file->heartbeat};
+    enum kv_status st = flush_build_run(&build, summary);
 
-    st = fill_table(builder, memtable, output->cf_id, flush, file->heartbeat);
-    if (st == KV_OK)
-        st = table_builder_finish(builder, summary);
-    table_builder_free(builder);
     if (st == KV_OK)
         st = output_file_finish(file);
     return st;

@@ -7,6 +7,7 @@
  */
 #include "worker/output_file.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
