@@ -47,6 +47,7 @@ struct client {
     int fd;
     bool is_unix;
     bool is_authenticated;
+    bool is_ended;   /* the peer sends no more */
     bool is_closing; /* nothing more is parsed or sent; waits for what is in flight */
     bool is_no_evict, is_no_touch;
     bool replies_off, skips_reply, skips_next_reply; /* CLIENT REPLY */
@@ -65,13 +66,16 @@ struct client {
 
     /* in */
     struct ring_event recv_event;
-    bool recv_armed, recv_cancelled;
+    bool recv_armed, recv_paused;
     struct resp_parser parser;
     struct buffer query; /* owned: input that was not parsed yet */
     size_t query_offset; /* of its first unparsed byte */
+    uint64_t turn;       /* the server's, in which turn_command_count counts */
+    uint32_t turn_command_count;
 
     /* the command in progress */
     bool command_started; /* ctx is initialised; a try wanted a block or was busy */
+    bool fetch_armed;
     uint32_t try_count;
     uint64_t command_us; /* spent in earlier tries */
     struct read_ctx ctx;
@@ -85,7 +89,8 @@ struct client {
     struct buffer sending; /* owned; the kernel reads it while send_armed */
     size_t sent_bytes;     /* of `sending` */
 
-    struct list all_link;  /* server.clients: the longest idle first; or server.client_pool */
+    struct list
+        all_link; /* server.clients (the longest idle first), .closing_clients or the pool */
     struct list held_link; /* server.held_clients: replies wait for durability */
     struct list wait_link; /* busy_clients or runnable_clients, by `wait` */
     struct list send_link; /* server.sending_clients: replies were added in this turn */
@@ -93,17 +98,26 @@ struct client {
 
 /* Takes over the connected socket, for the life of the client. */
 struct client *client_open(struct server *server, int fd, bool is_unix);
-/* Ends the connection at once; the client must not be used by the caller any more. */
+/* Ends the connection at once; the client itself lives until the end of the turn at least.
+ * `reason` is for the log; NULL: an ordinary end. */
 void client_close(struct client *client, const char *reason);
-/* Ends it when the replies so far are out. */
+/* Runs no further command and ends the connection when the replies so far are out. */
 void client_close_after_reply(struct client *client);
-/* Gives the memory back; nothing is in flight. */
+/* A closed client of which the kernel and the engine have nothing any more can be freed. */
+bool client_is_at_rest(const struct client *client);
+/* Closes the socket and returns the client to the pool. */
+void client_retire(struct client *client);
+/* Gives the memory back. */
 void client_free(struct client *client);
 
-/* Goes on with the commands in `query` after a wait is over. */
+/* Goes on with the commands in `query`, now that a wait is over. */
 void client_resume(struct client *client);
 /* Starts sending what may go; called once a turn for each client with new replies. */
 void client_flush(struct client *client);
+/* After a change in the durable sequence or its replies: sends at the end of the turn. */
+void client_want_flush(struct client *client);
+/* Whether a reply is still owed or under way. */
+bool client_is_busy(const struct client *client);
 /* Unsent reply bytes, and all memory of its buffers. */
 size_t client_output_bytes(const struct client *client);
 size_t client_memory_bytes(const struct client *client);

@@ -15,6 +15,7 @@
 
 struct listener_set;
 struct receive_buffers;
+struct signal_watch;
 struct worker_pool;
 
 enum {
@@ -77,54 +78,67 @@ struct server {
     struct write_batch batch;        /* owned: of the command that runs now */
 
     struct list clients;          /* by their last activity, the longest idle first */
-    struct list client_pool;      /* closed ones, for reuse */
+    struct list closing_clients;  /* closed, but perhaps with something in flight */
+    struct list client_pool;      /* retired ones, for reuse */
     struct list held_clients;     /* with replies that wait for durability */
     struct list busy_clients;     /* with a command that waits for on_writable */
     struct list runnable_clients; /* with input that this turn had no time for */
     struct list sending_clients;  /* with replies to send at the end of the turn */
     uint32_t client_count;        /* connected */
-    uint32_t closing_count;       /* closed, but the kernel still has something of them */
     uint32_t pool_count;
     uint64_t next_client_id;
 
     struct client *current_client; /* whose command runs; NULL between commands */
     enum shutdown_state shutdown;
-    bool shutdown_saves; /* the default; SHUTDOWN NOSAVE says no */
+    uint64_t shutdown_deadline_us;
     char run_id[RUN_ID_CHARS + 1];
     uint64_t started_us;      /* io_now_us */
     uint64_t started_wall_us; /* io_wall_us */
     uint64_t now_us;          /* cached: of this turn */
     struct io_timer tick_timer;
+    uint64_t tick_count;
+    uint64_t watchdog_us; /* the service manager wants a sign of life this often; 0: it does not */
+    uint64_t watchdog_told_us;
+    uint32_t client_count_max; /* maxclients, or what the descriptor limit allows */
     struct server_stats stats;
 };
 
-/* Makes everything but the engine: ring, listening sockets, signals.  Exit code, 0: fine. */
+/* Everything but the engine: ring, listening sockets, signals.  `server` is zeroed.  Returns the
+ * exit code, 0: fine, as do the next ones. */
 int server_open(struct server *server, const struct config *config);
-/* Recovers the data and starts the workers.  Exit code, 0: fine. */
+/* Starts the workers and recovers the data.  In server_data.c. */
 int server_open_data(struct server *server);
-/* Until a signal or SHUTDOWN.  Exit code. */
+/* Until a signal or SHUTDOWN. */
 int server_run(struct server *server);
-/* Stops cleanly, whatever of the two opens has worked.  Exit code. */
+/* Stops cleanly, whatever of the two opens has worked. */
 int server_close(struct server *server);
+/* The engine's and the workers' part of it.  In server_data.c. */
+int server_close_data(struct server *server);
 
-/* First call: drain, then stop; second: stop now. */
-void server_begin_shutdown(struct server *server);
+/* First call: drain, then stop; second, or `is_now`: stop at the end of this turn. */
+void server_begin_shutdown(struct server *server, bool is_now);
 /* SHUTDOWN ABORT; false: none was under way. */
 bool server_abort_shutdown(struct server *server);
+/* USR1: the numbers that help when a client cannot be used. */
+void server_log_stats(struct server *server);
+/* For the engine: struct db_options's events. */
+void server_on_durable(void *owner, uint64_t seq);
+void server_on_write_failed(void *owner, uint64_t seq_durable);
+void server_on_writable(void *owner);
 /* Takes over the mutable values of `config` and makes them work.  False: `error`
  * (CONFIG_ERROR_BYTES), and nothing has changed. */
 bool server_apply_config(struct server *server, const struct config *config, char *error);
+/* Sets client_count_max from maxclients, and the descriptor limit as far as it lets itself. */
+void server_raise_client_limit(struct server *server);
 /* HUP: reads the file again, logs what changes and what would need a restart. */
 void server_reload_config(struct server *server);
 void server_reset_stats(struct server *server);
 /* Counts an error reply by its first word; `reply` starts behind the '-'. */
 void server_count_error(struct server *server, struct slice reply);
 uint64_t server_ops_per_second(const struct server *server);
-/* All connected clients' buffers. */
-uint64_t server_client_memory_bytes(const struct server *server);
+/* All connected clients' buffers; also keeps the peak. */
+uint64_t server_client_memory_bytes(struct server *server);
 /* NULL: no client has it. */
 struct client *server_find_client(struct server *server, uint64_t id);
-/* The family that SELECT `database` means; false: there is none. */
-bool server_find_database(struct server *server, uint64_t database, uint32_t *cf_id_out);
 
 #endif
