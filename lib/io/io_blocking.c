@@ -137,8 +137,9 @@ static void
 blocking_submit(struct io *io, struct io_request *request)
 {
     KV_ASSERT(request->done != NULL);
-    io_guard_submitted(request);
+    /* Executed first: the guard makes a read's buffer untouchable until `done`. */
     request->result = io_blocking_execute(request);
+    io_guard_submitted(request);
     list_push_back(&io_blocking_of(io)->completed, &request->link);
 }
 
