@@ -136,6 +136,8 @@ completions_come_from_the_turn_only(void)
 {
     struct io *io = io_blocking_new();
     struct io_request request = {.op = IO_STAT, .path = "/", .done = submit_again, .owner = io};
+    const int fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+    uint8_t bytes[100] = {1};
 
     done_count = 0;
     io_submit(io, &request);
@@ -145,10 +147,13 @@ completions_come_from_the_turn_only(void)
         CU_ASSERT_EQUAL(done_count, i);
     }
     CU_ASSERT_FALSE(io_blocking_turn(io));
-    request.done = count_done;
+    request = (struct io_request){
+        .op = IO_READ, .fd = fd, .buffer = bytes, .size = sizeof(bytes), .done = count_done};
     io_submit(io, &request);
     CU_ASSERT_TRUE(io_blocking_turn(io));
-    CU_ASSERT_EQUAL(request.result, 0);
+    CU_ASSERT_EQUAL(request.result, (int64_t)sizeof(bytes));
+    CU_ASSERT_EQUAL(bytes[sizeof(bytes) - 1], 0);
+    close(fd);
     io_blocking_free(io);
 }
 

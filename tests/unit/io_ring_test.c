@@ -10,12 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "io/io_guard.h"
 #include "io/ring.h"
 #include "io/ring_internal.h"
 #include "support/unit.h"
@@ -266,6 +268,32 @@ done:
     free(again);
 }
 
+#ifdef KV_IO_HAS_ASAN
+/* Method: the target of a read is out of bounds while the kernel may store there, and only then. */
+static void
+a_buffer_in_flight_is_poisoned(void)
+{
+    uint8_t *bytes = kv_alloc(100);
+    struct io_request request = {.op = IO_READ, .buffer = bytes, .size = 100, .done = count_done};
+
+    if (!setup(8))
+        goto done;
+    request.fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+    io_submit(io, &request);
+    CU_ASSERT_TRUE(__asan_address_is_poisoned(bytes));
+    CU_ASSERT_TRUE(__asan_address_is_poisoned(bytes + 99));
+    while (done_count == 0)
+        ring_turn(ring, SECOND_US);
+    CU_ASSERT_PTR_NULL(__asan_region_is_poisoned(bytes, 100));
+    CU_ASSERT_TRUE(__asan_address_is_poisoned(bytes + 100));
+    CU_ASSERT_EQUAL(request.result, 100);
+    close(request.fd);
+    teardown();
+done:
+    free(bytes);
+}
+#endif
+
 static uint64_t expired_us;
 
 static void
@@ -387,6 +415,57 @@ a_refusal_by_seccomp_is_one_line(void)
         CU_ASSERT_EQUAL(WEXITSTATUS(status), 0);
 }
 
+/* Exits 0 if requests that need a kernel thread succeed though none may be made. */
+static void
+sync_without_threads(int fd)
+{
+    const struct rlimit none = {0, 0};
+    struct io_request requests[] = {
+        {.op = IO_FSYNC, .fd = fd, .done = count_done},
+        {.op = IO_SYNC_DIR, .path = "/", .done = count_done},
+        {.op = IO_STAT, .fd = fd, .done = count_done},
+        {.op = IO_ALLOCATE, .fd = fd, .size = 100, .done = count_done},
+    };
+
+    if ((getuid() == 0 && setresuid(65534, 65534, 65534) != 0) ||
+        setrlimit(RLIMIT_NPROC, &none) != 0 || ring_open(8, &ring) != KV_OK)
+        _exit(77);
+    io = ring_io(ring);
+    for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
+        io_submit(io, &requests[i]);
+    while (done_count < sizeof(requests) / sizeof(requests[0]))
+        ring_turn(ring, SECOND_US);
+    for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+        if (requests[i].result != 0)
+            _exit(1);
+    }
+    _exit(0);
+}
+
+/* Method: a child of another user with RLIMIT_NPROC 0, where the kernel cancels what it would
+ * give to a thread. */
+static void
+requests_run_in_place_where_threads_are_forbidden(void)
+{
+    int status = -1, fd;
+    pid_t child;
+
+    if (!setup(8))
+        return;
+    fd = open(paths[0], O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    fflush(stdout);
+    child = fork();
+    if (child == 0) {
+        done_count = 0;
+        sync_without_threads(fd);
+    }
+    CU_ASSERT_EQUAL(waitpid(child, &status, 0), child);
+    CU_ASSERT_TRUE(WIFEXITED(status));
+    CU_ASSERT_TRUE(WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 77);
+    close(fd);
+    teardown();
+}
+
 int
 main(int argc, char **argv)
 {
@@ -396,7 +475,11 @@ main(int argc, char **argv)
         UNIT_TEST(full_queues_lose_nothing),
         UNIT_TEST(handlers_may_fill_the_queue),
         UNIT_TEST(many_requests_at_once_all_complete),
+#ifdef KV_IO_HAS_ASAN
+        UNIT_TEST(a_buffer_in_flight_is_poisoned),
+#endif
         UNIT_TEST(a_timer_ends_the_wait),
+        UNIT_TEST(requests_run_in_place_where_threads_are_forbidden),
         UNIT_TEST(each_refusal_names_its_cause),
         UNIT_TEST(a_refusal_by_seccomp_is_one_line),
         UNIT_TEST_END,
