@@ -146,6 +146,117 @@ what_is_synced_survives_every_cut(void)
     free(found);
 }
 
+enum { ABSENT = 63, MODEL_BYTES = 2000 };
+
+/* What each byte may be after a cut: a set of values below 63, and ABSENT. */
+static uint64_t possible[MODEL_BYTES];
+static uint8_t current[MODEL_BYTES];
+static uint64_t current_size;
+
+static void
+model_write(uint64_t from, uint64_t to, uint8_t value, bool durable)
+{
+    for (uint64_t i = 0; i < to; i++) {
+        if (i >= current_size)
+            current[i] = 0;
+        if (i < from && durable && (possible[i] >> ABSENT & 1) != 0)
+            possible[i] = (possible[i] & ~(UINT64_C(1) << ABSENT)) | 1;
+        if (i >= from) {
+            current[i] = value;
+            possible[i] = durable ? UINT64_C(1) << value : possible[i] | UINT64_C(1) << value;
+        }
+        if (!durable && (possible[i] >> ABSENT & 1) != 0)
+            possible[i] |= 1;
+    }
+    if (to > current_size)
+        current_size = to;
+}
+
+static void
+model_resize(uint64_t size)
+{
+    for (uint64_t i = 0; i < MODEL_BYTES; i++) {
+        if (i >= size)
+            possible[i] |= UINT64_C(1) << ABSENT | 1;
+        else if (i >= current_size)
+            possible[i] |= 1;
+        if (i >= current_size || i >= size)
+            current[i] = 0;
+    }
+    current_size = size;
+}
+
+static void
+model_sync(void)
+{
+    for (uint64_t i = 0; i < MODEL_BYTES; i++)
+        possible[i] = i < current_size ? UINT64_C(1) << current[i] : UINT64_C(1) << ABSENT;
+}
+
+static void
+random_file_op(struct random *random, int fd, uint8_t value)
+{
+    uint8_t bytes[MODEL_BYTES];
+    const uint64_t kind = random_below(random, 8);
+    const uint64_t from = random_below(random, MODEL_BYTES);
+    const uint64_t count = 1 + random_below(random, MODEL_BYTES - from);
+
+    if (kind == 0) {
+        CU_ASSERT_EQUAL(sync_fd(fd), 0);
+        model_sync();
+    } else if (kind == 1) {
+        CU_ASSERT_EQUAL(call((struct io_request){.op = IO_TRUNCATE, .fd = fd, .size = from}), 0);
+        model_resize(from);
+    } else {
+        memset(bytes, value, count);
+        CU_ASSERT_EQUAL(call((struct io_request){.op = IO_WRITE,
+                                                 .fd = fd,
+                                                 .buffer = bytes,
+                                                 .size = count,
+                                                 .offset = from,
+                                                 .write_sync = kind == 2}),
+                        (int64_t)count);
+        model_write(from, from + count, value, kind == 2);
+    }
+}
+
+/* Method: random writes, synchronous ones, syncs and resizes against a model of what each byte
+ * may be.  Before the cut reads see the latest; after it no byte has an impossible value. */
+static void
+every_byte_is_one_that_the_model_allows(void)
+{
+    uint8_t found[MODEL_BYTES];
+
+    for (uint64_t seed = 0; seed < SEED_COUNT; seed++) {
+        struct random random;
+        bool ok = true;
+        int64_t size;
+        int fd;
+
+        random_init(&random, unit_seed() + seed);
+        start((struct sim_options){.seed = unit_seed() + seed});
+        fd = open_file("/a", O_RDWR | O_CREAT);
+        current_size = 0;
+        model_sync();
+        for (uint8_t value = 1; value < 2 + seed % 30; value++)
+            random_file_op(&random, fd, value);
+        sync_dir("/");
+        size = call(
+            (struct io_request){.op = IO_READ, .fd = fd, .buffer = found, .size = sizeof(found)});
+        ok &= size == (int64_t)current_size && memcmp(found, current, current_size) == 0;
+        cut_and_boot();
+        fd = open_file("/a", O_RDONLY);
+        size = call(
+            (struct io_request){.op = IO_READ, .fd = fd, .buffer = found, .size = sizeof(found)});
+        for (int64_t i = 0; i < MODEL_BYTES; i++)
+            ok &= (possible[i] >> (i < size ? found[i] : ABSENT) & 1) != 0;
+        if (!ok)
+            printf("seed %" PRIu64 " breaks the model\n", unit_seed() + seed);
+        CU_ASSERT_TRUE(ok);
+        stop();
+    }
+}
+
 struct fates {
     uint32_t all, none, part, zeros, torn;
 };
@@ -379,6 +490,43 @@ completions_come_in_any_order_and_mean_it(void)
     }
     CU_ASSERT_TRUE(partial < LOAD_COUNT / 2);
     stop();
+}
+
+/* Method: a cut while one synchronous write of eight sectors is in flight, under many seeds. */
+static void
+a_write_in_flight_survives_in_part(void)
+{
+    uint32_t all_count = 0, none_count = 0, part_count = 0;
+
+    for (uint64_t seed = 0; seed < SEED_COUNT; seed++) {
+        uint8_t found[8 * 512] = {0};
+        uint32_t new_count = 0;
+        int fd;
+
+        start((struct sim_options){.seed = unit_seed() + seed});
+        fd = open_file("/a", O_RDWR | O_CREAT);
+        sync_dir("/");
+        memset(load.bytes, 'n', sizeof(found));
+        load.requests[0] = (struct io_request){.op = IO_WRITE,
+                                               .fd = fd,
+                                               .buffer = load.bytes,
+                                               .size = sizeof(found),
+                                               .write_sync = true,
+                                               .done = note_done};
+        io_submit(io, &load.requests[0]);
+        cut_and_boot();
+        fd = open_file("/a", O_RDONLY);
+        call((struct io_request){.op = IO_READ, .fd = fd, .buffer = found, .size = sizeof(found)});
+        for (size_t i = 0; i < sizeof(found); i++)
+            new_count += found[i] == 'n';
+        none_count += new_count == 0;
+        all_count += new_count == sizeof(found);
+        part_count += new_count > 0 && new_count < sizeof(found);
+        stop();
+    }
+    CU_ASSERT_TRUE(none_count > 300);
+    CU_ASSERT_TRUE(all_count > 20);
+    CU_ASSERT_TRUE(part_count > 200);
 }
 
 /* Method: a kill in mid-flight; what had completed or was written before is all there, of the
@@ -637,11 +785,13 @@ main(int argc, char **argv)
 {
     static const struct unit_test tests[] = {
         UNIT_TEST(what_is_synced_survives_every_cut),
+        UNIT_TEST(every_byte_is_one_that_the_model_allows),
         UNIT_TEST(what_is_not_synced_has_every_fate),
         UNIT_TEST(a_rename_is_atomic_and_durable_only_after_a_directory_sync),
         UNIT_TEST(harsh_directories_keep_any_subset),
         UNIT_TEST(a_failed_sync_lies_until_the_power_fails),
         UNIT_TEST(completions_come_in_any_order_and_mean_it),
+        UNIT_TEST(a_write_in_flight_survives_in_part),
         UNIT_TEST(a_kill_keeps_the_page_cache),
         UNIT_TEST(the_same_seed_gives_the_same_run),
         UNIT_TEST(planned_faults_strike_where_they_are_told),
