@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -145,6 +146,53 @@ failures_are_negative_errnos(void)
     CU_ASSERT_EQUAL(run_copy((struct io_request){
                         .op = IO_READ, .fd = 0, .buffer = bytes, .size = 8, .offset = UINT64_MAX}),
                     -EINVAL);
+    teardown();
+}
+
+static const struct io_uring_sqe *
+latest_sqe(void)
+{
+    const struct io_uring_sq *sq = &ring_uring(ring)->sq;
+
+    return &sq->sqes[(sq->sqe_tail - 1) & sq->ring_mask];
+}
+
+/* Method: durability cannot be seen from outside, so look at the entries: what must sync says so
+ * to the kernel, and what need not, does not. */
+static void
+entries_that_must_sync_say_so(void)
+{
+    char bytes[8] = {0};
+    struct io_request requests[4] = {
+        {.op = IO_WRITE, .buffer = bytes, .size = 8, .write_sync = true},
+        {.op = IO_WRITE, .buffer = bytes, .size = 8},
+        {.op = IO_FSYNC},
+        {.op = IO_FDATASYNC},
+    };
+    static const struct {
+        uint8_t opcode;
+        uint32_t flags;
+    } expected[4] = {
+        {IORING_OP_WRITE, RWF_DSYNC},
+        {IORING_OP_WRITE, 0},
+        {IORING_OP_FSYNC, 0},
+        {IORING_OP_FSYNC, IORING_FSYNC_DATASYNC},
+    };
+    int fd;
+
+    if (!setup(8))
+        return;
+    fd = open(paths[0], O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    for (uint32_t i = 0; i < 4; i++) {
+        requests[i].fd = fd;
+        requests[i].done = count_done;
+        io_submit(io, &requests[i]);
+        CU_ASSERT_EQUAL(latest_sqe()->opcode, expected[i].opcode);
+        CU_ASSERT_EQUAL((uint32_t)latest_sqe()->rw_flags, expected[i].flags);
+    }
+    while (done_count < 4)
+        ring_turn(ring, SECOND_US);
+    close(fd);
     teardown();
 }
 
@@ -472,6 +520,7 @@ main(int argc, char **argv)
     static const struct unit_test tests[] = {
         UNIT_TEST(each_operation_does_its_work),
         UNIT_TEST(failures_are_negative_errnos),
+        UNIT_TEST(entries_that_must_sync_say_so),
         UNIT_TEST(full_queues_lose_nothing),
         UNIT_TEST(handlers_may_fill_the_queue),
         UNIT_TEST(many_requests_at_once_all_complete),
