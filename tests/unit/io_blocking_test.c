@@ -200,7 +200,7 @@ write_under_filter(int fd)
 
     if (filter == NULL ||
         seccomp_rule_add(filter, SCMP_ACT_ERRNO(EXDEV), SCMP_SYS(pwritev2), 1,
-                         SCMP_A5(SCMP_CMP_EQ, RWF_DSYNC)) != 0 ||
+                         SCMP_A5(SCMP_CMP_EQ, RWF_DSYNC, 0)) != 0 ||
         seccomp_load(filter) != 0)
         _exit(77);
     if (io_call(io, &request) != 4)
