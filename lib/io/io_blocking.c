@@ -137,9 +137,8 @@ static void
 blocking_submit(struct io *io, struct io_request *request)
 {
     KV_ASSERT(request->done != NULL);
-    /* Executed first: the guard makes a read's buffer untouchable until `done`. */
     request->result = io_blocking_execute(request);
-    io_guard_submitted(request);
+    io_guard_submitted(request); /* its bytes are there, but nobody may know yet */
     list_push_back(&io_blocking_of(io)->completed, &request->link);
 }
 
