@@ -39,6 +39,8 @@ struct model {
     size_t count, capacity;
     const struct tombstone *tombstones;
     size_t tombstone_count;
+    const uint64_t *snapshots; /* NULL: none are told to the builder */
+    size_t snapshot_count;
     enum compression compression;
     bool scan_only; /* holds merge operands, for which there is no operator */
     bool has_internal_index;
@@ -146,6 +148,8 @@ build(const struct model *model, struct buffer *file, struct table_summary *summ
     for (size_t i = 0; i < model->tombstone_count; i++)
         table_builder_add_tombstone(builder, slice_from_text(t[i].begin), slice_from_text(t[i].end),
                                     t[i].seq);
+    if (model->snapshots != NULL)
+        table_builder_set_snapshots(builder, model->snapshots, model->snapshot_count);
     CU_ASSERT_EQUAL(table_builder_finish(builder, summary), KV_OK);
     CU_ASSERT_EQUAL(summary->file_bytes, file->size);
     CU_ASSERT_EQUAL(summary->checksum_crc32c, crc32c_extend(0, file->data, file->size));
@@ -757,11 +761,21 @@ blocks_filter_and_index_are_the_same_bytes(void)
     remove_dir(dir);
 }
 
-/* A flush of the tombstones, all of which stay because there is a snapshot between any two. */
+static bool
+has_snapshot(const struct model *model, uint64_t seq)
+{
+    for (size_t i = 0; i < model->snapshot_count; i++) {
+        if (model->snapshots[i] == seq)
+            return true;
+    }
+    return false;
+}
+
+/* A real flush, with the model's snapshots held. */
 static void
 rocksdb_flushes(const struct model *model, const char *dir, char path[2 * PATH_SIZE])
 {
-    const rocksdb_snapshot_t *snapshots[16];
+    const rocksdb_snapshot_t *snapshots[16] = {NULL};
     rocksdb_options_t *options = rocksdb_options_create();
     rocksdb_block_based_table_options_t *table = rocksdb_block_based_options_create();
     rocksdb_writeoptions_t *write = rocksdb_writeoptions_create();
@@ -786,7 +800,8 @@ rocksdb_flushes(const struct model *model, const char *dir, char path[2 * PATH_S
         rocksdb_writebatch_delete_range(batch, t->begin, strlen(t->begin), t->end, strlen(t->end));
         rocksdb_write(db, write, batch, &error);
         CU_ASSERT_PTR_NULL(error);
-        snapshots[i] = rocksdb_create_snapshot(db);
+        if (has_snapshot(model, t->seq))
+            snapshots[i] = rocksdb_create_snapshot(db);
     }
     for (size_t i = 0; i < model->count; i++) {
         const struct slice key = internal_key_user(entry_key(model, i));
@@ -802,8 +817,10 @@ rocksdb_flushes(const struct model *model, const char *dir, char path[2 * PATH_S
     CU_ASSERT_EQUAL_FATAL(rocksdb_livefiles_count(files), 1);
     snprintf(path, 2 * PATH_SIZE, "%s%s", dir, rocksdb_livefiles_name(files, 0));
     rocksdb_livefiles_destroy(files);
-    for (size_t i = 0; i < model->tombstone_count; i++)
-        rocksdb_release_snapshot(db, snapshots[i]);
+    for (size_t i = 0; i < model->tombstone_count; i++) {
+        if (snapshots[i] != NULL)
+            rocksdb_release_snapshot(db, snapshots[i]);
+    }
     rocksdb_close(db);
     rocksdb_writebatch_destroy(batch);
     rocksdb_flushoptions_destroy(flush);
@@ -812,19 +829,26 @@ rocksdb_flushes(const struct model *model, const char *dir, char path[2 * PATH_S
     rocksdb_options_destroy(options);
 }
 
-/* Method: a real flush, with and without a point, of overlapping, nested, adjacent and equal
- * ranges. */
+/* Method: a real flush of overlapping, nested, adjacent and equal ranges, with and without a
+ * point, with a snapshot between any two, between some, and none at all. */
 static void
 fragments_are_the_same_bytes(void)
 {
     static const struct tombstone tombstones[] = {{"b", "m", 1},  {"a", "c", 2}, {"x", "z", 3},
                                                   {"bb", "k", 4}, {"m", "n", 5}, {"b", "m", 6}};
+    static const uint64_t snapshots[] = {1, 2, 3, 4, 5, 6, 2, 4};
+    static const struct {
+        size_t first, count, points;
+    } cases[] = {{0, 6, 0}, {0, 6, 1}, {6, 2, 0}, {6, 2, 1}, {0, 0, 0}, {0, 0, 1}};
 
-    for (size_t points = 0; points < 2; points++) {
-        struct model model = {.tombstones = tombstones, .tombstone_count = 6};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct model model = {.tombstones = tombstones,
+                              .tombstone_count = 6,
+                              .snapshots = snapshots + cases[i].first,
+                              .snapshot_count = cases[i].count};
         char dir[PATH_SIZE], path[2 * PATH_SIZE];
 
-        if (points > 0)
+        if (cases[i].points > 0)
             model_add(&model, slice_from_text("f"), 7, TYPE_VALUE, slice_from_text("value"));
         make_dir(dir);
         rocksdb_flushes(&model, dir, path);
