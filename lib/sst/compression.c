@@ -145,6 +145,24 @@ compress_into(enum compression compression, struct slice raw, uint8_t *target, s
     kv_assert_failed(__FILE__, __LINE__, "a compression that is written");
 }
 
+/* Snappy insists on room for the worst case; LZ4 and zstd give up when they fear that the room
+ * might not do, though it would have.  Only deflate stops when it is really full. */
+static size_t
+room_for(enum compression compression, size_t raw_size, size_t size_limit)
+{
+    switch (compression) {
+    case COMPRESSION_SNAPPY:
+        return snappy_max_compressed_length(raw_size);
+    case COMPRESSION_LZ4:
+    case COMPRESSION_LZ4HC:
+        return (size_t)LZ4_compressBound((int)raw_size);
+    case COMPRESSION_ZSTD:
+        return ZSTD_compressBound(raw_size);
+    default:
+        return size_limit;
+    }
+}
+
 bool
 compression_compress(enum compression compression, struct slice raw, struct buffer *target)
 {
@@ -155,8 +173,7 @@ compression_compress(enum compression compression, struct slice raw, struct buff
     KV_ASSERT(raw.size <= BLOCK_BYTES_MAX);
     if (compression == COMPRESSION_NONE || size_limit <= VARINT32_BYTES_MAX)
         return false;
-    /* Snappy insists on room for the worst case; the others stop when what they have is full. */
-    room = compression == COMPRESSION_SNAPPY ? snappy_max_compressed_length(raw.size) : size_limit;
+    room = room_for(compression, raw.size, size_limit);
     buffer_reserve(target, VARINT32_BYTES_MAX + room);
     if (compression != COMPRESSION_SNAPPY)
         buffer_put_varint32(target, (uint32_t)raw.size);
