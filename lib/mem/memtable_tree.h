@@ -1,0 +1,24 @@
+/* memtable_tree.h - the B+-tree of one family in a memtable: user keys to entries.
+ *
+ * Included in lib/mem only.  Reading works on damaged mappings and says so; writing is for the
+ * memtable's owner, who knows that it is sound.
+ */
+#ifndef KV_MEM_MEMTABLE_TREE_H
+#define KV_MEM_MEMTABLE_TREE_H
+
+#include "mem/memtable_internal.h"
+
+struct tree_spot {
+    struct mem_node *leaf;
+    unsigned index; /* of the first entry >= key; the leaf's count: it is in the next leaf */
+    bool exact;     /* that entry has the very key */
+};
+
+/* The family has a tree.  False: the mapping is damaged. */
+bool tree_seek(const struct memtable *memtable, const struct mem_family *family, struct slice key,
+               struct tree_spot *spot);
+/* The entry of `key`, made if there was none. */
+struct mem_entry *tree_insert(struct memtable *memtable, struct mem_family *family,
+                              struct slice key);
+
+#endif
