@@ -58,8 +58,9 @@ struct write_batch_reader {
 /* KV_CORRUPT: no header. */
 MUST_CHECK enum kv_status write_batch_reader_init(struct write_batch_reader *reader,
                                                   struct slice encoded);
-/* KV_OK with *found false: the end, and the count was right.  KV_UNSUPPORTED: a record of a
- * feature that kvd refuses (FORMAT.md section 12), two-phase commit among them. */
+/* KV_OK with *found false: the end, and the count was right.  KV_CORRUPT: malformed.
+ * KV_UNSUPPORTED: a record of a feature that kvd refuses (FORMAT.md section 12), two-phase commit
+ * among them, or a key above KEY_BYTES_MAX. */
 MUST_CHECK enum kv_status write_batch_reader_next(struct write_batch_reader *reader,
                                                   struct batch_record *record, bool *found);
 

@@ -15,6 +15,7 @@
 
 struct io;
 struct version_set;
+struct table_share;
 
 /* One table of a version; shared by all versions that list it, reference-counted. */
 struct table_file {
@@ -22,6 +23,7 @@ struct table_file {
     struct table_reader *reader; /* owned; opens itself on the first read */
     uint32_t ref_count;
     uint32_t level;
+    struct table_share *share; /* what all levels that ever listed this number have in common */
 };
 
 struct version_level {
@@ -30,12 +32,14 @@ struct version_level {
 };
 
 struct version {
+    struct version_set *set; /* borrowed; outlives its versions */
     uint32_t ref_count;
     uint32_t cf_id;
     struct version_level levels[LEVEL_COUNT];
     uint64_t bytes_total;
 };
 
+/* Made by an applied edit with is_cf_add, freed by one with is_cf_drop. */
 struct column_family {
     uint32_t id;
     char name[COLUMN_FAMILY_NAME_BYTES_MAX + 1];
@@ -47,7 +51,8 @@ struct version_set_options {
     struct io *io;
     const char *dir; /* copied */
     bool create_if_missing;
-    bool read_only; /* tools: writes nothing, takes no lock */
+    bool read_only;              /* tools: writes nothing, takes no lock */
+    uint64_t manifest_bytes_max; /* a longer MANIFEST is replaced; 0: 64 MiB */
 };
 
 /* Reads CURRENT and the MANIFEST, checks that every live table is there with its size, or makes
@@ -55,11 +60,13 @@ struct version_set_options {
  * KV_CORRUPT and KV_UNSUPPORTED come with a logged line that says which file and why. */
 MUST_CHECK enum kv_status version_set_open(const struct version_set_options *options,
                                            struct version_set **set_out);
+/* NULL is fine.  No request of the set may be in flight and no version be held by others; changes
+ * that still wait are dropped without on_applied.  Nothing is reported obsolete. */
 void version_set_close(struct version_set *set);
 
 /* Writes a new MANIFEST with everything that is live, together with `edits` (what recovery
  * flushed and the new log numbers), switches CURRENT, and makes the result current.  Blocking.
- * Called once at the end of recovery. */
+ * Called once at the end of recovery.  Takes over the edits' contents (not the array). */
 MUST_CHECK enum kv_status version_set_start(struct version_set *set, struct version_edit *edits,
                                             uint32_t edit_count);
 
@@ -79,10 +86,15 @@ struct column_family *version_set_family(struct version_set *set, uint32_t cf_id
 struct column_family *version_set_family_by_name(struct version_set *set, struct slice name);
 /* Live families ascending by id; NULL when index is past the end. */
 struct column_family *version_set_family_at(struct version_set *set, uint32_t index);
+/* The largest id of a family that ever was or is about to be; the next new one takes this + 1. */
+uint32_t version_set_max_family_id(const struct version_set *set);
 
 typedef void version_applied_fn(void *owner, enum kv_status st);
 /* Appends the edits as one atomic change, syncs, installs, then calls on_applied (never from
- * inside).  Takes over the edits' contents.  Changes queue up and are applied in order.  When
+ * inside).  Takes over the edits' contents (not the array).  The set itself fills in next file,
+ * last sequence, max family id, comparator and atomic group.  Edits of a family that was dropped
+ * meanwhile are left out and their new tables reported obsolete; if that leaves nothing,
+ * on_applied gets KV_CANCELLED, else always KV_OK.  Changes queue up and are applied in order. When
  * the MANIFEST cannot be written, the set switches to a new MANIFEST file and tries again there,
  * first at once and then at growing intervals; on_applied waits until it has worked, and
  * version_set_is_failing says so meanwhile. */

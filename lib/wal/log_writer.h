@@ -32,6 +32,8 @@ struct log_writer {
 void log_writer_init(struct log_writer *writer, bool recyclable, uint64_t log_number);
 /* Appends the framed record, with the zeros that end a block, to `target`. */
 void log_writer_append(struct log_writer *writer, struct buffer *target, struct slice record);
+/* The same into memory that has log_writer_bound(record.size) bytes; returns how many it took. */
+size_t log_writer_frame(struct log_writer *writer, uint8_t *target, struct slice record);
 /* The most bytes that framing a record of this size can take. */
 size_t log_writer_bound(size_t record_bytes);
 

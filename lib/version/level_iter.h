@@ -1,0 +1,11 @@
+/* level_iter.h - the tables of one sorted level as one iterator (iter.h's contract). */
+#ifndef KV_VERSION_LEVEL_ITER_H
+#define KV_VERSION_LEVEL_ITER_H
+
+#include "iter/iter.h"
+#include "version/version_set.h"
+
+/* Borrows the level (its version is kept by the caller) and ctx. */
+struct iter *level_iter_new(const struct version_level *level, struct read_ctx *ctx);
+
+#endif
