@@ -8,6 +8,8 @@
 #ifndef KV_CACHE_READ_CTX_H
 #define KV_CACHE_READ_CTX_H
 
+#include <stdbool.h>
+
 #include "base/limits.h"
 #include "base/status.h"
 #include "cache/block_cache.h"
@@ -23,23 +25,36 @@ struct read_want {
     uint64_t size;
 };
 
+enum { READ_PIN_INLINE_COUNT = 16 };
+
+/* One block of which the read has exactly one pin. */
+struct read_pin {
+    struct block *block; /* NULL: a free place */
+    uint32_t use_count;  /* read_ctx_pin less read_ctx_unpin */
+    bool kept;           /* until the read ends */
+};
+
+/* Must not be copied or moved while it holds pins. */
 struct read_ctx {
-    struct block_cache *cache;
-    struct block **pins; /* owned array; grows */
+    struct block_cache *cache; /* borrowed */
+    struct read_pin *pins;     /* a hash set by block id; owned unless it is pins_inline */
     uint32_t pin_count;
-    uint32_t pin_capacity;
-    struct read_want wants[READ_WANT_COUNT_MAX];
+    uint32_t pin_capacity; /* a power of two */
     uint32_t want_count;
+    struct read_want wants[READ_WANT_COUNT_MAX];
+    struct read_pin pins_inline[READ_PIN_INLINE_COUNT];
 };
 
 void read_ctx_init(struct read_ctx *ctx, struct block_cache *cache);
 /* Lets go of all pins. */
 void read_ctx_deinit(struct read_ctx *ctx);
-/* Lets go of one block: a scan releases what it has passed. */
-void read_ctx_unpin(struct read_ctx *ctx, struct block *block);
 
-/* A cached block, pinned by ctx (once, however often it is asked for), or NULL. */
+/* A cached block, pinned by ctx until the read ends, or NULL.  Asking again for a block that ctx
+ * has is not a hit for the cache: a retry must not make a block look popular. */
 struct block *read_ctx_find(struct read_ctx *ctx, struct block_id id);
+/* Likewise, but only until as many read_ctx_unpin: a scan lets go of what it has passed. */
+struct block *read_ctx_pin(struct read_ctx *ctx, struct block_id id);
+void read_ctx_unpin(struct read_ctx *ctx, struct block *block);
 /* Pins a block that was inserted on behalf of this read; takes over the caller's pin. */
 void read_ctx_hold(struct read_ctx *ctx, struct block *block);
 /* Records a wish; more than READ_WANT_COUNT_MAX are dropped (they will be met again), the same

@@ -1,0 +1,202 @@
+/* read_ctx.c - the pins and the wishes of one read.
+ *
+ * The pins are a small open-addressing hash set, because a read of many keys asks for each of
+ * its blocks once a pass, and passes are as many as rounds of misses.  It starts inside the
+ * struct, so a point read allocates nothing.
+ *
+ * Invariant: a block is in the set once, and the read has exactly one pin of it.
+ */
+#include "cache/read_ctx.h"
+
+#include "base/alloc.h"
+
+static bool
+same_id(struct block_id a, struct block_id b)
+{
+    return a.offset == b.offset && a.table_id == b.table_id;
+}
+
+static uint32_t
+home_of(const struct read_ctx *ctx, struct block_id id)
+{
+    const uint64_t hash = (id.offset ^ (id.table_id << 40)) * UINT64_C(0x9e3779b97f4a7c15);
+
+    return (uint32_t)(hash >> 32) & (ctx->pin_capacity - 1);
+}
+
+/* Where the block is, or the free place where it would be put. */
+static struct read_pin *
+place_of(struct read_ctx *ctx, struct block_id id)
+{
+    uint32_t at = home_of(ctx, id);
+
+    KV_ASSERT(ctx->pin_count < ctx->pin_capacity);
+    while (ctx->pins[at].block != NULL && !same_id(ctx->pins[at].block->id, id))
+        at = (at + 1) & (ctx->pin_capacity - 1);
+    return &ctx->pins[at];
+}
+
+void
+read_ctx_init(struct read_ctx *ctx, struct block_cache *cache)
+{
+    KV_ASSERT(cache != NULL);
+    ctx->cache = cache;
+    ctx->pins = ctx->pins_inline;
+    ctx->pin_count = 0;
+    ctx->pin_capacity = READ_PIN_INLINE_COUNT;
+    ctx->want_count = 0;
+    memset(ctx->pins_inline, 0, sizeof(ctx->pins_inline));
+}
+
+void
+read_ctx_deinit(struct read_ctx *ctx)
+{
+    for (uint32_t i = 0; i < ctx->pin_capacity && ctx->pin_count > 0; i++) {
+        if (ctx->pins[i].block == NULL)
+            continue;
+        block_cache_unpin(ctx->cache, ctx->pins[i].block);
+        ctx->pins[i].block = NULL;
+        ctx->pin_count--;
+    }
+    KV_ASSERT(ctx->pin_count == 0);
+    if (ctx->pins != ctx->pins_inline)
+        free(ctx->pins);
+    ctx->pins = ctx->pins_inline;
+    ctx->pin_capacity = READ_PIN_INLINE_COUNT;
+    ctx->want_count = 0;
+}
+
+static void
+grow(struct read_ctx *ctx)
+{
+    struct read_pin *old = ctx->pins;
+    const uint32_t old_capacity = ctx->pin_capacity;
+
+    KV_ASSERT(old_capacity <= UINT32_MAX / 4);
+    ctx->pin_capacity = old_capacity * 2;
+    ctx->pins = kv_alloc_zero(ctx->pin_capacity * sizeof(struct read_pin));
+    for (uint32_t i = 0; i < old_capacity; i++) {
+        if (old[i].block != NULL)
+            *place_of(ctx, old[i].block->id) = old[i];
+    }
+    if (old != ctx->pins_inline)
+        free(old);
+}
+
+/* Takes over one pin of `block`, which is not in the set. */
+static struct read_pin *
+add(struct read_ctx *ctx, struct block *block)
+{
+    struct read_pin *pin;
+
+    if (4 * (ctx->pin_count + 1) > 3 * ctx->pin_capacity)
+        grow(ctx);
+    pin = place_of(ctx, block->id);
+    KV_ASSERT(pin->block == NULL);
+    *pin = (struct read_pin){.block = block};
+    ctx->pin_count++;
+    return pin;
+}
+
+static struct read_pin *
+find(struct read_ctx *ctx, struct block_id id)
+{
+    struct read_pin *pin = place_of(ctx, id);
+    struct block *block;
+
+    if (pin->block != NULL)
+        return pin;
+    block = block_cache_pin(ctx->cache, id);
+    return block == NULL ? NULL : add(ctx, block);
+}
+
+struct block *
+read_ctx_find(struct read_ctx *ctx, struct block_id id)
+{
+    struct read_pin *pin = find(ctx, id);
+
+    if (pin == NULL)
+        return NULL;
+    pin->kept = true;
+    return pin->block;
+}
+
+struct block *
+read_ctx_pin(struct read_ctx *ctx, struct block_id id)
+{
+    struct read_pin *pin = find(ctx, id);
+
+    if (pin == NULL)
+        return NULL;
+    pin->use_count++;
+    return pin->block;
+}
+
+/* Closes the gap, so that no search stops before what it looks for. */
+static void
+remove_at(struct read_ctx *ctx, uint32_t gap)
+{
+    const uint32_t mask = ctx->pin_capacity - 1;
+
+    for (uint32_t at = (gap + 1) & mask; ctx->pins[at].block != NULL; at = (at + 1) & mask) {
+        const uint32_t home = home_of(ctx, ctx->pins[at].block->id);
+
+        if (((at - home) & mask) >= ((at - gap) & mask)) {
+            ctx->pins[gap] = ctx->pins[at];
+            gap = at;
+        }
+    }
+    ctx->pins[gap] = (struct read_pin){0};
+    ctx->pin_count--;
+}
+
+void
+read_ctx_unpin(struct read_ctx *ctx, struct block *block)
+{
+    struct read_pin *pin = place_of(ctx, block->id);
+
+    KV_ASSERT(pin->block == block);
+    KV_ASSERT(pin->use_count > 0);
+    if (--pin->use_count > 0 || pin->kept)
+        return;
+    remove_at(ctx, (uint32_t)(pin - ctx->pins));
+    block_cache_unpin(ctx->cache, block);
+}
+
+void
+read_ctx_hold(struct read_ctx *ctx, struct block *block)
+{
+    struct read_pin *pin = place_of(ctx, block->id);
+
+    KV_ASSERT(block->pin_count > 0);
+    if (pin->block == NULL) {
+        add(ctx, block);
+        return;
+    }
+    KV_ASSERT(pin->block == block);
+    block_cache_unpin(ctx->cache, block);
+}
+
+enum kv_status
+read_ctx_want(struct read_ctx *ctx, struct table_reader *table, uint64_t offset, uint64_t size)
+{
+    KV_ASSERT(table != NULL);
+    KV_ASSERT(size > 0);
+    for (uint32_t i = 0; i < ctx->want_count; i++) {
+        const struct read_want *want = &ctx->wants[i];
+
+        if (want->table == table && want->offset == offset && want->size == size)
+            return KV_WANT_BLOCK;
+    }
+    if (ctx->want_count < READ_WANT_COUNT_MAX)
+        ctx->wants[ctx->want_count++] =
+            (struct read_want){.table = table, .offset = offset, .size = size};
+    return KV_WANT_BLOCK;
+}
+
+void
+read_ctx_clear_wants(struct read_ctx *ctx)
+{
+    KV_ASSERT(ctx->want_count <= READ_WANT_COUNT_MAX);
+    ctx->want_count = 0;
+}

@@ -1,0 +1,16 @@
+/* merge_iter.h - many sorted iterators as one, in internal-key order.
+ *
+ * Entries that compare equal come in the order of the children.  A seek asks all children before
+ * it gives up on KV_WANT_BLOCK, so one round of fetching brings the blocks of all.
+ * One difference from iter.h: a seek that returns anything but KV_OK leaves the merge not valid,
+ * since some children may have moved; it is to be made again.
+ */
+#ifndef KV_ITER_MERGE_ITER_H
+#define KV_ITER_MERGE_ITER_H
+
+#include "iter/iter.h"
+
+/* Takes over the children; the array stays the caller's.  No child at all is an empty merge. */
+struct iter *merge_iter_new(struct iter *const *children, size_t child_count);
+
+#endif

@@ -1,0 +1,76 @@
+/* block_iter.h - walks the entries of one uncompressed block (FORMAT.md section 5.5 to 5.8).
+ *
+ * The bytes are untrusted: every offset and length is checked when it is used, so an iterator
+ * over any bytes at all is safe.  Nothing is logged here: a function that returns false leaves
+ * in `fault` what is wrong with the block, and the caller, who knows table and offset, tells.
+ * A call that returns false has left the iterator as it was, unless it says otherwise.
+ * The block's bytes are borrowed and must outlive the iterator.
+ */
+#ifndef KV_SST_BLOCK_ITER_H
+#define KV_SST_BLOCK_ITER_H
+
+#include "base/slice.h"
+#include "base/status.h"
+
+enum { BLOCK_KEY_INLINE_BYTES = 128 };
+
+struct block_handle {
+    uint64_t offset;
+    uint64_t size; /* without the trailer */
+};
+
+/* How keys and values are written, and what is checked beyond that. */
+struct block_form {
+    bool check_order;    /* each entry is above the one before it */
+    bool check_types;    /* internal keys have the type of a point entry */
+    bool check_seq_zero; /* with check_types: and sequence 0, as in ingested tables */
+    bool keys_internal;  /* keys end in a footer, which orders them too; else plain bytes */
+    bool values_handles; /* an index: values are handles, decoded into `handle` */
+    bool values_delta;   /* index only: no value length, handles relative to the one before */
+    bool has_first_keys; /* index only: the handle is followed by the block's first key */
+};
+
+struct block_iter {
+    struct block_form form;
+    const uint8_t *data;  /* borrowed */
+    size_t entries_bytes; /* the part before the restart offsets */
+    uint32_t restart_count;
+    bool valid;
+    const char *fault;           /* static text; NULL: none yet */
+    enum kv_status fault_status; /* KV_CORRUPT, or KV_UNSUPPORTED for the type of a key */
+
+    struct slice key; /* in the block or in key_data: lives until the next step */
+    struct slice value;
+    struct block_handle handle; /* index only */
+    struct slice first_key;     /* has_first_keys only: an internal key */
+
+    size_t next_offset; /* of the entry behind the current one */
+    uint8_t *key_data;  /* key_inline, or owned when a key is larger */
+    size_t key_capacity;
+    uint8_t key_inline[BLOCK_KEY_INLINE_BYTES];
+};
+
+/* Must precede all else; the iterator must not be moved afterwards. */
+void block_iter_init(struct block_iter *iter);
+void block_iter_deinit(struct block_iter *iter);
+
+/* Goes over to another block, standing nowhere yet.  False: the block is not well-formed. */
+MUST_CHECK bool block_iter_open(struct block_iter *iter, struct slice block,
+                                struct block_form form);
+/* Not valid afterwards: the block is empty. */
+MUST_CHECK bool block_iter_seek_first(struct block_iter *iter);
+/* To the first entry >= (user_key, footer); with plain keys only user_key counts.  Not valid
+ * afterwards: there is none.  After false it is not valid. */
+MUST_CHECK bool block_iter_seek(struct block_iter *iter, struct slice user_key, uint64_t footer);
+/* Only while valid, and only if an entry follows.  After false the iterator, its key and its
+ * value are as they were. */
+MUST_CHECK bool block_iter_next(struct block_iter *iter);
+
+/* Only while valid. */
+static inline bool
+block_iter_is_last(const struct block_iter *iter)
+{
+    return iter->next_offset >= iter->entries_bytes;
+}
+
+#endif
