@@ -15,6 +15,8 @@
 #include "key/internal_key.h"
 #include "sst/sst_format.h"
 
+enum { TYPE_DELETION_WITH_TIMESTAMP = 0x14 }; /* refused */
+
 /* One entry as it lies in the block. */
 struct raw_entry {
     uint32_t shared;
@@ -49,6 +51,15 @@ static bool
 fault(struct block_iter *iter, const char *text)
 {
     iter->fault = text;
+    iter->fault_status = KV_CORRUPT;
+    return false;
+}
+
+static bool
+fault_unsupported(struct block_iter *iter, const char *text)
+{
+    iter->fault = text;
+    iter->fault_status = KV_UNSUPPORTED;
     return false;
 }
 
@@ -58,6 +69,7 @@ block_iter_open(struct block_iter *iter, struct slice block, struct block_form f
     uint32_t count;
     uint64_t tail_bytes = sizeof(uint32_t);
 
+    KV_ASSERT(form.keys_internal || !form.check_types);
     KV_ASSERT(form.values_handles || (!form.values_delta && !form.has_first_keys));
     iter->form = form;
     iter->valid = false;
@@ -161,6 +173,69 @@ parse_entry(struct block_iter *iter, size_t offset, size_t key_bytes_max, struct
     return true;
 }
 
+/* The last KEY_FOOTER_BYTES of an entry's key, some of which may be shared. */
+static uint64_t
+entry_footer(const struct block_iter *iter, const struct raw_entry *entry)
+{
+    const size_t user_bytes = entry->shared + entry->key_rest.size - KEY_FOOTER_BYTES;
+    uint8_t footer[KEY_FOOTER_BYTES];
+    size_t shared_bytes = 0;
+
+    if (user_bytes >= entry->shared)
+        return internal_key_footer(entry->key_rest);
+    shared_bytes = entry->shared - user_bytes;
+    if (shared_bytes > KEY_FOOTER_BYTES)
+        shared_bytes = KEY_FOOTER_BYTES;
+    memcpy(footer, iter->key.data + user_bytes, shared_bytes);
+    memcpy(footer + shared_bytes, entry->key_rest.data, KEY_FOOTER_BYTES - shared_bytes);
+    return load_fixed64(footer);
+}
+
+static bool
+check_type(struct block_iter *iter, const struct raw_entry *entry)
+{
+    const uint64_t footer = entry_footer(iter, entry);
+
+    if (iter->form.check_seq_zero && footer >> 8 != 0)
+        return fault(iter, "a key of an ingested table has a sequence number of its own");
+    switch (footer & 0xff) {
+    case TYPE_DELETION:
+    case TYPE_VALUE:
+    case TYPE_MERGE:
+    case TYPE_SINGLE_DELETION:
+    case TYPE_ENTITY:
+        return true;
+    case TYPE_BLOB_INDEX:
+        return fault_unsupported(iter, "a key has the type of a blob index (0x11)");
+    case TYPE_DELETION_WITH_TIMESTAMP:
+        return fault_unsupported(iter, "a key has the type of a deletion with timestamp (0x14)");
+    default:
+        return fault(iter, "a key has a type that is never stored");
+    }
+}
+
+/* How the entry's key compares with the current one's; only what they don't share is looked at. */
+static int
+compare_to_current(const struct block_iter *iter, const struct raw_entry *entry)
+{
+    const size_t footer_bytes = iter->form.keys_internal ? KEY_FOOTER_BYTES : 0;
+    const size_t old_bytes = iter->key.size - footer_bytes;
+    const size_t new_bytes = entry->shared + entry->key_rest.size - footer_bytes;
+    uint64_t old_footer, new_footer;
+    int order;
+
+    if (entry->shared > old_bytes || entry->shared > new_bytes)
+        order = (new_bytes > old_bytes) - (new_bytes < old_bytes);
+    else
+        order = slice_compare(slice_of(entry->key_rest.data, new_bytes - entry->shared),
+                              slice_of(iter->key.data + entry->shared, old_bytes - entry->shared));
+    if (order != 0 || !iter->form.keys_internal)
+        return order;
+    old_footer = internal_key_footer(iter->key);
+    new_footer = entry_footer(iter, entry);
+    return (new_footer < old_footer) - (new_footer > old_footer);
+}
+
 static void
 reserve_key(struct block_iter *iter, size_t size)
 {
@@ -210,6 +285,8 @@ step_to_restart(struct block_iter *iter, size_t offset)
 
     if (!parse_entry(iter, offset, 0, &entry))
         return false;
+    if (iter->form.check_types && !check_type(iter, &entry))
+        return false;
     take_entry(iter, &entry);
     return true;
 }
@@ -224,6 +301,10 @@ block_iter_next(struct block_iter *iter)
     if (!parse_entry(iter, iter->next_offset, iter->key.size, &entry))
         return false;
     KV_ASSERT(entry.next_offset > iter->next_offset);
+    if (iter->form.check_types && !check_type(iter, &entry))
+        return false;
+    if (iter->form.check_order && compare_to_current(iter, &entry) <= 0)
+        return fault(iter, "a key is not above the one before it");
     take_entry(iter, &entry);
     return true;
 }

@@ -3,6 +3,7 @@
  * The bytes are untrusted: every offset and length is checked when it is used, so an iterator
  * over any bytes at all is safe.  Nothing is logged here: a function that returns false leaves
  * in `fault` what is wrong with the block, and the caller, who knows table and offset, tells.
+ * A call that returns false has left the iterator as it was, unless it says otherwise.
  * The block's bytes are borrowed and must outlive the iterator.
  */
 #ifndef KV_SST_BLOCK_ITER_H
@@ -18,8 +19,11 @@ struct block_handle {
     uint64_t size; /* without the trailer */
 };
 
-/* How keys and values are written. */
+/* How keys and values are written, and what is checked beyond that. */
 struct block_form {
+    bool check_order;    /* each entry is above the one before it */
+    bool check_types;    /* internal keys have the type of a point entry */
+    bool check_seq_zero; /* with check_types: and sequence 0, as in ingested tables */
     bool keys_internal;  /* keys end in a footer, which orders them too; else plain bytes */
     bool values_handles; /* an index: values are handles, decoded into `handle` */
     bool values_delta;   /* index only: no value length, handles relative to the one before */
@@ -32,7 +36,8 @@ struct block_iter {
     size_t entries_bytes; /* the part before the restart offsets */
     uint32_t restart_count;
     bool valid;
-    const char *fault; /* static text; NULL: none yet */
+    const char *fault;           /* static text; NULL: none yet */
+    enum kv_status fault_status; /* KV_CORRUPT, or KV_UNSUPPORTED for the type of a key */
 
     struct slice key; /* in the block or in key_data: lives until the next step */
     struct slice value;

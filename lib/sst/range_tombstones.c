@@ -93,16 +93,28 @@ leave(struct range_tombstones *active, struct slice border)
     active->count = kept;
 }
 
+/* One active tombstone a sequence is enough; so the work at a border is that of its output. */
+static void
+enter(struct range_tombstones *active, const struct range_tombstone *tombstone)
+{
+    for (size_t i = 0; i < active->count; i++) {
+        if (active->items[i].seq != tombstone->seq)
+            continue;
+        if (slice_compare(active->items[i].end, tombstone->end) < 0)
+            active->items[i].end = tombstone->end;
+        return;
+    }
+    range_tombstones_add(active, tombstone->begin, tombstone->end, tombstone->seq);
+}
+
 static void
 emit(struct range_tombstones *fragments, struct range_tombstones *active, struct slice begin,
      struct slice end)
 {
     if (active->count > 1)
         qsort(active->items, active->count, sizeof(*active->items), by_seq_descending);
-    for (size_t i = 0; i < active->count; i++) {
-        if (i == 0 || active->items[i].seq != active->items[i - 1].seq)
-            range_tombstones_add(fragments, begin, end, active->items[i].seq);
-    }
+    for (size_t i = 0; i < active->count; i++)
+        range_tombstones_add(fragments, begin, end, active->items[i].seq);
 }
 
 bool
@@ -121,8 +133,7 @@ range_tombstones_fragment(struct range_tombstones *tombstones)
         leave(&active, borders[i]);
         for (; next < tombstones->count && slice_equal(tombstones->items[next].begin, borders[i]);
              next++)
-            range_tombstones_add(&active, tombstones->items[next].begin,
-                                 tombstones->items[next].end, tombstones->items[next].seq);
+            enter(&active, &tombstones->items[next]);
         emit(&fragments, &active, borders[i], borders[i + 1]);
     }
     free(borders);

@@ -1,0 +1,319 @@
+/* table_reader.c - one table's life, the bytes that come in, and the point lookup.
+ *
+ * A lookup costs one filter probe, a binary search in the index, the block from the cache and
+ * a binary search in it; it allocates nothing, and keys are compared where they lie.
+ */
+#include "sst/table_reader.h"
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "io/file.h"
+#include "sst/compression.h"
+#include "sst/index_iter.h"
+#include "sst/table_reader_internal.h"
+
+/* Types are looked at when an entry is taken, order when a table is walked. */
+static const struct block_form lookup_form = {.keys_internal = true};
+
+struct table_reader *
+table_reader_new(const struct table_reader_options *options)
+{
+    struct table_reader *table = kv_alloc_zero(sizeof(*table));
+    const size_t path_bytes = strlen(options->path) + 1;
+
+    table->ref_count = 1;
+    table->state = TABLE_CLOSED;
+    table->file_number = options->file_number;
+    table->file_bytes = options->file_bytes;
+    table->fd = -1;
+    table->path = kv_alloc(path_bytes);
+    memcpy(table->path, options->path, path_bytes);
+    table->seq_largest = options->seq_largest;
+    table->bounded = options->smallest.size > 0;
+    if (table->bounded) {
+        KV_ASSERT(options->smallest.size >= KEY_FOOTER_BYTES);
+        KV_ASSERT(options->largest.size >= KEY_FOOTER_BYTES);
+        buffer_append_slice(&table->smallest, options->smallest);
+        buffer_append_slice(&table->largest, options->largest);
+    }
+    return table;
+}
+
+void
+table_reader_ref(struct table_reader *table)
+{
+    KV_ASSERT(table->ref_count > 0);
+    table->ref_count++;
+}
+
+void
+table_reader_unref(struct table_reader *table)
+{
+    if (table == NULL)
+        return;
+    KV_ASSERT(table->ref_count > 0);
+    if (--table->ref_count > 0)
+        return;
+    if (table->fd >= 0)
+        file_close(table->io, table->fd);
+    for (uint32_t i = 0; i < table->piece_count; i++)
+        free(table->pieces[i].bytes);
+    range_tombstones_deinit(&table->tombstones);
+    buffer_deinit(&table->smallest);
+    buffer_deinit(&table->largest);
+    buffer_deinit(&table->index);
+    buffer_deinit(&table->filter_raw);
+    buffer_deinit(&table->dictionary);
+    buffer_deinit(&table->tombstone_raw);
+    buffer_deinit(&table->tombstone_last);
+    free(table->partitions);
+    free(table->path);
+    free(table);
+}
+
+uint64_t
+table_reader_number(const struct table_reader *table)
+{
+    return table->file_number;
+}
+
+const char *
+table_reader_path(const struct table_reader *table)
+{
+    return table->path;
+}
+
+int
+table_reader_fd(const struct table_reader *table)
+{
+    return table->fd;
+}
+
+void
+table_reader_set_fd(struct table_reader *table, struct io *io, int fd)
+{
+    KV_ASSERT(table->fd == -1);
+    KV_ASSERT(fd >= 0 && io != NULL);
+    table->io = io;
+    table->fd = fd;
+}
+
+size_t
+table_reader_bytes_used(const struct table_reader *table)
+{
+    size_t bytes = sizeof(*table) + strlen(table->path) + 1;
+
+    bytes += table->smallest.capacity + table->largest.capacity + table->index.capacity;
+    bytes += table->filter_raw.capacity + table->dictionary.capacity;
+    bytes += table->tombstone_raw.capacity + table->tombstone_last.capacity;
+    bytes += table->tombstones.capacity * sizeof(struct range_tombstone);
+    bytes += table->partition_count * sizeof(uint64_t);
+    for (uint32_t i = 0; i < table->piece_count; i++)
+        bytes += table->pieces[i].bytes == NULL ? 0 : table->pieces[i].size;
+    return bytes;
+}
+
+/* Index partitions look like data blocks to the cache, but are compressed without dictionary. */
+static bool
+is_partition(const struct table_reader *table, uint64_t offset)
+{
+    size_t low = 0, high = table->partition_count;
+
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+
+        if (table->partitions[middle] < offset)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < table->partition_count && table->partitions[low] == offset;
+}
+
+static enum kv_status
+feed_block(struct table_reader *table, struct block_cache *cache, struct read_ctx *ctx,
+           uint64_t offset, struct slice bytes)
+{
+    const struct block_id id = {.table_id = table->file_number, .offset = offset};
+    struct slice payload, dictionary = buffer_slice(&table->dictionary);
+    struct block *block;
+    uint8_t type;
+    void *raw;
+    size_t raw_size;
+    enum kv_status st = table_block_verify(table, offset, bytes, &payload, &type);
+
+    if (st != KV_OK)
+        return st;
+    if (is_partition(table, offset))
+        dictionary = slice_of(NULL, 0);
+    st = compression_decompress(type, table->footer.format_version, payload, dictionary, &raw,
+                                &raw_size);
+    if (st != KV_OK)
+        return KV_FAIL(st, "table %s: block at %llu", table->path, (unsigned long long)offset);
+    block = block_cache_insert(cache, id, raw, raw_size);
+    if (ctx != NULL)
+        read_ctx_hold(ctx, block);
+    else
+        block_cache_unpin(cache, block);
+    return KV_OK;
+}
+
+enum kv_status
+table_reader_feed(struct table_reader *table, struct block_cache *cache, struct read_ctx *ctx,
+                  uint64_t offset, struct slice bytes)
+{
+    enum kv_status st;
+
+    KV_ASSERT(ctx == NULL || ctx->cache == cache);
+    switch (table->state) {
+    case TABLE_FAILED:
+        return table->failure;
+    case TABLE_OPEN:
+        /* Two reads may have wanted the same piece of a table that was still closed. */
+        if (table_open_wanted(table, offset, bytes.size))
+            return KV_OK;
+        return feed_block(table, cache, ctx, offset, bytes);
+    case TABLE_CLOSED:
+        table_open_add_piece(table, offset, bytes);
+        st = table_open_advance(table, NULL);
+        return st == KV_WANT_BLOCK ? KV_OK : st;
+    }
+    KV_ASSERT(false);
+    return KV_CORRUPT;
+}
+
+static enum kv_status
+take_entry(const struct table_reader *table, uint64_t offset, const struct block_iter *data,
+           struct lookup *found)
+{
+    const uint64_t footer = internal_key_footer(data->key);
+
+    switch (footer & 0xff) {
+    case TYPE_VALUE:
+    case TYPE_ENTITY:
+        found->kind = LOOKUP_VALUE;
+        break;
+    case TYPE_MERGE:
+        found->kind = LOOKUP_MERGE;
+        break;
+    case TYPE_DELETION:
+    case TYPE_SINGLE_DELETION:
+        found->kind = LOOKUP_TOMBSTONE;
+        break;
+    case TYPE_BLOB_INDEX:
+        return KV_FAIL(KV_UNSUPPORTED, "table %s: block at %llu: a blob index", table->path,
+                       (unsigned long long)offset);
+    default:
+        return KV_FAIL(KV_CORRUPT, "table %s: block at %llu: an entry of type %02x", table->path,
+                       (unsigned long long)offset, (unsigned)(footer & 0xff));
+    }
+    found->type = (enum value_type)(footer & 0xff);
+    found->seq = table->has_global_seq ? table->global_seq : footer >> 8;
+    found->value = data->value;
+    return KV_OK;
+}
+
+/* One data block.  *done_out: the answer is in *found, even if it is that there is none. */
+static enum kv_status
+search_block(struct table_reader *table, struct read_ctx *ctx, struct block_handle handle,
+             struct slice key, uint64_t footer, struct lookup *found, bool *done_out)
+{
+    struct block_iter data;
+    struct block *block;
+    enum kv_status st = table_block_get(table, ctx, handle, false, &block);
+
+    if (st != KV_OK)
+        return st;
+    block_iter_init(&data);
+    if (!block_iter_open(&data, block->bytes, lookup_form) || !block_iter_seek(&data, key, footer))
+        st = table_block_fault(table, handle.offset, &data);
+    else if (data.valid && slice_equal(internal_key_user(data.key), key))
+        st = take_entry(table, handle.offset, &data, found);
+    *done_out = data.valid;
+    block_iter_deinit(&data);
+    return st;
+}
+
+/* Whether the blocks behind this index entry's may still hold the key: a separator is at least
+ * the last key of its block, so only if it is the key itself, in another version. */
+static bool
+may_continue(const struct table_reader *table, const struct block_iter *entry, struct slice key)
+{
+    return table->index_form.keys_internal && slice_equal(internal_key_user(entry->key), key);
+}
+
+/* The newest point entry.  The versions of a key may go on in the next block. */
+static enum kv_status
+search_points(struct table_reader *table, struct read_ctx *ctx, struct slice key, uint64_t seq_max,
+              struct lookup *found)
+{
+    const uint64_t footer = footer_pack(table->has_global_seq ? SEQUENCE_MAX : seq_max, TYPE_SEEK);
+    const struct block_iter *entry;
+    struct index_iter index;
+    bool done = false;
+    enum kv_status st;
+
+    if (table->has_global_seq && table->global_seq > seq_max)
+        return KV_OK;
+    index_iter_init(&index, table, ctx, false);
+    st = index_iter_seek(&index, key, footer);
+    while (st == KV_OK && !done && (entry = index_iter_entry(&index)) != NULL) {
+        if (table->index_form.has_first_keys &&
+            slice_compare(internal_key_user(entry->first_key), key) > 0)
+            break;
+        st = search_block(table, ctx, entry->handle, key, footer, found, &done);
+        if (st != KV_OK || done || !may_continue(table, entry, key))
+            break;
+        st = index_iter_next(&index);
+    }
+    index_iter_deinit(&index);
+    return st;
+}
+
+enum kv_status
+table_reader_get(struct table_reader *table, struct read_ctx *ctx, struct slice key,
+                 uint64_t seq_max, struct lookup *found)
+{
+    uint64_t tombstone_seq;
+    enum kv_status st = table_open_advance(table, ctx);
+
+    KV_ASSERT(seq_max <= SEQUENCE_MAX);
+    *found = (struct lookup){.kind = LOOKUP_ABSENT};
+    if (st != KV_OK)
+        return st;
+    if (filter_reader_may_contain(&table->filter, key)) {
+        st = search_points(table, ctx, key, seq_max, found);
+        if (st != KV_OK)
+            return st;
+    }
+    if (range_tombstones_cover(&table->tombstones, key, seq_max, &tombstone_seq) &&
+        (found->kind == LOOKUP_ABSENT || tombstone_seq > found->seq))
+        *found = (struct lookup){
+            .kind = LOOKUP_TOMBSTONE, .type = TYPE_RANGE_DELETION, .seq = tombstone_seq};
+    return KV_OK;
+}
+
+enum kv_status
+table_reader_tombstones(struct table_reader *table, struct read_ctx *ctx,
+                        const struct range_tombstone **tombstones_out, size_t *count_out)
+{
+    enum kv_status st = table_open_advance(table, ctx);
+
+    *tombstones_out = NULL;
+    *count_out = 0;
+    if (st != KV_OK)
+        return st;
+    *tombstones_out = table->tombstones.items;
+    *count_out = table->tombstones.count;
+    return KV_OK;
+}
+
+enum kv_status
+table_reader_properties(struct table_reader *table, struct read_ctx *ctx,
+                        struct table_properties *properties_out)
+{
+    enum kv_status st = table_open_advance(table, ctx);
+
+    *properties_out = table->properties;
+    return st;
+}
