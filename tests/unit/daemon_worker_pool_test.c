@@ -245,13 +245,15 @@ crc_of_file(const char *path, uint64_t *bytes_out)
 static bool
 sst_dump_accepts(const char *path, uint64_t entries)
 {
-    char command[PATH_SIZE + 100], line[300], wanted[60];
+    char command[2 * PATH_SIZE + 100], line[300], wanted[60];
     bool found = false;
     FILE *pipe;
 
     snprintf(wanted, sizeof(wanted), "# entries: %" PRIu64 "\n", entries);
-    snprintf(command, sizeof(command), "sst_dump --file=%s --command=verify --show_properties 2>&1",
-             path);
+    snprintf(command, sizeof(command),
+             "sst_dump --file=%s --command=verify 2>&1 && "
+             "sst_dump --file=%s --command=none --show_properties 2>&1",
+             path, path);
     pipe = popen(command, "r");
     if (pipe == NULL)
         return false;
