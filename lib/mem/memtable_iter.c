@@ -45,13 +45,13 @@ prefetch_offset(const struct memtable *memtable, uint32_t offset)
     __builtin_prefetch((const void *)(start + 128));
 }
 
-/* The first entries of a leaf, and what the walk reads of the leaf after it. */
+/* The next entries of a leaf, and what the walk reads of the leaf after it. */
 static void
-prefetch_leaf(const struct memtable *memtable, const struct mem_node *leaf)
+prefetch_leaf(const struct memtable *memtable, const struct mem_node *leaf, unsigned index)
 {
     const uintptr_t next = (uintptr_t)memtable->base + leaf->next;
 
-    for (unsigned i = 0; i < leaf->count && i < AHEAD_COUNT; i++)
+    for (unsigned i = index; i < leaf->count && i < index + AHEAD_COUNT; i++)
         prefetch_offset(memtable, leaf->links[i]);
     __builtin_prefetch((const void *)next);
     for (size_t i = offsetof(struct mem_node, links); i < MEM_LEAF_BYTES; i += 64)
@@ -90,7 +90,7 @@ show_entry_from(struct memtable_iter *self, struct place place, const struct mem
             if (place.leaf == NULL || place.leaf->level != 0)
                 return damage(self, "leaf");
             place.index = 0;
-            prefetch_leaf(memtable, place.leaf);
+            prefetch_leaf(memtable, place.leaf, 0);
         }
         if (place.index + AHEAD_COUNT < place.leaf->count)
             prefetch_offset(memtable, place.leaf->links[place.index + AHEAD_COUNT]);
@@ -123,7 +123,7 @@ memtable_iter_seek_first(struct iter *iter)
     place.leaf = mem_node_at(self->memtable, self->family->leaf_first);
     if (place.leaf == NULL || place.leaf->level != 0)
         return damage(self, "first leaf");
-    prefetch_leaf(self->memtable, place.leaf);
+    prefetch_leaf(self->memtable, place.leaf, 0);
     return show_entry_from(self, place, NULL);
 }
 
@@ -200,6 +200,7 @@ memtable_iter_seek(struct iter *iter, struct slice target)
         return damage(self, "tree");
     place.leaf = spot.leaf;
     place.index = spot.index;
+    prefetch_leaf(self->memtable, place.leaf, place.index);
     if (spot.exact)
         return seek_in_chain(self, place, internal_key_footer(target));
     return show_entry_from(self, place, NULL);

@@ -9,6 +9,8 @@
 #include "base/assert.h"
 #include "io/file.h"
 
+enum { DIGIT_COUNT_MAX = 19 }; /* what 64 bits hold of any digits */
+
 /* One or more decimal digits; `rest_out` is what follows them. */
 static bool
 parse_number(const char *text, uint64_t *number_out, const char **rest_out)
@@ -16,14 +18,11 @@ parse_number(const char *text, uint64_t *number_out, const char **rest_out)
     uint64_t number = 0;
     const char *at = text;
 
-    for (; *at >= '0' && *at <= '9'; at++) {
+    for (; *at >= '0' && *at <= '9' && at - text <= DIGIT_COUNT_MAX; at++)
         number = number * 10 + (uint64_t)(*at - '0');
-        if (number > FILE_NUMBER_MAX)
-            return false;
-    }
     *number_out = number;
     *rest_out = at;
-    return at != text;
+    return at != text && at - text <= DIGIT_COUNT_MAX && number <= FILE_NUMBER_MAX;
 }
 
 static enum file_kind

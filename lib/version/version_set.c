@@ -52,6 +52,14 @@ version_set_next_file_number(struct version_set *set)
     return set->next_file++;
 }
 
+void
+version_set_raise_next_file(struct version_set *set, uint64_t number)
+{
+    KV_ASSERT(number <= FILE_NUMBER_MAX);
+    if (set->next_file <= number)
+        set->next_file = number + 1;
+}
+
 uint64_t
 version_set_last_seq(const struct version_set *set)
 {

@@ -139,6 +139,8 @@ struct version_set {
 /* version_set.c */
 struct table_reader *version_set_make_reader(struct version_set *set,
                                              const struct table_meta *meta);
+/* The counter ends up above `number`. */
+void version_set_raise_next_file(struct version_set *set, uint64_t number);
 void version_set_report_obsolete(struct version_set *set, uint64_t number);
 void version_set_add_family(struct version_set *set, struct column_family *family);
 void version_set_remove_family(struct version_set *set, struct column_family *family);
