@@ -233,6 +233,8 @@ db_start_flushes(struct db *db)
 {
     struct list *node, *next;
 
+    if (db->is_closing)
+        return;
     freeze_for_waiters(db);
     for (node = db->frozen.next; node != &db->frozen; node = next) {
         struct frozen *frozen = LIST_ENTRY(node, struct frozen, link);

@@ -9,6 +9,7 @@
 #include "mem/memtable.h"
 #include "version/options_file.h"
 #include "version/version_set.h"
+#include "version/version_stats.h"
 
 enum {
     FLUSH_RETRY_US_MIN = 100 * 1000,
@@ -68,6 +69,7 @@ struct db {
     struct options_file family_options; /* as loaded, one for each family */
     uint32_t changes_in_flight;         /* MANIFEST changes of ours */
 
+    bool is_closing;        /* no job is started any more */
     bool writer_waits;      /* on_writable is owed */
     uint64_t stalled_since; /* us; 0: not */
     struct io_timer stall_timer;

@@ -287,6 +287,7 @@ db_close(struct db *db)
     enum kv_status st = KV_OK;
 
     KV_ASSERT(db_is_idle(db));
+    db->is_closing = true;
     if (!wal_is_failed(db->wal))
         st = wal_drain(db->wal);
     db_destroy(db);

@@ -90,7 +90,7 @@ db_key_count_estimate(struct db *db, uint32_t cf_id)
     for (struct list *node = db->frozen.next; node != &db->frozen; node = node->next)
         count += key_delta(LIST_ENTRY(node, struct frozen, link)->memtable, cf_id);
     if (family != NULL)
-        count += version_key_count_estimate(family->current);
+        count += version_key_count_estimate(family->current, db->cache);
     return count > 0 ? (uint64_t)count : 0;
 }
 

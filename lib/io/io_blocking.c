@@ -137,8 +137,8 @@ static void
 blocking_submit(struct io *io, struct io_request *request)
 {
     KV_ASSERT(request->done != NULL);
-    io_guard_submitted(request);
     request->result = io_blocking_execute(request);
+    io_guard_submitted(request); /* its bytes are there, but nobody may know yet */
     list_push_back(&io_blocking_of(io)->completed, &request->link);
 }
 

@@ -2,6 +2,7 @@
  * recovered; writers wait when they must; reads go on. */
 #include <CUnit/Basic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/random.h"
