@@ -30,6 +30,7 @@ enum {
 };
 
 struct command;
+struct flush_ticket;
 struct server;
 
 /* Why no further command is run. */
@@ -82,6 +83,7 @@ struct client {
     struct read_ctx ctx;
     struct db_waiter waiter;
     enum kv_status fetch_status;
+    struct flush_ticket *flush; /* KV.FLUSH waits for it; see command_flush.c */
 
     /* out */
     struct ring_event send_event;

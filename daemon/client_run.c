@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "daemon/client_internal.h"
 #include "daemon/command.h"
+#include "daemon/command_flush.h"
 #include "daemon/server.h"
 
 enum { TOLD_BYTES_MAX = 128 };
@@ -164,6 +165,8 @@ client_abandon_command(struct client *client)
 {
     KV_ASSERT(client->command_started && !client->fetch_armed);
     read_ctx_deinit(&client->ctx);
+    flush_ticket_drop(client->flush);
+    client->flush = NULL;
     client->command_started = false;
     client->try_count = 0;
     client->command_us = 0;
