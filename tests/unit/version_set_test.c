@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -525,6 +526,38 @@ wrong_directories_are_refused(void)
     teardown();
 }
 
+static enum kv_status
+open_read_only(void)
+{
+    const struct version_set_options options = {.io = &faulty.base, .dir = dir, .read_only = true};
+    struct version_set *set;
+    const enum kv_status st = version_set_open(&options, &set);
+
+    version_set_close(set);
+    return st;
+}
+
+/* Method: a child process opens what its parent holds: the lock is POSIX's, between processes. */
+static void
+a_second_process_is_locked_out(void)
+{
+    struct version_set *set, *other;
+    int status = -1;
+    pid_t child;
+
+    setup();
+    set = open_started();
+    child = fork();
+    if (child == 0)
+        _exit(open_set(&other) == KV_LOCKED && strstr(last_line, "another process") != NULL ? 0
+                                                                                            : 1);
+    CU_ASSERT_EQUAL(waitpid(child, &status, 0), child);
+    CU_ASSERT_EQUAL(status, 0);
+    CU_ASSERT_EQUAL(open_read_only(), KV_OK); /* takes no lock */
+    version_set_close(set);
+    teardown();
+}
+
 static void
 rewrite_manifest(uint64_t number, const uint8_t *bytes, size_t size)
 {
@@ -536,17 +569,6 @@ rewrite_manifest(uint64_t number, const uint8_t *bytes, size_t size)
     CU_ASSERT_PTR_NOT_NULL_FATAL(file);
     CU_ASSERT_EQUAL(fwrite(bytes, 1, size, file), size);
     fclose(file);
-}
-
-static enum kv_status
-open_read_only(void)
-{
-    const struct version_set_options options = {.io = &faulty.base, .dir = dir, .read_only = true};
-    struct version_set *set;
-    const enum kv_status st = version_set_open(&options, &set);
-
-    version_set_close(set);
-    return st;
 }
 
 /* Method: a MANIFEST is cut at every length and has a bit flipped in every byte.  A cut record was
@@ -612,6 +634,7 @@ main(int argc, char **argv)
         UNIT_TEST(a_long_manifest_is_replaced),
         UNIT_TEST(purge_deletes_what_nothing_names),
         UNIT_TEST(wrong_directories_are_refused),
+        UNIT_TEST(a_second_process_is_locked_out),
         UNIT_TEST(a_damaged_manifest_is_judged_by_what_is_left),
         UNIT_TEST_END,
     };
