@@ -51,8 +51,12 @@ struct db_options {
  * its own in-place builder, since no worker is connected yet.
  * KV_LOCKED, KV_CORRUPT, KV_UNSUPPORTED, KV_IO: with a logged line that says what to do. */
 MUST_CHECK enum kv_status db_open(const struct db_options *options, struct db **db_out);
-/* A clean stop: makes all that was written durable.  KV_IO: something acknowledged under
- * wal-sync interval or never could not be synced. */
+/* Nothing of the engine's is in flight: no log group, no MANIFEST change, no fetch.  A clean stop
+ * runs the loop until this is true, then closes. */
+bool db_is_idle(const struct db *db);
+/* Makes all that was written durable and frees everything; memtables stay in the WAL.  The port's
+ * jobs must have been ended before, and db_is_idle.  KV_IO: something acknowledged under wal-sync
+ * interval or never could not be synced. */
 enum kv_status db_close(struct db *db);
 
 /* Once at the end of every turn of the owner's loop. */
@@ -134,7 +138,7 @@ struct db_stats {
     uint64_t wal_number;
     bool read_only;       /* a WAL or MANIFEST fault is being repaired */
     enum kv_status fault; /* the first one, while read_only */
-    uint64_t recovered_batches, recovery_us, recovery_bytes;
+    uint64_t recovered_batch_count, recovery_us, recovery_wal_bytes;
     struct wal_stats wal;
     struct block_cache_stats cache;
 };

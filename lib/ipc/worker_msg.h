@@ -3,6 +3,8 @@
  * The only includer of the generated worker.pb-c.h is worker_msg.c.  One message is one packet
  * of a SOCK_SEQPACKET Unix socket, at most WORKER_MSG_BYTES_MAX long, with at most one file
  * descriptor.  Who sends what in which state: proto/README.md.  Decoding takes untrusted bytes.
+ *
+ * Text in a decoded message has no NUL in it and one behind it, so `data` is a C string.
  */
 #ifndef KV_IPC_WORKER_MSG_H
 #define KV_IPC_WORKER_MSG_H
@@ -11,9 +13,12 @@
 #include "base/status.h"
 
 enum {
-    WORKER_MSG_BYTES_MAX = 128 * 1024,
+    WORKER_MSG_BYTES_MAX = 192 * 1024, /* two of the longest keys; the largest flush */
     WORKER_PROTOCOL_VERSION = 1,
-    WORKER_JOB_OUTPUT_COUNT_MAX = 512,
+    WORKER_JOB_OUTPUT_COUNT_MAX = 256, /* a larger job is given out in parts */
+    WORKER_JOB_SNAPSHOT_COUNT_MAX = 1024,
+    WORKER_TEXT_BYTES_MAX = 255,    /* names and identities */
+    WORKER_REASON_BYTES_MAX = 1000, /* as a line of the log */
 };
 
 enum worker_msg_kind {
@@ -22,53 +27,57 @@ enum worker_msg_kind {
     WORKER_MSG_WELCOME,  /* kvd -> worker: accepted */
     WORKER_MSG_FLUSH,    /* kvd -> worker, with the memtable's descriptor */
     WORKER_MSG_PROGRESS, /* worker -> kvd: alive, and how far */
-    WORKER_MSG_DONE,     /* worker -> kvd */
+    WORKER_MSG_TABLE,    /* worker -> kvd: one finished output, in the job's order */
+    WORKER_MSG_DONE,     /* worker -> kvd, after all tables */
     WORKER_MSG_FAILED,   /* worker -> kvd */
     WORKER_MSG_SHUTDOWN, /* kvd -> worker: finish nothing, exit 0 */
 };
 
 struct worker_hello {
     uint32_t protocol_version;
-    uint32_t pid;
+    uint32_t pid; /* as the worker sees itself */
     char build[64];
 };
 struct worker_welcome {
     uint32_t worker_id;
-    uint32_t heartbeat_ms; /* PROGRESS at least this often while a job runs */
-    struct buffer dir;     /* of the database, absolute, NUL-terminated */
+    uint32_t heartbeat_ms; /* PROGRESS at least this often, busy or idle */
+    struct buffer dir;     /* text: of the database, absolute */
 };
 struct worker_flush_output {
     uint32_t cf_id;
     uint64_t file_number;
-    struct buffer cf_name, merge_operator;
+    struct buffer cf_name, merge_operator; /* text */
     uint32_t compression, block_bytes, bloom_bits_per_key;
 };
 struct worker_flush {
-    uint64_t job_id;
-    struct buffer db_identity, session_identity;
+    uint64_t job_id;                             /* never 0 */
+    struct buffer db_identity, session_identity; /* text */
     uint64_t creation_time_s;
-    uint64_t seq_first, seq_last;        /* of the memtable: checked by the worker */
-    struct worker_flush_output *outputs; /* owned array */
+    uint64_t seq_first, seq_last; /* of the memtable: checked by the worker */
+    uint64_t *snapshots;          /* owned array, ascending: what must stay readable */
+    uint32_t snapshot_count;
+    struct worker_flush_output *outputs; /* owned array, at least one, ascending by family */
     uint32_t output_count;
 };
 struct worker_progress {
-    uint64_t job_id, bytes_done, bytes_per_s;
+    uint64_t job_id; /* 0: idle */
+    uint64_t bytes_done, bytes_per_s;
 };
 struct worker_table {
+    uint64_t job_id;
     uint64_t file_number, file_bytes, seq_smallest, seq_largest;
     uint64_t entry_count, deletion_count, range_tombstone_count;
     uint32_t checksum_crc32c;
-    struct buffer smallest, largest;
+    struct buffer smallest, largest; /* internal keys: a footer at least */
 };
 struct worker_done {
     uint64_t job_id, bytes_written, cpu_us, wall_us;
-    struct worker_table *tables; /* owned array */
-    uint32_t table_count;
+    uint32_t table_count; /* TABLE messages sent for this job */
 };
 struct worker_failed {
     uint64_t job_id;
-    enum kv_status status;
-    struct buffer reason; /* text */
+    enum kv_status status; /* one that is a failure */
+    struct buffer reason;  /* text */
 };
 
 /* Zeroed is WORKER_MSG_NONE. */
@@ -79,14 +88,23 @@ struct worker_msg {
         struct worker_welcome welcome;
         struct worker_flush flush;
         struct worker_progress progress;
+        struct worker_table table;
         struct worker_done done;
         struct worker_failed failed;
     };
 };
 
+/* Back to WORKER_MSG_NONE. */
 void worker_msg_deinit(struct worker_msg *msg);
+/* Appends.  The message must keep the limits above. */
 void worker_msg_encode(const struct worker_msg *msg, struct buffer *target);
-/* KV_CORRUPT: not one of ours, or outside the limits above. */
+/* KV_CORRUPT: not one of ours, or outside the limits above; *msg_out is WORKER_MSG_NONE then.
+ * Otherwise the caller deinits it. */
 MUST_CHECK enum kv_status worker_msg_decode(struct slice encoded, struct worker_msg *msg_out);
+
+const char *worker_msg_name(enum worker_msg_kind kind);
+
+/* The path of an output, "dir/NNNNNN.sst", into `target` of `size` bytes.  False: no room. */
+bool worker_output_path(char *target, size_t size, const char *dir, uint64_t file_number);
 
 #endif

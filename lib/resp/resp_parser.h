@@ -13,6 +13,13 @@
 #include "base/buffer.h"
 #include "base/slice.h"
 
+enum {
+    RESP_ARG_COUNT_MAX = 1024 * 1024,
+    RESP_LINE_BYTES_MAX = 64 * 1024, /* an inline command, or a line with a length */
+    RESP_ARG_COUNT_ANONYMOUS_MAX = 10,
+    RESP_BULK_BYTES_ANONYMOUS_MAX = 16384,
+};
+
 enum resp_parse {
     RESP_PARSE_COMMAND, /* args and arg_count are set; *consumed_out bytes belong to it */
     RESP_PARSE_MORE,    /* incomplete; nothing consumed */
@@ -25,9 +32,11 @@ struct resp_parser {
     uint32_t arg_count;
     uint32_t arg_capacity;
     char error[128];
-    /* Limits, set by the owner; before authentication they are small (Redis: 10 and 16,384). */
+    /* Limits, set by the owner.  Before authentication RESP_ARG_COUNT_ANONYMOUS_MAX and
+     * RESP_BULK_BYTES_ANONYMOUS_MAX hold as well, with error texts of their own. */
     uint32_t arg_count_max;
     uint64_t bulk_bytes_max;
+    bool is_anonymous;
 
     /* How far an incomplete command came. */
     int64_t args_expected; /* -1: at the start of a command */
@@ -40,7 +49,10 @@ struct resp_parser {
     struct buffer inline_bytes; /* owned: unquoted inline arguments */
 };
 
+/* With the limits RESP_ARG_COUNT_MAX and VALUE_BYTES_MAX, not anonymous. */
 void resp_parser_init(struct resp_parser *parser);
+/* Forgets an incomplete command. */
+void resp_parser_restart(struct resp_parser *parser);
 void resp_parser_deinit(struct resp_parser *parser);
 /* Looks at `input`, whose first byte is the first of a command. */
 enum resp_parse resp_parser_next(struct resp_parser *parser, struct slice input,

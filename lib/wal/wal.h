@@ -54,13 +54,17 @@ struct wal_stats {
 
 /* Prepares the first segment with io_call.  On failure nothing is left open. */
 MUST_CHECK enum kv_status wal_open(const struct wal_options *options, struct wal **wal_out);
-/* Waits for nothing: what is not durable yet is lost.  wal_drain first for a clean stop. */
+/* Waits for nothing: what is not durable yet is lost.  wal_drain first for a clean stop.  The
+ * files stay, but for prepared and retired ones.  Requests may still be in flight: io must turn
+ * until they have ended, which calls nobody; then the memory is freed.  NULL is fine. */
 void wal_close(struct wal *wal);
 
 /* The number of the segment that the next append goes to. */
 uint64_t wal_number(const struct wal *wal);
 uint64_t wal_bytes(const struct wal *wal); /* in that segment so far */
 bool wal_is_failed(const struct wal *wal);
+/* No request is in flight: wal_drain does not say KV_BUSY, and wal_close frees at once. */
+bool wal_is_idle(const struct wal *wal);
 uint64_t wal_durable_seq(const struct wal *wal);
 /* After recovery, before the first append. */
 void wal_set_durable_seq(struct wal *wal, uint64_t seq);
@@ -71,12 +75,14 @@ MUST_CHECK enum kv_status wal_append(struct wal *wal, struct slice record, uint6
 /* Once at the end of every turn of the loop: starts the next write if none is in flight. */
 void wal_turn(struct wal *wal);
 /* Everything appended is durable: written, and in mode INTERVAL and NEVER also synced; with
- * io_call, for a clean stop. */
+ * io_call, for a clean stop.  KV_BUSY: something that was submitted before is in flight; let io
+ * turn, wal_turn, and try again.  KV_READ_ONLY: the log is dead. */
 MUST_CHECK enum kv_status wal_drain(struct wal *wal);
 /* Later appends go to a new segment, whose number is returned.  Never fails: when the segment is
  * not prepared yet, groups wait for it. */
 uint64_t wal_switch(struct wal *wal);
-/* No version needs this segment any more: recycled or deleted, in the background. */
+/* No version needs this segment any more: recycled or deleted, in the background.  The number of
+ * a log from before wal_open: deleted.  Any other number: nothing happens. */
 void wal_retire(struct wal *wal, uint64_t number);
 /* After on_failed: tries a new segment with io_call. */
 MUST_CHECK enum kv_status wal_restart(struct wal *wal);

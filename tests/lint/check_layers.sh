@@ -15,10 +15,11 @@ lib/mem      base key iter
 lib/cache    base
 lib/sst      base io key iter cache
 lib/version  base io key iter wal cache sst
+lib/compact  base key iter mem sst
 lib/ipc      base key
-lib/db       base io key iter wal mem cache sst version
+lib/db       base io key iter wal mem cache sst version compact
 daemon       base io key resp ipc mem wal cache sst db
-worker       base io key iter ipc mem cache sst version
+worker       base io key iter ipc mem cache sst version compact
 cli          base io key iter resp wal cache sst version
 '
 status=0

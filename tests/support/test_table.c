@@ -1,3 +1,5 @@
+#include <stdlib.h>
+
 #include "support/test_table.h"
 
 #include "base/alloc.h"

@@ -1,0 +1,134 @@
+/* client.h - one connection: bytes in, commands one after another, replies out in order.
+ *
+ *     recv (provided buffer) -> parse in place -> command -> replies -> send once a turn
+ *
+ * A client runs its commands until its input ends, a command waits (for a block, or for the
+ * engine to be writable), its replies pile up, or its share of the turn is used up.  What is
+ * left of the input is then copied to `query`, and is gone on with when the reason is gone.
+ *
+ * The kernel knows addresses inside a client while a receive, a send or a fetch is in flight, so
+ * a closed one lives on until all of them are back; then it returns to the server's pool.
+ */
+#ifndef KV_DAEMON_CLIENT_H
+#define KV_DAEMON_CLIENT_H
+
+#include "base/list.h"
+#include "cache/read_ctx.h"
+#include "daemon/reply_queue.h"
+#include "db/db.h"
+#include "io/ring.h"
+#include "resp/resp_parser.h"
+#include "resp/resp_writer.h"
+
+enum {
+    CLIENT_NAME_BYTES_MAX = 128, /* of names that CLIENT SETNAME and SETINFO set */
+    CLIENT_ADDRESS_BYTES = 128,
+    CLIENT_COMMANDS_A_TURN_MAX = 1024,
+    CLIENT_OUTPUT_SOFT_BYTES = 1024 * 1024, /* more unsent: no further command is run */
+    CLIENT_QUERY_SOFT_BYTES = 1024 * 1024,  /* more unparsed while waiting: nothing is received */
+    CLIENT_KEPT_BYTES = 64 * 1024,          /* buffer memory that a client keeps when idle */
+};
+
+struct command;
+struct server;
+
+/* Why no further command is run. */
+enum client_wait {
+    CLIENT_READY,
+    CLIENT_WAITS_FOR_BLOCK,    /* db_fetch is under way */
+    CLIENT_WAITS_FOR_WRITABLE, /* KV_BUSY; in server.busy_clients */
+    CLIENT_WAITS_FOR_TURN,     /* its share is used up; in server.runnable_clients */
+    CLIENT_WAITS_FOR_OUTPUT,   /* over CLIENT_OUTPUT_SOFT_BYTES */
+    CLIENT_WAITS_FOR_FLUSH,    /* closes once its replies are out */
+};
+
+struct client {
+    struct server *server; /* borrowed */
+    uint64_t id;
+    int fd;
+    bool is_unix;
+    bool is_authenticated;
+    bool is_ended;   /* the peer sends no more */
+    bool is_closing; /* nothing more is parsed or sent; waits for what is in flight */
+    bool is_no_evict, is_no_touch;
+    bool replies_off, skips_reply, skips_next_reply; /* CLIENT REPLY */
+    uint8_t protocol;                                /* 2 or 3 */
+    uint32_t database;                               /* as SELECT names it */
+    uint32_t cf_id;
+    enum client_wait wait;
+    uint64_t created_us, active_us; /* io_now_us */
+    uint64_t command_count, net_in_bytes, net_out_bytes;
+    const struct command *last_command; /* NULL: none yet */
+    char address[CLIENT_ADDRESS_BYTES];
+    char local_address[CLIENT_ADDRESS_BYTES];
+    char name[CLIENT_NAME_BYTES_MAX + 1];
+    char library_name[CLIENT_NAME_BYTES_MAX + 1];
+    char library_version[CLIENT_NAME_BYTES_MAX + 1];
+
+    /* in */
+    struct ring_event recv_event;
+    bool recv_armed, recv_paused;
+    struct resp_parser parser;
+    struct buffer query; /* owned: input that was not parsed yet */
+    size_t query_offset; /* of its first unparsed byte */
+    uint64_t turn;       /* the server's, in which turn_command_count counts */
+    uint32_t turn_command_count;
+
+    /* the command in progress */
+    bool command_started; /* ctx is initialised; a try wanted a block or was busy */
+    bool fetch_armed;
+    uint32_t try_count;
+    uint64_t command_us; /* spent in earlier tries */
+    struct read_ctx ctx;
+    struct db_waiter waiter;
+    enum kv_status fetch_status;
+
+    /* out */
+    struct ring_event send_event;
+    bool send_armed;
+    struct reply_queue replies;
+    struct buffer sending; /* owned; the kernel reads it while send_armed */
+    size_t sent_bytes;     /* of `sending` */
+
+    struct list
+        all_link; /* server.clients (the longest idle first), .closing_clients or the pool */
+    struct list held_link; /* server.held_clients: replies wait for durability */
+    struct list wait_link; /* busy_clients or runnable_clients, by `wait` */
+    struct list send_link; /* server.sending_clients: replies were added in this turn */
+};
+
+/* Takes over the connected socket, for the life of the client. */
+struct client *client_open(struct server *server, int fd, bool is_unix);
+/* Ends the connection at once; the client itself lives until the end of the turn at least.
+ * `reason` is for the log; NULL: an ordinary end. */
+void client_close(struct client *client, const char *reason);
+/* Runs no further command and ends the connection when the replies so far are out. */
+void client_close_after_reply(struct client *client);
+/* A closed client of which the kernel and the engine have nothing any more can be freed. */
+bool client_is_at_rest(const struct client *client);
+/* Closes the socket and returns the client to the pool. */
+void client_retire(struct client *client);
+/* Gives the memory back. */
+void client_free(struct client *client);
+
+/* Goes on with the commands in `query`, now that a wait is over. */
+void client_resume(struct client *client);
+/* Starts sending what may go; called once a turn for each client with new replies. */
+void client_flush(struct client *client);
+/* After a change in the durable sequence or its replies: sends at the end of the turn. */
+void client_want_flush(struct client *client);
+/* Whether a reply is still owed or under way. */
+bool client_is_busy(const struct client *client);
+/* Unsent reply bytes, and all memory of its buffers. */
+size_t client_output_bytes(const struct client *client);
+size_t client_memory_bytes(const struct client *client);
+/* As after connecting, but for the name of the library: RESET. */
+void client_reset(struct client *client);
+/* Whether `name` may be a client's or library's name; else replies with an error about `what`. */
+bool client_check_name(struct slice name, const char *what, struct resp_writer *reply);
+/* Copies a checked name to one of the client's. */
+void client_set_text(char *target, struct slice text);
+/* One line of CLIENT LIST, without the line end. */
+void client_describe(const struct client *client, struct buffer *target);
+
+#endif

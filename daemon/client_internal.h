@@ -1,0 +1,15 @@
+/* client_internal.h - what client.c and client_run.c share; included nowhere else. */
+#ifndef KV_DAEMON_CLIENT_INTERNAL_H
+#define KV_DAEMON_CLIENT_INTERNAL_H
+
+#include "daemon/client.h"
+
+/* Runs the commands at the front of `input` while nothing makes the client wait; returns how
+ * many bytes they took. */
+size_t client_run(struct client *client, struct slice input);
+/* A fetch that client_run began has arrived. */
+db_arrived_fn client_on_arrived;
+/* Ends a command that will not be run again: its client is closed. */
+void client_abandon_command(struct client *client);
+
+#endif

@@ -1,0 +1,351 @@
+/* client_run.c - from the bytes of a client to the replies of its commands, in order.
+ *
+ * A command may be tried several times.  Its first try is made on the bytes where they are; when
+ * it has to wait, the bytes are kept in the query, and each further try parses them anew from
+ * there, which costs less than keeping arguments alive while buffers move.  What a try must not
+ * lose between is in client->ctx: the blocks that it found.
+ *
+ * The admission checks (known, arity, authentication) are made by the first try only: what a
+ * client was allowed to begin, it may end.
+ */
+#include <ctype.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "daemon/client_internal.h"
+#include "daemon/command.h"
+#include "daemon/server.h"
+
+enum { TOLD_BYTES_MAX = 128 };
+
+static void
+wait_in(struct client *client, enum client_wait wait, struct list *list)
+{
+    KV_ASSERT(client->wait == CLIENT_READY);
+    client->wait = wait;
+    if (list != NULL) {
+        list_remove(&client->wait_link);
+        list_push_back(list, &client->wait_link);
+    }
+}
+
+/* Redis's words for a command that it does not know. */
+static void
+reply_unknown(struct resp_writer *reply, const struct slice *args, uint32_t arg_count)
+{
+    char told[2 * TOLD_BYTES_MAX] = "";
+    size_t size = 0;
+
+    for (uint32_t i = 1; i < arg_count && size < TOLD_BYTES_MAX; i++) {
+        const size_t room = TOLD_BYTES_MAX - size;
+        const size_t shown = strnlen((const char *)args[i].data, args[i].size);
+
+        size += (size_t)snprintf(told + size, sizeof(told) - size, "'%.*s' ",
+                                 (int)(shown < room ? shown : room), (const char *)args[i].data);
+    }
+    resp_error_format(reply, "ERR unknown command '%.*s', with args beginning with: %s",
+                      (int)(args[0].size < TOLD_BYTES_MAX ? args[0].size : TOLD_BYTES_MAX),
+                      (const char *)args[0].data, told);
+}
+
+/* Whether the command may run; else the reply says why not. */
+static bool
+admit(struct command_call *call)
+{
+    const struct command *command = call->command;
+    const int64_t count = call->arg_count;
+
+    if (command == NULL) {
+        reply_unknown(&call->reply, call->args, call->arg_count);
+        return false;
+    }
+    if ((command->arity > 0 && count != command->arity) || count < -(int64_t)command->arity) {
+        resp_error_format(&call->reply, "ERR wrong number of arguments for '%s' command",
+                          command->name);
+        return false;
+    }
+    if (!call->client->is_authenticated && !(command->flags & COMMAND_NO_AUTH)) {
+        resp_error(&call->reply, "NOAUTH Authentication required.");
+        return false;
+    }
+    return true;
+}
+
+/* What a status means to the one who sent the command. */
+static void
+reply_status(struct resp_writer *reply, enum kv_status st)
+{
+    switch (st) {
+    case KV_READ_ONLY:
+        resp_error(reply, "MISCONF Errors writing to the write-ahead log: writes are refused "
+                          "until it works again. Nothing was written by this command.");
+        break;
+    case KV_NO_SPACE:
+        resp_error(reply, "MISCONF No space is left for the write-ahead log: writes are refused "
+                          "until there is. Nothing was written by this command.");
+        break;
+    case KV_LIMIT:
+        resp_error(reply, "ERR the command is larger than a static limit allows");
+        break;
+    case KV_CORRUPT:
+        resp_error(reply, "ERR stored data that this command needs is damaged; see the log");
+        break;
+    case KV_UNSUPPORTED:
+        resp_error(reply, "ERR stored data that this command needs uses a feature that kvd does "
+                          "not have; see the log");
+        break;
+    default:
+        resp_error_format(reply, "ERR %s; see the log", kv_status_text(st));
+        break;
+    }
+}
+
+/* Counts the command, if it failed by the first word of the error. */
+static void
+count_finished(struct client *client, const struct command *command, size_t reply_start,
+               uint64_t time_us)
+{
+    struct server *server = client->server;
+    struct command_stats *stats = &server->stats.commands[command_index(command)];
+    const struct buffer *bytes = &client->replies.bytes;
+
+    stats->call_count++;
+    stats->time_us += time_us;
+    server->stats.command_count++;
+    client->command_count++;
+    if (bytes->size > reply_start && bytes->data[reply_start] == '-') {
+        stats->failed_count++;
+        server_count_error(server,
+                           slice_of(bytes->data + reply_start + 1, bytes->size - reply_start - 1));
+    }
+}
+
+static void
+count_rejected(struct client *client, const struct command *command, size_t reply_start)
+{
+    struct server *server = client->server;
+    const struct buffer *bytes = &client->replies.bytes;
+
+    if (command != NULL)
+        server->stats.commands[command_index(command)].rejected_count++;
+    server_count_error(server,
+                       slice_of(bytes->data + reply_start + 1, bytes->size - reply_start - 1));
+}
+
+/* The reply is complete: it goes, or is held until what it tells is durable. */
+static void
+commit_reply(struct client *client, size_t reply_start, uint64_t seq_wait)
+{
+    struct server *server = client->server;
+
+    if (client->replies_off || client->skips_reply) {
+        reply_queue_take_back(&client->replies, reply_start);
+        seq_wait = 0;
+    }
+    client->skips_reply = client->skips_next_reply;
+    client->skips_next_reply = false;
+    if (client->replies.bytes.size == reply_start)
+        return;
+    reply_queue_commit(&client->replies, seq_wait, db_durable_seq(server->db));
+    if (reply_queue_is_held(&client->replies)) {
+        list_remove(&client->held_link);
+        list_push_back(&server->held_clients, &client->held_link);
+    } else {
+        client_want_flush(client);
+    }
+    if (client_output_bytes(client) > server->config.output_buffer_bytes_max) {
+        server->stats.output_limit_close_count++;
+        client_close(client, "over client-output-buffer-limit");
+    }
+}
+
+void
+client_abandon_command(struct client *client)
+{
+    KV_ASSERT(client->command_started && !client->fetch_armed);
+    read_ctx_deinit(&client->ctx);
+    client->command_started = false;
+    client->try_count = 0;
+    client->command_us = 0;
+}
+
+/* The command has to be tried again.  True: it waits; false: it has had its tries. */
+static bool
+wait_for(struct client *client, enum kv_status st)
+{
+    struct server *server = client->server;
+
+    client->try_count++;
+    if (client->try_count > READ_PASS_COUNT_MAX) {
+        kv_log(LOG_LEVEL_WARNING, "client %llu: a command makes no progress after %u tries",
+               (unsigned long long)client->id, client->try_count);
+        return false;
+    }
+    if (st == KV_WANT_BLOCK) {
+        KV_ASSERT(client->ctx.want_count > 0);
+        server->stats.fetch_count++;
+        wait_in(client, CLIENT_WAITS_FOR_BLOCK, NULL);
+        client->fetch_armed = true;
+        db_fetch(server->db, &client->ctx, &client->waiter);
+    } else {
+        server->stats.busy_count++;
+        wait_in(client, CLIENT_WAITS_FOR_WRITABLE, &server->busy_clients);
+    }
+    return true;
+}
+
+/* One try.  KV_OK, or the status that it ended with, the reply taken back. */
+static enum kv_status
+try_command(struct client *client, struct command_call *call, size_t reply_start)
+{
+    struct server *server = client->server;
+    enum kv_status st = client->fetch_status;
+
+    client->fetch_status = KV_OK;
+    read_ctx_clear_wants(&client->ctx);
+    write_batch_clear(&server->batch);
+    if (st == KV_OK) {
+        server->current_client = client;
+        st = call->command->run(call);
+        server->current_client = NULL;
+    }
+    if (st != KV_OK)
+        reply_queue_take_back(&client->replies, reply_start);
+    return st;
+}
+
+/* Time since the last lap; one look at the clock a command. */
+static uint64_t
+clock_lap(struct server *server)
+{
+    const uint64_t before_us = server->now_us;
+
+    server->now_us = io_now_us(server->io);
+    return server->now_us - before_us;
+}
+
+/* Runs the parsed command.  False: it waits, and is run again from its bytes. */
+static bool
+execute(struct client *client)
+{
+    struct server *server = client->server;
+    const size_t reply_start = client->replies.bytes.size;
+    struct command_call call = {
+        .server = server,
+        .client = client,
+        .command = command_find(client->parser.args[0]),
+        .args = client->parser.args,
+        .arg_count = client->parser.arg_count,
+        .cf_id = client->cf_id,
+        .ctx = &client->ctx,
+        .batch = &server->batch,
+        .reply = {.target = &client->replies.bytes, .protocol = client->protocol},
+    };
+    enum kv_status st;
+
+    if (!client->command_started) {
+        if (!admit(&call)) {
+            count_rejected(client, call.command, reply_start);
+            commit_reply(client, reply_start, 0);
+            return true;
+        }
+        read_ctx_init(&client->ctx, db_block_cache(server->db));
+        client->command_started = true;
+        client->last_command = call.command;
+    }
+    st = try_command(client, &call, reply_start);
+    client->command_us += clock_lap(server);
+    if ((st == KV_WANT_BLOCK || st == KV_BUSY) && wait_for(client, st))
+        return false;
+    if (st != KV_OK)
+        reply_status(&call.reply, st);
+    count_finished(client, call.command, reply_start, client->command_us);
+    client_abandon_command(client);
+    if (!client->is_closing)
+        commit_reply(client, reply_start, call.seq_wait);
+    return true;
+}
+
+static void
+reply_protocol_error(struct client *client)
+{
+    const size_t reply_start = client->replies.bytes.size;
+    struct resp_writer reply = {.target = &client->replies.bytes, .protocol = client->protocol};
+
+    kv_log(LOG_LEVEL_VERBOSE, "client %llu %s: %s", (unsigned long long)client->id, client->address,
+           client->parser.error);
+    resp_error_format(&reply, "ERR %s", client->parser.error);
+    count_rejected(client, NULL, reply_start);
+    client->replies_off = client->skips_reply = false;
+    commit_reply(client, reply_start, 0);
+    client_close_after_reply(client);
+}
+
+/* Whether another command may be begun; else the client waits for something. */
+static bool
+may_go_on(struct client *client)
+{
+    struct server *server = client->server;
+
+    if (client->is_closing || client->wait != CLIENT_READY)
+        return false;
+    if (client->command_started)
+        return true;
+    if (server->shutdown != SHUTDOWN_NONE)
+        return false;
+    if (client_output_bytes(client) > CLIENT_OUTPUT_SOFT_BYTES) {
+        wait_in(client, CLIENT_WAITS_FOR_OUTPUT, NULL);
+        return false;
+    }
+    if (client->turn != server->stats.turn_count) {
+        client->turn = server->stats.turn_count;
+        client->turn_command_count = 0;
+    }
+    if (client->turn_command_count == CLIENT_COMMANDS_A_TURN_MAX) {
+        wait_in(client, CLIENT_WAITS_FOR_TURN, &server->runnable_clients);
+        return false;
+    }
+    client->turn_command_count++;
+    return true;
+}
+
+size_t
+client_run(struct client *client, struct slice input)
+{
+    size_t taken = 0, consumed = 0;
+
+    (void)clock_lap(client->server);
+    client->parser.bulk_bytes_max = client->server->config.bulk_bytes_max;
+    while (taken < input.size && may_go_on(client)) {
+        const struct slice rest = slice_of(input.data + taken, input.size - taken);
+
+        client->parser.is_anonymous = !client->is_authenticated;
+        switch (resp_parser_next(&client->parser, rest, &consumed)) {
+        case RESP_PARSE_MORE:
+            return taken;
+        case RESP_PARSE_ERROR:
+            reply_protocol_error(client);
+            return input.size;
+        case RESP_PARSE_EMPTY:
+            break;
+        case RESP_PARSE_COMMAND:
+            if (!execute(client))
+                return taken;
+            break;
+        }
+        taken += consumed;
+    }
+    /* A client that is about to end has no use for the rest. */
+    return client->wait == CLIENT_WAITS_FOR_FLUSH ? input.size : taken;
+}
+
+void
+client_on_arrived(struct db_waiter *waiter, enum kv_status st)
+{
+    struct client *client = KV_CONTAINER_OF(waiter, struct client, waiter);
+
+    KV_ASSERT(client->fetch_armed);
+    client->fetch_armed = false;
+    client->fetch_status = st;
+    client_resume(client);
+}

@@ -1,0 +1,96 @@
+/* command_number.c - counters: values that are decimal numbers, changed in place. */
+#include <math.h>
+
+#include "daemon/command_handlers.h"
+#include "daemon/command_value.h"
+#include "resp/resp_number.h"
+
+static enum kv_status
+increment(struct command_call *call, int64_t delta)
+{
+    uint8_t text[INT64_TEXT_BYTES_MAX];
+    struct slice old;
+    int64_t number = 0;
+    bool exists;
+    enum kv_status st = value_read(call, call->args[1], &exists, &old);
+
+    if (st != KV_OK)
+        return st;
+    if (exists && !value_parse_int64(call, old, &number))
+        return KV_OK;
+    if (__builtin_add_overflow(number, delta, &number)) {
+        resp_error(&call->reply, "ERR increment or decrement would overflow");
+        return KV_OK;
+    }
+    if (!value_put(call, call->args[1], slice_of(text, resp_put_int64(text, number))))
+        return KV_OK;
+    st = command_write(call);
+    if (st == KV_OK)
+        resp_integer(&call->reply, number);
+    return st;
+}
+
+enum kv_status
+command_incr(struct command_call *call)
+{
+    return increment(call, 1);
+}
+
+enum kv_status
+command_decr(struct command_call *call)
+{
+    return increment(call, -1);
+}
+
+enum kv_status
+command_incrby(struct command_call *call)
+{
+    int64_t delta;
+
+    if (!value_parse_int64(call, call->args[2], &delta))
+        return KV_OK;
+    return increment(call, delta);
+}
+
+enum kv_status
+command_decrby(struct command_call *call)
+{
+    int64_t delta;
+
+    if (!value_parse_int64(call, call->args[2], &delta))
+        return KV_OK;
+    if (delta == INT64_MIN) {
+        resp_error(&call->reply, "ERR decrement would overflow");
+        return KV_OK;
+    }
+    return increment(call, -delta);
+}
+
+enum kv_status
+command_incrbyfloat(struct command_call *call)
+{
+    char text[FLOAT_TEXT_BYTES_MAX];
+    long double number = 0, delta;
+    struct slice old, result;
+    bool exists;
+    enum kv_status st = value_read(call, call->args[1], &exists, &old);
+
+    if (st != KV_OK)
+        return st;
+    if (exists && !value_parse_float(call, old, &number))
+        return KV_OK;
+    if (!value_parse_float(call, call->args[2], &delta))
+        return KV_OK;
+    number += delta;
+    if (isnan(number) || isinf(number)) {
+        resp_error(&call->reply, "ERR increment would produce NaN or Infinity");
+        return KV_OK;
+    }
+    result = value_format_float(text, number);
+    if (!value_put(call, call->args[1], result))
+        return KV_OK;
+    st = command_write(call);
+    if (st == KV_OK)
+        resp_bulk(&call->reply, result);
+    return st;
+}

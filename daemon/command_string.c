@@ -1,0 +1,462 @@
+/* command_string.c - GET, SET and their relatives.
+ *
+ * Every handler reads first, then writes once, then replies, so it can be run again from the top
+ * when a block is missing; see command.h.
+ */
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "daemon/command_handlers.h"
+#include "daemon/command_value.h"
+
+/* --- reading --- */
+
+static void
+reply_value(struct command_call *call, bool exists, struct slice value)
+{
+    if (exists)
+        resp_bulk(&call->reply, value);
+    else
+        resp_null(&call->reply);
+}
+
+enum kv_status
+command_get_value(struct command_call *call)
+{
+    struct slice value;
+    bool exists;
+    const enum kv_status st = value_read(call, call->args[1], &exists, &value);
+
+    if (st == KV_OK)
+        reply_value(call, exists, value);
+    return st;
+}
+
+/* All keys are looked up before giving up, so that all missing blocks are fetched at once. */
+enum kv_status
+command_mget(struct command_call *call)
+{
+    enum kv_status result = KV_OK;
+
+    resp_array(&call->reply, call->arg_count - 1);
+    for (uint32_t i = 1; i < call->arg_count; i++) {
+        struct slice value;
+        bool exists;
+        const enum kv_status st = value_read(call, call->args[i], &exists, &value);
+
+        if (st != KV_OK && st != KV_WANT_BLOCK)
+            return st;
+        if (st == KV_WANT_BLOCK)
+            result = st;
+        else
+            reply_value(call, exists, value);
+    }
+    return result;
+}
+
+enum kv_status
+command_exists(struct command_call *call)
+{
+    enum kv_status result = KV_OK;
+    int64_t count = 0;
+
+    for (uint32_t i = 1; i < call->arg_count; i++) {
+        struct slice value;
+        bool exists;
+        const enum kv_status st = value_read(call, call->args[i], &exists, &value);
+
+        if (st != KV_OK && st != KV_WANT_BLOCK)
+            return st;
+        if (st == KV_WANT_BLOCK)
+            result = st;
+        count += exists;
+    }
+    if (result == KV_OK)
+        resp_integer(&call->reply, count);
+    return result;
+}
+
+enum kv_status
+command_strlen(struct command_call *call)
+{
+    struct slice value;
+    bool exists;
+    const enum kv_status st = value_read(call, call->args[1], &exists, &value);
+
+    if (st == KV_OK)
+        resp_integer(&call->reply, (int64_t)value.size);
+    return st;
+}
+
+enum kv_status
+command_type(struct command_call *call)
+{
+    struct slice value;
+    bool exists;
+    const enum kv_status st = value_read(call, call->args[1], &exists, &value);
+
+    if (st == KV_OK)
+        resp_simple(&call->reply, exists ? "string" : "none");
+    return st;
+}
+
+/* From Redis's start and end, which may be negative and out of range, to a run inside `size`. */
+static struct slice
+cut(struct slice value, int64_t start, int64_t end)
+{
+    const int64_t size = (int64_t)value.size;
+
+    if (start < 0 && end < 0 && start > end)
+        return slice_of(NULL, 0);
+    if (start < 0)
+        start = start + size < 0 ? 0 : start + size;
+    if (end < 0)
+        end = end + size < 0 ? 0 : end + size;
+    if (end >= size)
+        end = size - 1;
+    if (size == 0 || start > end)
+        return slice_of(NULL, 0);
+    return slice_of(value.data + start, (size_t)(end - start + 1));
+}
+
+enum kv_status
+command_getrange(struct command_call *call)
+{
+    int64_t start, end;
+    struct slice value;
+    bool exists;
+    enum kv_status st;
+
+    if (!value_parse_int64(call, call->args[2], &start) ||
+        !value_parse_int64(call, call->args[3], &end))
+        return KV_OK;
+    st = value_read(call, call->args[1], &exists, &value);
+    if (st == KV_OK)
+        resp_bulk(&call->reply, cut(value, start, end));
+    return st;
+}
+
+/* --- SET --- */
+
+struct set_options {
+    bool if_absent, if_present, returns_old;
+};
+
+/* False: the error reply has been written. */
+static bool
+parse_set_options(struct command_call *call, struct set_options *options)
+{
+    static const char *const expiries[] = {"ex", "px", "exat", "pxat"};
+
+    *options = (struct set_options){0};
+    for (uint32_t i = 3; i < call->arg_count; i++) {
+        const struct slice argument = call->args[i];
+
+        if (argument_is(argument, "nx") && !options->if_present) {
+            options->if_absent = true;
+        } else if (argument_is(argument, "xx") && !options->if_absent) {
+            options->if_present = true;
+        } else if (argument_is(argument, "get")) {
+            options->returns_old = true;
+        } else if (argument_is(argument, "keepttl")) {
+            continue; /* no key has one */
+        } else {
+            for (size_t j = 0; j < sizeof(expiries) / sizeof(expiries[0]); j++) {
+                if (argument_is(argument, expiries[j])) {
+                    resp_error(&call->reply,
+                               "ERR this version of kvd has no expiry: nothing was set");
+                    return false;
+                }
+            }
+            resp_error(&call->reply, "ERR syntax error");
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum kv_status
+set_if(struct command_call *call, const struct set_options *options)
+{
+    struct slice old;
+    bool exists;
+    enum kv_status st = value_read(call, call->args[1], &exists, &old);
+
+    if (st != KV_OK)
+        return st;
+    if (exists ? options->if_absent : options->if_present) {
+        reply_value(call, options->returns_old && exists, old);
+        return KV_OK;
+    }
+    if (!value_put(call, call->args[1], call->args[2]))
+        return KV_OK;
+    /* The old value is borrowed only until the write, so its reply is written before. */
+    if (options->returns_old)
+        reply_value(call, exists, old);
+    st = command_write(call);
+    if (st == KV_OK && !options->returns_old)
+        resp_simple(&call->reply, "OK");
+    return st;
+}
+
+enum kv_status
+command_set(struct command_call *call)
+{
+    struct set_options options;
+    enum kv_status st;
+
+    if (!parse_set_options(call, &options))
+        return KV_OK;
+    if (options.if_absent || options.if_present || options.returns_old)
+        return set_if(call, &options);
+    if (!value_put(call, call->args[1], call->args[2]))
+        return KV_OK;
+    st = command_write(call);
+    if (st == KV_OK)
+        resp_simple(&call->reply, "OK");
+    return st;
+}
+
+enum kv_status
+command_setnx(struct command_call *call)
+{
+    struct slice old;
+    bool exists;
+    enum kv_status st = value_read(call, call->args[1], &exists, &old);
+
+    if (st != KV_OK)
+        return st;
+    if (!exists) {
+        if (!value_put(call, call->args[1], call->args[2]))
+            return KV_OK;
+        st = command_write(call);
+    }
+    if (st == KV_OK)
+        resp_integer(&call->reply, !exists);
+    return st;
+}
+
+enum kv_status
+command_getset(struct command_call *call)
+{
+    const struct set_options options = {.returns_old = true};
+
+    return set_if(call, &options);
+}
+
+enum kv_status
+command_getdel(struct command_call *call)
+{
+    struct slice old;
+    bool exists;
+    enum kv_status st = value_read(call, call->args[1], &exists, &old);
+
+    if (st != KV_OK)
+        return st;
+    reply_value(call, exists, old);
+    if (!exists)
+        return KV_OK;
+    write_batch_delete(call->batch, call->cf_id, call->args[1]);
+    return command_write(call);
+}
+
+/* --- several keys --- */
+
+/* False: the error reply has been written. */
+static bool
+put_pairs(struct command_call *call)
+{
+    for (uint32_t i = 1; i + 1 < call->arg_count; i += 2) {
+        if (!value_put(call, call->args[i], call->args[i + 1]))
+            return false;
+    }
+    return true;
+}
+
+static bool
+has_pairs(struct command_call *call)
+{
+    if (call->arg_count % 2 == 1)
+        return true;
+    resp_error_format(&call->reply, "ERR wrong number of arguments for '%s' command",
+                      call->command->name);
+    return false;
+}
+
+enum kv_status
+command_mset(struct command_call *call)
+{
+    enum kv_status st;
+
+    if (!has_pairs(call) || !put_pairs(call))
+        return KV_OK;
+    st = command_write(call);
+    if (st == KV_OK)
+        resp_simple(&call->reply, "OK");
+    return st;
+}
+
+enum kv_status
+command_msetnx(struct command_call *call)
+{
+    enum kv_status result = KV_OK;
+    bool any_exists = false;
+
+    if (!has_pairs(call))
+        return KV_OK;
+    for (uint32_t i = 1; i < call->arg_count && !any_exists; i += 2) {
+        struct slice value;
+        const enum kv_status st = value_read(call, call->args[i], &any_exists, &value);
+
+        if (st != KV_OK && st != KV_WANT_BLOCK)
+            return st;
+        if (st == KV_WANT_BLOCK)
+            result = st;
+    }
+    if (result != KV_OK)
+        return result;
+    if (any_exists) {
+        resp_integer(&call->reply, 0);
+        return KV_OK;
+    }
+    if (!put_pairs(call))
+        return KV_OK;
+    result = command_write(call);
+    if (result == KV_OK)
+        resp_integer(&call->reply, 1);
+    return result;
+}
+
+/* Reads all keys, deletes those that exist, counts each once. */
+static enum kv_status
+delete_existing(struct command_call *call, const bool *is_first, int64_t *count)
+{
+    enum kv_status result = KV_OK;
+
+    *count = 0;
+    for (uint32_t i = 1; i < call->arg_count; i++) {
+        struct slice value;
+        bool exists;
+        enum kv_status st;
+
+        if (!is_first[i - 1])
+            continue;
+        st = value_read(call, call->args[i], &exists, &value);
+        if (st != KV_OK && st != KV_WANT_BLOCK)
+            return st;
+        if (st == KV_WANT_BLOCK)
+            result = st;
+        if (!exists)
+            continue;
+        write_batch_delete(call->batch, call->cf_id, call->args[i]);
+        (*count)++;
+    }
+    return result;
+}
+
+enum kv_status
+command_del(struct command_call *call)
+{
+    const uint32_t key_count = call->arg_count - 1;
+    bool one = true;
+    bool *is_first = key_count == 1 ? &one : kv_alloc(key_count * sizeof(bool));
+    int64_t count;
+    enum kv_status st;
+
+    if (key_count > 1)
+        value_find_first_keys(call->args + 1, key_count, is_first);
+    st = delete_existing(call, is_first, &count);
+    if (is_first != &one)
+        free(is_first);
+    if (st == KV_OK && count > 0)
+        st = command_write(call);
+    if (st == KV_OK)
+        resp_integer(&call->reply, count);
+    return st;
+}
+
+/* --- changing a part --- */
+
+/* Writes the parts, one behind the other, and replies with the new size. */
+static enum kv_status
+write_joined(struct command_call *call, const struct slice *parts, uint32_t part_count)
+{
+    struct buffer joined = {0};
+    enum kv_status st = KV_OK;
+    bool fits;
+
+    for (uint32_t i = 0; i < part_count; i++)
+        buffer_append_slice(&joined, parts[i]);
+    fits = value_put(call, call->args[1], buffer_slice(&joined));
+    if (fits)
+        st = command_write(call);
+    if (fits && st == KV_OK)
+        resp_integer(&call->reply, (int64_t)joined.size);
+    buffer_deinit(&joined);
+    return st;
+}
+
+enum kv_status
+command_append(struct command_call *call)
+{
+    struct slice parts[2];
+    bool exists;
+    const enum kv_status st = value_read(call, call->args[1], &exists, &parts[0]);
+
+    if (st != KV_OK)
+        return st;
+    parts[1] = call->args[2];
+    if (!value_check_size(call, (uint64_t)parts[0].size + parts[1].size))
+        return KV_OK;
+    return write_joined(call, parts, 2);
+}
+
+/* `old` with `patch` at `at`, zeros in between if it was shorter. */
+static enum kv_status
+write_patched(struct command_call *call, struct slice old, size_t at, struct slice patch)
+{
+    const size_t behind = at + patch.size;
+    const size_t gap = old.size < at ? at - old.size : 0;
+    struct buffer zeros = {0};
+    struct slice parts[4];
+    enum kv_status st;
+
+    if (gap > 0) {
+        memset(buffer_reserve(&zeros, gap), 0, gap);
+        zeros.size = gap;
+    }
+    parts[0] = slice_of(old.data, at - gap);
+    parts[1] = buffer_slice(&zeros);
+    parts[2] = patch;
+    parts[3] =
+        behind < old.size ? slice_of(old.data + behind, old.size - behind) : slice_of(NULL, 0);
+    st = write_joined(call, parts, 4);
+    buffer_deinit(&zeros);
+    return st;
+}
+
+enum kv_status
+command_setrange(struct command_call *call)
+{
+    const struct slice patch = call->args[3];
+    struct slice old;
+    int64_t offset;
+    bool exists;
+    enum kv_status st;
+
+    if (!value_parse_int64(call, call->args[2], &offset))
+        return KV_OK;
+    if (offset < 0) {
+        resp_error(&call->reply, "ERR offset is out of range");
+        return KV_OK;
+    }
+    st = value_read(call, call->args[1], &exists, &old);
+    if (st != KV_OK)
+        return st;
+    if (patch.size == 0) {
+        resp_integer(&call->reply, (int64_t)old.size);
+        return KV_OK;
+    }
+    if (!value_check_size(call, (uint64_t)offset + patch.size))
+        return KV_OK;
+    return write_patched(call, old, (size_t)offset, patch);
+}

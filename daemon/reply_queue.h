@@ -1,0 +1,47 @@
+/* reply_queue.h - a client's replies on their way out, some held until their data is durable.
+ *
+ *     bytes:  | free to go | held reply | held reply | ... |
+ *
+ * Replies leave in the order of the commands.  A reply whose sequence is not durable yet holds
+ * back itself and all behind it.  Pure: knows no sockets.  Zeroed is empty and valid.
+ */
+#ifndef KV_DAEMON_REPLY_QUEUE_H
+#define KV_DAEMON_REPLY_QUEUE_H
+
+#include "base/buffer.h"
+
+struct held_reply {
+    uint64_t end; /* stream offset behind it */
+    uint64_t seq; /* what it waits for */
+};
+
+struct reply_queue {
+    struct buffer bytes;     /* owned; replies are written at its end */
+    uint64_t stream_offset;  /* of bytes.data[0] since the queue was made */
+    size_t free_bytes;       /* at the front of bytes: these may go */
+    struct held_reply *held; /* owned ring */
+    uint32_t held_first, held_count, held_capacity;
+};
+
+void reply_queue_deinit(struct reply_queue *queue);
+/* Empty again; keeps at most `bytes_max` of memory. */
+void reply_queue_reset(struct reply_queue *queue, size_t bytes_max);
+/* The bytes behind the last reply are one, which may go when seq_wait is durable. */
+void reply_queue_commit(struct reply_queue *queue, uint64_t seq_wait, uint64_t seq_durable);
+/* Takes back the bytes behind `size`: a try that is run again. */
+void reply_queue_take_back(struct reply_queue *queue, size_t size);
+/* Frees what is durable. */
+void reply_queue_release(struct reply_queue *queue, uint64_t seq_durable);
+/* Puts `error` in the place of each held reply that waits for more than seq_durable, and frees
+ * all.  Returns how many there were. */
+uint32_t reply_queue_fail(struct reply_queue *queue, uint64_t seq_durable, struct slice error);
+/* Moves the free bytes to the end of `target`; swaps the memory when that saves the copy. */
+void reply_queue_move_free(struct reply_queue *queue, struct buffer *target);
+
+static inline bool
+reply_queue_is_held(const struct reply_queue *queue)
+{
+    return queue->held_count > 0;
+}
+
+#endif

@@ -1,0 +1,150 @@
+/* server.h - the daemon as one object: owns the ring, the engine, the sockets and the clients.
+ *
+ * One thread, one loop:   ring_turn (completions run commands) -> clients that may go on ->
+ *                         db_turn (starts the WAL write) -> sends.
+ */
+#ifndef KV_DAEMON_SERVER_H
+#define KV_DAEMON_SERVER_H
+
+#include "base/list.h"
+#include "daemon/client.h"
+#include "daemon/command_table.h"
+#include "daemon/config.h"
+#include "db/db.h"
+#include "io/ring.h"
+
+/* Which Redis kvd claims to be towards clients (HELLO, INFO). */
+#define REDIS_VERSION "7.0.15"
+
+struct listener_set;
+struct receive_buffers;
+struct signal_watch;
+struct worker_pool;
+
+enum {
+    RUN_ID_CHARS = 40,
+    ERROR_PREFIX_COUNT_MAX = 64, /* further ones are counted together */
+    ERROR_PREFIX_BYTES = 24,
+    SERVER_RESERVED_DESCRIPTORS = 128, /* for files and workers, beyond maxclients */
+};
+
+struct command_stats {
+    uint64_t call_count;
+    uint64_t time_us;
+    uint64_t rejected_count; /* before it ran: wrong arguments, no authentication */
+    uint64_t failed_count;   /* ran and replied with an error */
+};
+
+struct error_stats {
+    char prefix[ERROR_PREFIX_BYTES]; /* "ERR", "NOAUTH", ... */
+    uint64_t count;
+};
+
+/* All since start or CONFIG RESETSTAT. */
+struct server_stats {
+    uint64_t connection_count;
+    uint64_t rejected_connection_count;
+    uint64_t command_count;
+    uint64_t net_in_bytes, net_out_bytes;
+    uint64_t keyspace_hit_count, keyspace_miss_count; /* command_get counts */
+    uint64_t error_count;
+    uint64_t fetch_count;         /* tries that had to wait for a block */
+    uint64_t busy_count;          /* tries that had to wait for memtable room */
+    uint64_t write_failure_count; /* replies that were turned into errors by a WAL fault */
+    uint64_t output_limit_close_count, query_limit_close_count, timeout_close_count;
+    uint64_t turn_count;
+    uint64_t peak_memory_bytes;                       /* of clients */
+    struct command_stats commands[COMMAND_COUNT_MAX]; /* by command_index */
+    struct error_stats errors[ERROR_PREFIX_COUNT_MAX];
+    uint32_t error_prefix_count;
+    /* Operations a second, over the last 16 ticks of 100 ms. */
+    uint64_t ops_samples[16];
+    uint32_t ops_sample_index;
+    uint64_t ops_sampled_count, ops_sampled_us;
+};
+
+enum shutdown_state {
+    SHUTDOWN_NONE,
+    SHUTDOWN_DRAINING, /* no new connection; replies under way are waited for */
+    SHUTDOWN_NOW,      /* leaves the loop */
+};
+
+struct server {
+    struct config config;            /* owned */
+    struct ring *ring;               /* owned */
+    struct io *io;                   /* the ring's */
+    struct db *db;                   /* owned; NULL while recovering */
+    struct worker_pool *pool;        /* owned */
+    struct listener_set *listeners;  /* owned */
+    struct receive_buffers *buffers; /* owned */
+    struct signal_watch *signals;    /* owned */
+    struct write_batch batch;        /* owned: of the command that runs now */
+
+    struct list clients;          /* by their last activity, the longest idle first */
+    struct list closing_clients;  /* closed, but perhaps with something in flight */
+    struct list client_pool;      /* retired ones, for reuse */
+    struct list held_clients;     /* with replies that wait for durability */
+    struct list busy_clients;     /* with a command that waits for on_writable */
+    struct list runnable_clients; /* with input that this turn had no time for */
+    struct list sending_clients;  /* with replies to send at the end of the turn */
+    uint32_t client_count;        /* connected */
+    uint32_t pool_count;
+    uint64_t next_client_id;
+
+    struct client *current_client; /* whose command runs; NULL between commands */
+    enum shutdown_state shutdown;
+    uint64_t shutdown_deadline_us;
+    char run_id[RUN_ID_CHARS + 1];
+    uint64_t started_us;      /* io_now_us */
+    uint64_t started_wall_us; /* io_wall_us */
+    uint64_t now_us;          /* cached: of this turn */
+    struct io_timer tick_timer;
+    uint64_t tick_count;
+    uint64_t watchdog_us; /* the service manager wants a sign of life this often; 0: it does not */
+    uint64_t watchdog_told_us;
+    uint32_t client_count_max; /* maxclients, or what the descriptor limit allows */
+    struct server_stats stats;
+};
+
+/* Everything but the engine: ring, listening sockets, signals.  `server` is zeroed.  Returns the
+ * exit code, 0: fine, as do the next ones. */
+int server_open(struct server *server, const struct config *config);
+/* Starts the workers and recovers the data.  In server_data.c. */
+int server_open_data(struct server *server);
+/* Until a signal or SHUTDOWN. */
+int server_run(struct server *server);
+/* Stops cleanly, whatever of the two opens has worked. */
+int server_close(struct server *server);
+/* The engine's and the workers' part of it.  In server_data.c. */
+int server_close_data(struct server *server);
+
+/* First call: drain, then stop; second, or `is_now`: stop at the end of this turn. */
+void server_begin_shutdown(struct server *server, bool is_now);
+/* SHUTDOWN ABORT; false: none was under way. */
+bool server_abort_shutdown(struct server *server);
+/* USR1: the numbers that help when a client cannot be used. */
+void server_log_stats(struct server *server);
+/* For the engine: struct db_options's events. */
+void server_on_durable(void *owner, uint64_t seq);
+void server_on_write_failed(void *owner, uint64_t seq_durable);
+void server_on_writable(void *owner);
+/* Takes over the mutable values of `config` and makes them work.  False: `error`
+ * (CONFIG_ERROR_BYTES), and nothing has changed. */
+bool server_apply_config(struct server *server, const struct config *config, char *error);
+/* Sets client_count_max from maxclients, and the descriptor limit as far as it lets itself. */
+void server_raise_client_limit(struct server *server);
+/* HUP: reads the file again, logs what changes and what would need a restart. */
+void server_reload_config(struct server *server);
+void server_reset_stats(struct server *server);
+/* Counts an error reply by its first word; `reply` starts behind the '-'. */
+void server_count_error(struct server *server, struct slice reply);
+uint64_t server_ops_per_second(const struct server *server);
+/* All connected clients' buffers; also keeps the peak. */
+uint64_t server_client_memory_bytes(struct server *server);
+/* NULL: no client has it. */
+struct client *server_find_client(struct server *server, uint64_t id);
+
+/* The family that SELECT `database` means; false: there is none. */
+bool server_find_database(struct server *server, uint64_t database, uint32_t *cf_id_out);
+
+#endif

@@ -1,0 +1,424 @@
+/* worker_job.c - a job on its way to workers and back.
+ *
+ *     WAITING -> RUNNING -> CHECKING -> (next part: WAITING) -> on_done(KV_OK)
+ *                   |          |
+ *                   +----------+----> CLEANING -> PAUSING -> WAITING
+ *                                         +----> on_done(error)
+ *
+ * A job with more outputs than a message holds is given out in parts, one after the other.  A
+ * failed part is tried again as it was; the finished ones stay finished.  A file is looked at
+ * (there, of the size, with the footer) before its part counts.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "daemon/worker_pool_internal.h"
+#include "mem/memtable.h"
+
+static void check_next(struct worker_job *job);
+static void clean_next(struct worker_job *job);
+
+/* --- making and ending --- */
+
+static void
+on_retry_timer(struct io_timer *timer)
+{
+    struct worker_job *job = KV_CONTAINER_OF(timer, struct worker_job, retry_timer);
+
+    KV_ASSERT(job->state == JOB_PAUSING);
+    if (job->ending != KV_OK) {
+        worker_job_end(job, job->ending);
+        return;
+    }
+    job->state = JOB_WAITING;
+    list_push_front(&job->pool->waiting, &job->wait_link);
+    worker_pool_dispatch(job->pool);
+}
+
+/* The memtable's counts for each output, in the outputs' order. */
+static void
+count_families(struct worker_job *job)
+{
+    const struct flush_job *flush = job->flush;
+    const uint32_t count = memtable_families(flush->memtable, NULL, 0);
+    struct memtable_family *families = kv_alloc_zero(((size_t)count + 1) * sizeof(*families));
+    uint32_t f = 0;
+
+    (void)memtable_families(flush->memtable, families, count);
+    job->families = kv_alloc_zero(flush->output_count * sizeof(*job->families));
+    for (uint32_t i = 0; i < flush->output_count; i++) {
+        while (f < count && families[f].cf_id < flush->outputs[i].cf_id)
+            f++;
+        KV_ASSERT(f < count && families[f].cf_id == flush->outputs[i].cf_id);
+        job->families[i] = families[f];
+    }
+    free(families);
+}
+
+static bool
+texts_fit(const struct flush_job *flush)
+{
+    bool fit = strlen(flush->db_identity) <= WORKER_TEXT_BYTES_MAX;
+
+    for (uint32_t i = 0; i < flush->output_count; i++)
+        fit = fit && strlen(flush->outputs[i].cf_name) <= WORKER_TEXT_BYTES_MAX &&
+              strlen(flush->outputs[i].merge_operator) <= WORKER_TEXT_BYTES_MAX;
+    return fit;
+}
+
+struct worker_job *
+worker_job_new(struct worker_pool *pool, struct flush_job *flush)
+{
+    struct worker_job *job = kv_alloc_zero(sizeof(*job));
+
+    KV_ASSERT(flush->output_count > 0);
+    KV_ASSERT(flush->job_id != 0);
+    job->pool = pool;
+    job->flush = flush;
+    job->fd = -1;
+    job->tables = kv_alloc_zero(flush->output_count * sizeof(*job->tables));
+    job->retry_timer.on_expire = on_retry_timer;
+    list_push_back(&pool->jobs, &job->link);
+    list_init(&job->wait_link);
+    count_families(job);
+    flush->port_private = job;
+    if (texts_fit(flush)) {
+        list_push_back(&pool->waiting, &job->wait_link);
+        return job;
+    }
+    /* on_done may not be called from inside start_flush. */
+    job->ending = KV_FAIL(KV_LIMIT, "flush %" PRIu64 ": a name is too long", flush->job_id);
+    job->state = JOB_PAUSING;
+    io_timer_start(pool->io, &job->retry_timer, io_now_us(pool->io));
+    return job;
+}
+
+static void
+forget_tables(struct worker_job *job, uint32_t first)
+{
+    for (uint32_t i = first; i < job->done_count + job->received_count; i++) {
+        table_summary_deinit(&job->tables[i]);
+        job->tables[i] = (struct table_summary){0};
+    }
+    job->received_count = 0;
+}
+
+void
+worker_job_end(struct worker_job *job, enum kv_status st)
+{
+    struct flush_job *flush = job->flush;
+
+    KV_ASSERT(job->worker == NULL);
+    KV_ASSERT(!job->request_in_flight);
+    io_timer_stop(job->pool->io, &job->retry_timer);
+    list_remove(&job->link);
+    list_remove(&job->wait_link);
+    flush->port_private = NULL;
+    flush->on_done(flush, st, st == KV_OK ? job->tables : NULL);
+    forget_tables(job, 0);
+    free(job->tables);
+    free(job->families);
+    free(job);
+}
+
+/* --- the description --- */
+
+static void
+put_text(struct buffer *target, const char *text)
+{
+    buffer_append(target, text, strlen(text));
+}
+
+static void
+describe_output(const struct flush_output *output, struct worker_flush_output *described)
+{
+    described->cf_id = output->cf_id;
+    described->file_number = output->file_number;
+    described->compression = (uint32_t)output->compression;
+    described->block_bytes = output->block_bytes;
+    described->bloom_bits_per_key = output->bloom_bits_per_key;
+    put_text(&described->cf_name, output->cf_name);
+    put_text(&described->merge_operator, output->merge_operator);
+}
+
+void
+worker_job_describe(struct worker_job *job, struct worker_msg *msg)
+{
+    const struct flush_job *flush = job->flush;
+    const uint32_t left = flush->output_count - job->done_count;
+    struct worker_flush *described = &msg->flush;
+
+    KV_ASSERT(left > 0);
+    job->part_count = left < WORKER_JOB_OUTPUT_COUNT_MAX ? left : WORKER_JOB_OUTPUT_COUNT_MAX;
+    *msg = (struct worker_msg){.kind = WORKER_MSG_FLUSH};
+    described->job_id = flush->job_id;
+    described->creation_time_s = flush->creation_time_s;
+    described->seq_first = memtable_seq_first(flush->memtable);
+    described->seq_last = memtable_seq_last(flush->memtable);
+    put_text(&described->db_identity, flush->db_identity);
+    put_text(&described->session_identity, job->pool->session_identity);
+    described->output_count = job->part_count;
+    described->outputs = kv_alloc_zero(job->part_count * sizeof(*described->outputs));
+    for (uint32_t i = 0; i < job->part_count; i++)
+        describe_output(&flush->outputs[job->done_count + i], &described->outputs[i]);
+}
+
+/* --- results --- */
+
+enum kv_status
+worker_job_take_table(struct worker_job *job, struct worker_table *table)
+{
+    const uint32_t index = job->done_count + job->received_count;
+    struct worker_result_bounds bounds;
+    enum kv_status st;
+
+    KV_ASSERT(job->state == JOB_RUNNING);
+    if (job->received_count == job->part_count)
+        return KV_FAIL(KV_CORRUPT, "a worker reports more tables than were asked for");
+    bounds = (struct worker_result_bounds){.file_number = job->flush->outputs[index].file_number,
+                                           .entry_count_max = job->families[index].entry_count,
+                                           .range_tombstone_count =
+                                               job->families[index].range_tombstone_count,
+                                           .seq_first = memtable_seq_first(job->flush->memtable),
+                                           .seq_last = memtable_seq_last(job->flush->memtable)};
+    st = worker_result_check(table, &bounds);
+    if (st != KV_OK)
+        return st;
+    job->tables[index] = (struct table_summary){
+        .file_number = table->file_number,
+        .file_bytes = table->file_bytes,
+        .smallest = table->smallest, /* both taken over */
+        .largest = table->largest,
+        .seq_smallest = table->seq_smallest,
+        .seq_largest = table->seq_largest,
+        .entry_count = table->entry_count,
+        .deletion_count = table->deletion_count,
+        .range_tombstone_count = table->range_tombstone_count,
+        .checksum_crc32c = table->checksum_crc32c,
+    };
+    table->smallest = table->largest = (struct buffer){0};
+    job->received_count++;
+    return KV_OK;
+}
+
+enum kv_status
+worker_job_take_done(struct worker_job *job, const struct worker_done *done)
+{
+    KV_ASSERT(job->state == JOB_RUNNING);
+    if (done->table_count != job->part_count || job->received_count != job->part_count)
+        return KV_FAIL(KV_CORRUPT, "a worker was asked for %u tables, sent %u and counts %u",
+                       job->part_count, job->received_count, done->table_count);
+    job->state = JOB_CHECKING;
+    job->file_index = job->done_count;
+    check_next(job);
+    return KV_OK;
+}
+
+/* --- looking at the files --- */
+
+static void
+submit(struct worker_job *job, io_done_fn *on_done)
+{
+    KV_ASSERT(!job->request_in_flight);
+    job->request.owner = job;
+    job->request.done = on_done;
+    job->request_in_flight = true;
+    io_submit(job->pool->io, &job->request);
+}
+
+static void
+set_path(struct worker_job *job)
+{
+    const bool fits = worker_output_path(job->path, sizeof(job->path), job->pool->dir,
+                                         job->flush->outputs[job->file_index].file_number);
+
+    KV_ASSERT(fits); /* worker_pool_open has left room */
+}
+
+static void
+on_reject_closed(struct io_request *request)
+{
+    struct worker_job *job = request->owner;
+    struct worker *worker = job->worker;
+
+    job->request_in_flight = false;
+    job->fd = -1;
+    /* Back to RUNNING: the job fails when the worker is gone, or at once if it is already. */
+    job->state = JOB_RUNNING;
+    if (worker != NULL)
+        worker_kill(worker);
+    else
+        worker_job_fail(job, KV_OK);
+}
+
+/* The file is not what the worker says: it is not to be believed in anything. */
+static void
+reject_file(struct worker_job *job, const char *what, int64_t result)
+{
+    (void)KV_FAIL(KV_CORRUPT, "%s is not what worker process says: %s (%" PRId64 ")", job->path,
+                  what, result);
+    job->request = (struct io_request){.op = IO_CLOSE, .fd = job->fd};
+    if (job->fd >= 0) {
+        submit(job, on_reject_closed);
+        return;
+    }
+    job->request.owner = job;
+    on_reject_closed(&job->request);
+}
+
+static void
+on_checked(struct io_request *request)
+{
+    struct worker_job *job = request->owner;
+
+    job->request_in_flight = false;
+    job->fd = -1;
+    job->file_index++;
+    check_next(job);
+}
+
+static void
+on_footer(struct io_request *request)
+{
+    struct worker_job *job = request->owner;
+
+    job->request_in_flight = false;
+    if (request->result != TABLE_FOOTER_BYTES ||
+        !worker_result_footer_is_ours(slice_of(job->footer, sizeof(job->footer)))) {
+        reject_file(job, "footer", request->result);
+        return;
+    }
+    job->request = (struct io_request){.op = IO_CLOSE, .fd = job->fd};
+    submit(job, on_checked);
+}
+
+static void
+on_stat(struct io_request *request)
+{
+    struct worker_job *job = request->owner;
+    const uint64_t bytes = job->tables[job->file_index].file_bytes;
+
+    job->request_in_flight = false;
+    if (request->result < 0 || request->size_out != bytes) {
+        reject_file(job, "size",
+                    request->result < 0 ? request->result : (int64_t)request->size_out);
+        return;
+    }
+    job->request = (struct io_request){.op = IO_READ,
+                                       .fd = job->fd,
+                                       .buffer = job->footer,
+                                       .size = sizeof(job->footer),
+                                       .offset = bytes - sizeof(job->footer)};
+    submit(job, on_footer);
+}
+
+static void
+on_open(struct io_request *request)
+{
+    struct worker_job *job = request->owner;
+
+    job->request_in_flight = false;
+    if (request->result < 0) {
+        reject_file(job, "cannot be opened", request->result);
+        return;
+    }
+    job->fd = (int)request->result;
+    job->request = (struct io_request){.op = IO_STAT, .fd = job->fd};
+    submit(job, on_stat);
+}
+
+static void
+part_is_done(struct worker_job *job)
+{
+    struct worker_pool *pool = job->pool;
+
+    job->done_count += job->part_count;
+    job->received_count = job->part_count = 0;
+    if (job->worker != NULL)
+        worker_release_job(job->worker, true);
+    if (job->done_count == job->flush->output_count) {
+        worker_job_end(job, KV_OK);
+    } else {
+        job->state = JOB_WAITING;
+        list_push_front(&pool->waiting, &job->wait_link);
+    }
+    worker_pool_dispatch(pool);
+}
+
+static void
+check_next(struct worker_job *job)
+{
+    KV_ASSERT(job->state == JOB_CHECKING);
+    if (job->file_index == job->done_count + job->part_count) {
+        part_is_done(job);
+        return;
+    }
+    set_path(job);
+    job->request = (struct io_request){
+        .op = IO_OPEN, .path = job->path, .open_flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW};
+    submit(job, on_open);
+}
+
+/* --- failing --- */
+
+static uint64_t
+retry_delay_us(const struct worker_job *job)
+{
+    uint64_t delay_us = RETRY_US_MIN;
+
+    for (uint32_t i = 1; i < job->attempt_count && delay_us < RETRY_US_MAX; i++)
+        delay_us *= 2;
+    return delay_us < RETRY_US_MAX ? delay_us : RETRY_US_MAX;
+}
+
+static void
+on_cleaned(struct io_request *request)
+{
+    struct worker_job *job = request->owner;
+
+    job->request_in_flight = false;
+    if (request->result < 0 && request->result != -ENOENT)
+        kv_log(LOG_LEVEL_WARNING, "%s: cannot remove it: %s", job->path,
+               strerror((int)-request->result));
+    job->file_index++;
+    clean_next(job);
+}
+
+static void
+clean_next(struct worker_job *job)
+{
+    struct worker_pool *pool = job->pool;
+
+    KV_ASSERT(job->state == JOB_CLEANING);
+    if (job->file_index < job->flush->output_count) {
+        set_path(job);
+        job->request = (struct io_request){.op = IO_UNLINK, .path = job->path};
+        submit(job, on_cleaned);
+    } else if (job->ending != KV_OK) {
+        worker_job_end(job, job->ending);
+    } else {
+        job->state = JOB_PAUSING;
+        io_timer_start(pool->io, &job->retry_timer, io_now_us(pool->io) + retry_delay_us(job));
+    }
+}
+
+void
+worker_job_fail(struct worker_job *job, enum kv_status ending)
+{
+    KV_ASSERT(job->state == JOB_RUNNING);
+    KV_ASSERT(job->worker == NULL);
+    job->attempt_count++;
+    /* An old file may be in the way, or its writer may still be at it: new numbers then. */
+    if (ending == KV_OK && (job->given_outside || job->attempt_count >= JOB_ATTEMPT_COUNT_MAX))
+        ending = KV_CANCELLED;
+    kv_log(LOG_LEVEL_WARNING, "flush %" PRIu64 ": try %u failed; %s", job->flush->job_id,
+           job->attempt_count, ending == KV_OK ? "it is tried again" : "the engine is told");
+    job->ending = ending;
+    job->state = JOB_CLEANING;
+    forget_tables(job, ending == KV_OK ? job->done_count : 0);
+    job->file_index = ending == KV_OK ? job->done_count : 0;
+    clean_next(job);
+}

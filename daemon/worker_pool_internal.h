@@ -1,0 +1,141 @@
+/* worker_pool_internal.h - the structs that the worker_*.c files share; nobody else includes it.
+ *
+ *     worker_pool.c   opening, closing, the listening socket, the watch
+ *     worker_peer.c   one worker: its process, its socket, its messages
+ *     worker_job.c    one job: parts, checks, cleaning up, trying again
+ */
+#ifndef KV_DAEMON_WORKER_POOL_INTERNAL_H
+#define KV_DAEMON_WORKER_POOL_INTERNAL_H
+
+#include "base/list.h"
+#include "daemon/worker_pool.h"
+#include "daemon/worker_process.h"
+#include "daemon/worker_result.h"
+#include "io/file.h"
+#include "ipc/worker_channel.h"
+
+enum {
+    EXTERNAL_WORKER_COUNT_MAX = 64,
+    RETRY_US_MIN = 100 * 1000, /* of a job and of a worker's start */
+    RETRY_US_MAX = 10 * 1000 * 1000,
+    HEALTHY_US = 10 * 1000 * 1000, /* a worker that lived so long had no bad start */
+    JOB_ATTEMPT_COUNT_MAX = 5,     /* then the engine gives the job new file numbers */
+    TIMEOUT_DOUBLING_MAX = 4,      /* a job may be honestly slow: 16 times the timeout */
+};
+
+enum worker_state {
+    WORKER_DOWN,     /* no process; restart_timer runs */
+    WORKER_STARTING, /* process or connection, no HELLO yet */
+    WORKER_GREETED,  /* WELCOME sent; it is entering its jail */
+    WORKER_IDLE,
+    WORKER_BUSY,  /* has a job, until its result has been checked */
+    WORKER_DYING, /* killed or closed; waiting for the end */
+};
+
+struct worker {
+    struct worker_pool *pool;
+    struct list link;
+    uint32_t id;
+    bool external;
+    enum worker_state state;
+    struct worker_process process; /* external: no pidfd */
+    struct worker_job *job;        /* borrowed; set if and only if BUSY, or DYING with one */
+    struct ring_event socket_event, exit_event;
+    bool socket_armed, exit_armed;
+    struct io_timer restart_timer;
+    uint32_t bad_start_count;
+    uint64_t started_us, heard_us;
+    struct worker_progress progress; /* of the job, as last reported */
+    uint64_t bytes_per_s;            /* of the last job */
+    uint64_t jobs_done, jobs_failed, bytes_written, restart_count;
+};
+
+enum job_state {
+    JOB_WAITING,  /* in pool->waiting */
+    JOB_RUNNING,  /* with a worker */
+    JOB_CHECKING, /* the worker says it is done: its files are looked at */
+    JOB_CLEANING, /* outputs of a failed try are being removed */
+    JOB_PAUSING,  /* retry_timer runs */
+};
+
+struct worker_job {
+    struct worker_pool *pool;
+    struct list link; /* in pool->jobs */
+    struct list wait_link;
+    struct flush_job *flush; /* the engine's */
+    enum job_state state;
+    struct worker *worker;            /* borrowed; NULL while nobody has it */
+    struct memtable_family *families; /* owned; what each output may hold */
+    struct table_summary *tables;     /* owned; one for each output, filled up to received */
+    uint32_t done_count;              /* outputs of the parts that are finished */
+    uint32_t part_count;              /* outputs in the part that is given out */
+    uint32_t received_count;          /* tables of this part so far */
+    uint32_t attempt_count, timeout_count;
+    bool given_outside;    /* to an external worker, of whose end nothing is certain */
+    enum kv_status ending; /* what on_done gets after cleaning; KV_OK: try again */
+    struct io_timer retry_timer;
+    struct io_request request;
+    bool request_in_flight;
+    uint32_t file_index; /* the output that is being checked or removed */
+    int fd;
+    uint8_t footer[TABLE_FOOTER_BYTES];
+    char path[PATH_BYTES_MAX];
+};
+
+struct worker_pool {
+    struct job_port port; /* first: the engine's pointer is ours */
+    struct ring *ring;
+    struct io *io;
+    char *dir, *session_identity, *binary_path, *socket_path; /* owned */
+    uint64_t timeout_us;
+    struct worker_process_options spawn;
+    struct list workers, jobs, waiting;
+    uint32_t worker_id_next, external_count;
+    struct io_timer watch_timer;
+    struct ring_event listen_event;
+    int listen_fd;
+    bool listen_armed, closing;
+    bool said_no_worker; /* the line about waiting jobs has been logged */
+};
+
+/* --- worker_peer.c --- */
+
+struct worker *worker_new(struct worker_pool *pool, bool external);
+/* Starts the process of a worker that is DOWN, or sets the timer for another try. */
+void worker_start(struct worker *worker);
+/* Takes over a connection from outside. */
+void worker_adopt(struct worker *worker, int socket, pid_t pid);
+/* Ends it, however it goes on; its job comes back when it is gone. */
+void worker_kill(struct worker *worker);
+/* The same when kvd stops: one from outside is told first. */
+void worker_dismiss(struct worker *worker);
+/* Kills it if it has been silent for too long; reads first what has arrived. */
+void worker_watch(struct worker *worker);
+/* KV_OK: the job's next part is with the worker.  Otherwise the worker is being killed and the
+ * job is untouched. */
+MUST_CHECK enum kv_status worker_give(struct worker *worker, struct worker_job *job);
+/* The job has left the worker, which is free for the next. */
+void worker_release_job(struct worker *worker, bool done);
+const char *worker_state_name(enum worker_state state);
+
+/* --- worker_job.c --- */
+
+struct worker_job *worker_job_new(struct worker_pool *pool, struct flush_job *flush);
+/* Into `msg`, which the caller deinits: the next part. */
+void worker_job_describe(struct worker_job *job, struct worker_msg *msg);
+/* KV_CORRUPT: the worker lies. */
+MUST_CHECK enum kv_status worker_job_take_table(struct worker_job *job, struct worker_table *table);
+MUST_CHECK enum kv_status worker_job_take_done(struct worker_job *job,
+                                               const struct worker_done *done);
+/* The try is over, and its writer gone if it was our child.  `ending` KV_OK: try again, if that
+ * is safe. */
+void worker_job_fail(struct worker_job *job, enum kv_status ending);
+/* Calls on_done and frees the job. */
+void worker_job_end(struct worker_job *job, enum kv_status st);
+
+/* --- worker_pool.c --- */
+
+/* Gives waiting jobs to idle workers. */
+void worker_pool_dispatch(struct worker_pool *pool);
+
+#endif

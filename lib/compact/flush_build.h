@@ -1,0 +1,30 @@
+/* flush_build.h - one family of a frozen memtable becomes one L0 table.
+ *
+ * The whole of a flush but for the file: bytes leave through the table builder's sink.  Used by
+ * the worker, and by recovery in kvd, which has no worker yet.
+ */
+#ifndef KV_COMPACT_FLUSH_BUILD_H
+#define KV_COMPACT_FLUSH_BUILD_H
+
+#include "base/status.h"
+#include "mem/memtable.h"
+#include "sst/table_builder.h"
+
+struct flush_build {
+    const struct memtable *memtable;
+    const struct table_build_options *options; /* cf_id says which family */
+    const uint64_t *snapshots;                 /* ascending; may be empty */
+    uint32_t snapshot_count;
+    table_sink_fn *sink;
+    void *sink_owner;
+    /* Called now and then with the entries done; KV_CANCELLED from it ends the build.  May be
+     * NULL. */
+    enum kv_status (*on_progress)(void *owner, uint64_t entry_count);
+    void *progress_owner;
+};
+
+/* The family must have entries or tombstones.  The caller deinits *summary_out after KV_OK. */
+MUST_CHECK enum kv_status flush_build_run(const struct flush_build *build,
+                                          struct table_summary *summary_out);
+
+#endif

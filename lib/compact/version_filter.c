@@ -1,0 +1,57 @@
+#include "compact/version_filter.h"
+
+#include "base/assert.h"
+
+void
+version_filter_init(struct version_filter *filter, const uint64_t *snapshots,
+                    uint32_t snapshot_count)
+{
+    *filter = (struct version_filter){.snapshots = snapshots, .snapshot_count = snapshot_count};
+    for (uint32_t i = 1; i < snapshot_count; i++)
+        KV_ASSERT(snapshots[i - 1] < snapshots[i]);
+}
+
+void
+version_filter_deinit(struct version_filter *filter)
+{
+    buffer_deinit(&filter->user_key);
+}
+
+/* The number of snapshots that cannot see `seq`: equal for versions of one stripe. */
+static uint32_t
+stripe_of(const struct version_filter *filter, uint64_t seq)
+{
+    uint32_t low = 0, high = filter->snapshot_count;
+
+    while (low < high) {
+        const uint32_t middle = low + (high - low) / 2;
+
+        if (filter->snapshots[middle] < seq)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+bool
+version_filter_keep(struct version_filter *filter, const struct internal_key *key)
+{
+    const uint32_t stripe = stripe_of(filter, key->seq);
+
+    if (!filter->has_key || !slice_equal(buffer_slice(&filter->user_key), key->user_key)) {
+        buffer_clear(&filter->user_key);
+        buffer_append_slice(&filter->user_key, key->user_key);
+        filter->has_key = true;
+        filter->stripe_ended = false;
+    } else if (stripe != filter->stripe) {
+        KV_ASSERT(stripe < filter->stripe);
+        filter->stripe_ended = false;
+    }
+    filter->stripe = stripe;
+
+    if (filter->stripe_ended)
+        return false;
+    filter->stripe_ended = key->type != TYPE_MERGE;
+    return true;
+}

@@ -1,0 +1,267 @@
+/* block_fetch.c - one fetch for each piece wanted, however many reads want it.
+ *
+ *     block_fetch --> [open the file] --> read --> table_reader_feed --> wake the waiters
+ *
+ * The piece is pinned for every read that waits for it before anybody runs again; an eviction in
+ * between, with a tiny cache, could otherwise make reads start over for ever.
+ */
+#include "db/block_fetch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/list.h"
+#include "io/io.h"
+#include "sst/table_reader.h"
+
+enum { FETCH_BUCKET_COUNT = 1024 }; /* a power of two; fetches in flight are bounded by clients */
+
+/* One read's interest in one fetch. */
+struct fetch_interest {
+    struct list link;
+    struct read_ctx *ctx;
+    struct db_waiter *waiter;
+};
+
+struct fetch {
+    struct list bucket_link;
+    struct block_fetcher *fetcher;
+    struct table_reader *table; /* owned reference */
+    uint64_t offset;
+    uint64_t size;
+    uint8_t *bytes; /* owned */
+    size_t filled;
+    struct list interests;
+    struct io_request request;
+};
+
+struct block_fetcher {
+    struct io *io;
+    struct block_cache *cache;
+    struct list buckets[FETCH_BUCKET_COUNT];
+    uint32_t in_flight;
+    uint64_t fetch_count;
+    uint64_t fetch_bytes;
+};
+
+static void fetch_read(struct fetch *fetch);
+
+struct block_fetcher *
+block_fetcher_new(struct io *io, struct block_cache *cache)
+{
+    struct block_fetcher *fetcher = kv_alloc_zero(sizeof(*fetcher));
+
+    fetcher->io = io;
+    fetcher->cache = cache;
+    for (uint32_t i = 0; i < FETCH_BUCKET_COUNT; i++)
+        list_init(&fetcher->buckets[i]);
+    return fetcher;
+}
+
+void
+block_fetcher_free(struct block_fetcher *fetcher)
+{
+    KV_ASSERT(fetcher == NULL || fetcher->in_flight == 0);
+    free(fetcher);
+}
+
+uint32_t
+block_fetcher_in_flight(const struct block_fetcher *fetcher)
+{
+    return fetcher->in_flight;
+}
+
+void
+block_fetcher_get_stats(const struct block_fetcher *fetcher, uint64_t *fetch_count_out,
+                        uint64_t *fetch_bytes_out)
+{
+    *fetch_count_out = fetcher->fetch_count;
+    *fetch_bytes_out = fetcher->fetch_bytes;
+}
+
+static struct list *
+bucket_of(struct block_fetcher *fetcher, const struct table_reader *table, uint64_t offset)
+{
+    const uint64_t mixed =
+        (table_reader_number(table) * 0x9e3779b97f4a7c15u + offset) * 0xff51afd7ed558ccdu;
+
+    return &fetcher->buckets[mixed >> 54];
+}
+
+static struct fetch *
+find_fetch(struct list *bucket, const struct read_want *want)
+{
+    for (struct list *node = bucket->next; node != bucket; node = node->next) {
+        struct fetch *fetch = LIST_ENTRY(node, struct fetch, bucket_link);
+
+        if (fetch->table == want->table && fetch->offset == want->offset &&
+            fetch->size == want->size)
+            return fetch;
+    }
+    return NULL;
+}
+
+/* Gives the bytes to the table and wakes everybody.  The interests are taken off first: a reader
+ * that runs again may want the same piece anew, which must be a new fetch. */
+static void
+fetch_finish(struct fetch *fetch, enum kv_status st)
+{
+    struct block_fetcher *fetcher = fetch->fetcher;
+    const struct block_id id = {.table_id = table_reader_number(fetch->table),
+                                .offset = fetch->offset};
+    struct fetch_interest *first;
+
+    KV_ASSERT(!list_empty(&fetch->interests));
+    list_remove(&fetch->bucket_link);
+    first = LIST_ENTRY(fetch->interests.next, struct fetch_interest, link);
+    if (st == KV_OK)
+        st = table_reader_feed(fetch->table, fetcher->cache, first->ctx, fetch->offset,
+                               slice_of(fetch->bytes, fetch->size));
+    if (st == KV_OK) {
+        for (struct list *node = fetch->interests.next; node != &fetch->interests;
+             node = node->next)
+            read_ctx_find(LIST_ENTRY(node, struct fetch_interest, link)->ctx, id);
+    }
+    KV_ASSERT(fetcher->in_flight > 0);
+    fetcher->in_flight--;
+    while (!list_empty(&fetch->interests)) {
+        struct fetch_interest *interest =
+            LIST_ENTRY(fetch->interests.next, struct fetch_interest, link);
+        struct db_waiter *waiter = interest->waiter;
+
+        list_remove(&interest->link);
+        free(interest);
+        if (st != KV_OK)
+            waiter->st = st;
+        KV_ASSERT(waiter->missing_count > 0);
+        if (--waiter->missing_count == 0)
+            waiter->on_arrived(waiter, waiter->st);
+    }
+    table_reader_unref(fetch->table);
+    free(fetch->bytes);
+    free(fetch);
+}
+
+static void
+on_read_done(struct io_request *request)
+{
+    struct fetch *fetch = request->owner;
+    enum kv_status st = KV_OK;
+
+    if (request->result < 0) {
+        st = kv_status_from_errno((int)request->result);
+        st = KV_FAIL(st, "%s: reading %llu bytes at %llu: %s", table_reader_path(fetch->table),
+                     (unsigned long long)fetch->size, (unsigned long long)fetch->offset,
+                     strerror((int)-request->result));
+    } else if (request->result == 0) {
+        st = KV_FAIL(KV_CORRUPT, "%s: ends before byte %llu", table_reader_path(fetch->table),
+                     (unsigned long long)(fetch->offset + fetch->size));
+    } else {
+        fetch->filled += (size_t)request->result;
+        if (fetch->filled < fetch->size) {
+            fetch_read(fetch);
+            return;
+        }
+    }
+    fetch_finish(fetch, st);
+}
+
+static void
+fetch_read(struct fetch *fetch)
+{
+    fetch->request = (struct io_request){
+        .op = IO_READ,
+        .fd = table_reader_fd(fetch->table),
+        .buffer = fetch->bytes + fetch->filled,
+        .size = fetch->size - fetch->filled,
+        .offset = fetch->offset + fetch->filled,
+        .done = on_read_done,
+        .owner = fetch,
+    };
+    io_submit(fetch->fetcher->io, &fetch->request);
+}
+
+static void
+on_open_done(struct io_request *request)
+{
+    struct fetch *fetch = request->owner;
+    enum kv_status st;
+
+    if (request->result < 0) {
+        st = kv_status_from_errno((int)request->result);
+        st = KV_FAIL(st, "%s: open: %s", table_reader_path(fetch->table),
+                     strerror((int)-request->result));
+        fetch_finish(fetch, st);
+        return;
+    }
+    if (table_reader_fd(fetch->table) < 0) {
+        table_reader_set_fd(fetch->table, fetch->fetcher->io, (int)request->result);
+    } else { /* another piece of the same table was faster */
+        struct io_request close = {.op = IO_CLOSE, .fd = (int)request->result};
+
+        io_call(fetch->fetcher->io, &close);
+    }
+    fetch_read(fetch);
+}
+
+static void
+fetch_start(struct fetch *fetch)
+{
+    if (table_reader_fd(fetch->table) >= 0) {
+        fetch_read(fetch);
+        return;
+    }
+    fetch->request = (struct io_request){
+        .op = IO_OPEN,
+        .path = table_reader_path(fetch->table),
+        .open_flags = O_RDONLY | O_CLOEXEC,
+        .done = on_open_done,
+        .owner = fetch,
+    };
+    io_submit(fetch->fetcher->io, &fetch->request);
+}
+
+static struct fetch *
+fetch_new(struct block_fetcher *fetcher, struct list *bucket, const struct read_want *want)
+{
+    struct fetch *fetch = kv_alloc_zero(sizeof(*fetch));
+
+    fetch->fetcher = fetcher;
+    fetch->table = want->table;
+    table_reader_ref(want->table);
+    fetch->offset = want->offset;
+    fetch->size = want->size;
+    fetch->bytes = kv_alloc(want->size);
+    list_init(&fetch->interests);
+    list_push_back(bucket, &fetch->bucket_link);
+    fetcher->in_flight++;
+    fetcher->fetch_count++;
+    fetcher->fetch_bytes += want->size;
+    return fetch;
+}
+
+void
+block_fetch(struct block_fetcher *fetcher, struct read_ctx *ctx, struct db_waiter *waiter)
+{
+    KV_ASSERT(ctx->want_count > 0);
+    waiter->missing_count = ctx->want_count;
+    waiter->st = KV_OK;
+    for (uint32_t i = 0; i < ctx->want_count; i++) {
+        const struct read_want *want = &ctx->wants[i];
+        struct list *bucket = bucket_of(fetcher, want->table, want->offset);
+        struct fetch *fetch = find_fetch(bucket, want);
+        struct fetch_interest *interest = kv_alloc_zero(sizeof(*interest));
+        const bool is_new = fetch == NULL;
+
+        if (is_new)
+            fetch = fetch_new(fetcher, bucket, want);
+        interest->ctx = ctx;
+        interest->waiter = waiter;
+        list_push_back(&fetch->interests, &interest->link);
+        if (is_new)
+            fetch_start(fetch);
+    }
+    read_ctx_clear_wants(ctx);
+}

@@ -1,0 +1,391 @@
+/* db_flush.c - frozen memtables become tables: given away, taken back, installed in order.
+ *
+ * Jobs may run side by side and end in any order; their results are installed oldest first,
+ * because each says "the log before this point is not needed any more".  A job that fails is
+ * tried again with new file numbers, at growing intervals, for ever: everything in it is in the
+ * log.
+ */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "db/db_internal.h"
+#include "io/file.h"
+#include "version/file_name.h"
+
+static void
+free_edits(struct frozen *frozen)
+{
+    for (uint32_t i = 0; i < frozen->edit_count; i++)
+        version_edit_deinit(&frozen->edits[i]);
+    free(frozen->edits);
+    frozen->edits = NULL;
+    frozen->edit_count = 0;
+}
+
+void
+db_frozen_free(struct frozen *frozen)
+{
+    KV_ASSERT(frozen->state != FROZEN_INSTALLING);
+    io_timer_stop(frozen->db->io, &frozen->retry_timer);
+    list_remove(&frozen->link);
+    free_edits(frozen);
+    free(frozen->job.outputs);
+    memtable_unref(frozen->memtable);
+    free(frozen);
+}
+
+/* The active memtable is replaced by an empty one; the log goes on in a new segment. */
+enum kv_status
+db_freeze(struct db *db)
+{
+    struct frozen *frozen;
+    struct memtable *fresh;
+    enum kv_status st = memtable_new(db->pool, 0, &fresh);
+
+    if (st != KV_OK)
+        return st;
+    KV_ASSERT(memtable_entry_count(db->active) > 0);
+    frozen = kv_alloc_zero(sizeof(*frozen));
+    frozen->db = db;
+    frozen->id = db->frozen_id_next++;
+    frozen->memtable = db->active;
+    frozen->log_next = wal_is_failed(db->wal) ? 0 : wal_switch(db->wal);
+    list_push_back(&db->frozen, &frozen->link);
+    db->frozen_count++;
+    db->active = fresh;
+    db_update_budget(db);
+    return KV_OK;
+}
+
+/* --- a job comes back --- */
+
+void
+db_fill_table_meta(struct table_meta *meta, const struct table_summary *table,
+                   uint64_t creation_time_s)
+{
+    meta->number = table->file_number;
+    meta->bytes = table->file_bytes;
+    buffer_append_slice(&meta->smallest, buffer_slice(&table->smallest));
+    buffer_append_slice(&meta->largest, buffer_slice(&table->largest));
+    meta->seq_smallest = table->seq_smallest;
+    meta->seq_largest = table->seq_largest;
+    meta->creation_time_s = creation_time_s;
+    meta->oldest_ancestor_time_s = creation_time_s;
+    meta->checksum_crc32c = table->checksum_crc32c;
+    meta->has_checksum = true;
+}
+
+static void
+take_results(struct frozen *frozen, const struct table_summary *tables)
+{
+    const uint32_t count = frozen->job.output_count;
+
+    frozen->edits = kv_alloc_zero(sizeof(frozen->edits[0]) * count);
+    frozen->edit_count = count;
+    frozen->bytes = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct version_edit *edit = &frozen->edits[i];
+
+        edit->cf_id = frozen->job.outputs[i].cf_id;
+        db_fill_table_meta(version_edit_add_table(edit, 0), &tables[i],
+                           frozen->job.creation_time_s);
+        frozen->bytes += tables[i].file_bytes;
+    }
+}
+
+static void
+on_retry_timer(struct io_timer *timer)
+{
+    struct frozen *frozen = KV_CONTAINER_OF(timer, struct frozen, retry_timer);
+
+    db_start_flushes(frozen->db);
+}
+
+static void
+retry_later(struct frozen *frozen)
+{
+    struct db *db = frozen->db;
+    uint64_t delay_us = FLUSH_RETRY_US_MIN;
+
+    for (uint32_t i = 0; i < frozen->failure_count && delay_us < FLUSH_RETRY_US_MAX; i++)
+        delay_us *= 2;
+    frozen->failure_count++;
+    db->flush_failure_count++;
+    frozen->state = FROZEN_WAITING;
+    frozen->retry_timer.on_expire = on_retry_timer;
+    io_timer_start(db->io, &frozen->retry_timer, io_now_us(db->io) + delay_us);
+}
+
+static void
+on_flush_done(struct flush_job *job, enum kv_status st, const struct table_summary *tables)
+{
+    struct frozen *frozen = job->owner;
+    struct db *db = frozen->db;
+
+    KV_ASSERT(frozen->state == FROZEN_RUNNING);
+    if (st != KV_OK) {
+        if (st != KV_CANCELLED)
+            kv_log(LOG_LEVEL_WARNING, "flush %llu failed (%s); it will be tried again",
+                   (unsigned long long)job->job_id, kv_status_text(st));
+        retry_later(frozen);
+        return;
+    }
+    take_results(frozen, tables);
+    frozen->state = FROZEN_BUILT;
+    db->flush_count++;
+    db->flush_bytes += frozen->bytes;
+    db_install_built(db);
+}
+
+/* --- a job goes out --- */
+
+static void
+plan_outputs(struct frozen *frozen)
+{
+    struct db *db = frozen->db;
+    const uint32_t count = memtable_families(frozen->memtable, NULL, 0);
+    struct memtable_family *families = kv_alloc(sizeof(families[0]) * count);
+    struct flush_job *job = &frozen->job;
+
+    KV_ASSERT(count > 0);
+    memtable_families(frozen->memtable, families, count);
+    free(job->outputs);
+    job->outputs = kv_alloc_zero(sizeof(job->outputs[0]) * count);
+    job->output_count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        struct column_family *family = version_set_family(db->versions, families[i].cf_id);
+
+        KV_ASSERT(family != NULL);
+        job->outputs[i] = (struct flush_output){
+            .cf_id = family->id,
+            .file_number = version_set_next_file_number(db->versions),
+            .cf_name = family->name,
+            .merge_operator = db_merge_operator_class(db, family->name),
+            .compression = db->options.compression,
+            .block_bytes = db->options.block_bytes,
+            .bloom_bits_per_key = db->options.bloom_bits_per_key,
+        };
+    }
+    free(families);
+}
+
+/* Nobody can be told of a version that is not durable, so no table may hold one. */
+static void
+start_flush(struct frozen *frozen)
+{
+    struct db *db = frozen->db;
+    struct flush_job *job = &frozen->job;
+
+    if (!frozen->sealed) {
+        memtable_freeze(frozen->memtable);
+        frozen->sealed = true;
+    }
+    io_timer_stop(db->io, &frozen->retry_timer);
+    plan_outputs(frozen);
+    job->job_id = db->job_id_next++;
+    job->memtable = frozen->memtable;
+    job->dir = db->dir;
+    job->db_identity = version_set_db_id(db->versions);
+    job->creation_time_s = io_wall_us(db->io) / 1000000;
+    job->on_done = on_flush_done;
+    job->owner = frozen;
+    frozen->state = FROZEN_RUNNING;
+    db->options.port->start_flush(db->options.port, job);
+}
+
+static bool
+is_due(const struct frozen *frozen)
+{
+    const struct db *db = frozen->db;
+
+    if (frozen->state != FROZEN_WAITING)
+        return false;
+    if (frozen->failure_count > 0 && io_now_us(db->io) < frozen->retry_timer.deadline_us)
+        return false;
+    return memtable_seq_last(frozen->memtable) <= wal_durable_seq(db->wal);
+}
+
+/* A rolled-back memtable may have nothing left; there is no table of nothing. */
+static bool
+is_empty(const struct frozen *frozen)
+{
+    return memtable_families(frozen->memtable, NULL, 0) == 0;
+}
+
+/* A flush was asked for: what is in the active memtable goes too, as soon as there is room. */
+static void
+freeze_for_waiters(struct db *db)
+{
+    const struct flush_waiter *last;
+
+    if (list_empty(&db->flush_waiters) || memtable_entry_count(db->active) == 0)
+        return;
+    last = LIST_ENTRY(db->flush_waiters.prev, struct flush_waiter, link);
+    if (last->frozen_id < db->frozen_id_next || db->frozen_count >= FROZEN_MEMTABLE_COUNT_MAX)
+        return;
+    if (db_freeze(db) != KV_OK)
+        kv_log(LOG_LEVEL_WARNING, "a flush was asked for, but there is no memory for a memtable");
+}
+
+void
+db_start_flushes(struct db *db)
+{
+    struct list *node, *next;
+
+    if (db->is_closing)
+        return;
+    freeze_for_waiters(db);
+    for (node = db->frozen.next; node != &db->frozen; node = next) {
+        struct frozen *frozen = LIST_ENTRY(node, struct frozen, link);
+
+        next = node->next;
+        if (!is_due(frozen))
+            continue;
+        if (is_empty(frozen))
+            frozen->state = FROZEN_BUILT;
+        else
+            start_flush(frozen);
+    }
+    db_install_built(db);
+    db_finish_flush_waiters(db);
+}
+
+/* --- installing --- */
+
+static void
+retire_logs(struct db *db)
+{
+    const uint64_t log_min = version_set_min_log(db->versions);
+
+    while (db->log_live < log_min)
+        wal_retire(db->wal, db->log_live++);
+}
+
+static void
+on_installed(void *owner, enum kv_status st)
+{
+    struct frozen *frozen = owner;
+    struct db *db = frozen->db;
+
+    KV_ASSERT(frozen->state == FROZEN_INSTALLING);
+    KV_ASSERT(st == KV_OK); /* the version set tries until it has worked */
+    frozen->state = FROZEN_BUILT;
+    db->changes_in_flight--;
+    db->frozen_count--;
+    db_frozen_free(frozen);
+    db->stalled_since = 0;
+    retire_logs(db);
+    db_update_budget(db);
+    db_repair_step(db);
+    db_finish_flush_waiters(db);
+    db_wake_writer(db);
+}
+
+/* All families of the memtable and the end of its log, as one atomic change. */
+static void
+install(struct frozen *frozen)
+{
+    struct db *db = frozen->db;
+
+    if (frozen->edit_count == 0) {
+        frozen->edits = kv_alloc_zero(sizeof(frozen->edits[0]));
+        frozen->edit_count = 1;
+    }
+    for (uint32_t i = 0; i < frozen->edit_count; i++) {
+        frozen->edits[i].has_log_number = true;
+        frozen->edits[i].log_number = frozen->log_next;
+    }
+    frozen->edits[0].has_min_log_to_keep = true;
+    frozen->edits[0].min_log_to_keep = frozen->log_next;
+    version_set_raise_last_seq(db->versions, wal_durable_seq(db->wal));
+    frozen->state = FROZEN_INSTALLING;
+    db->changes_in_flight++;
+    version_set_apply(db->versions, frozen->edits, frozen->edit_count, on_installed, frozen);
+}
+
+void
+db_install_built(struct db *db)
+{
+    for (struct list *node = db->frozen.next; node != &db->frozen; node = node->next) {
+        struct frozen *frozen = LIST_ENTRY(node, struct frozen, link);
+
+        if (frozen->state == FROZEN_INSTALLING)
+            continue;
+        if (frozen->state != FROZEN_BUILT || frozen->log_next == 0)
+            return;
+        install(frozen);
+    }
+}
+
+/* --- whoever waits for a flush --- */
+
+static bool
+is_flushed(const struct db *db, uint64_t frozen_id)
+{
+    if (!list_empty(&db->frozen))
+        return LIST_ENTRY(db->frozen.next, struct frozen, link)->id > frozen_id;
+    /* Not frozen yet, unless a rollback has left nothing to freeze. */
+    return frozen_id < db->frozen_id_next || memtable_entry_count(db->active) == 0;
+}
+
+void
+db_finish_flush_waiters(struct db *db)
+{
+    while (!list_empty(&db->flush_waiters)) {
+        struct flush_waiter *waiter = LIST_ENTRY(db->flush_waiters.next, struct flush_waiter, link);
+
+        if (!is_flushed(db, waiter->frozen_id))
+            return;
+        list_remove(&waiter->link);
+        waiter->on_done(waiter->owner, KV_OK);
+        free(waiter);
+    }
+}
+
+/* Done from the next turn on, never from inside. */
+void
+db_flush(struct db *db, db_done_fn *on_done, void *owner)
+{
+    struct flush_waiter *waiter = kv_alloc_zero(sizeof(*waiter));
+
+    waiter->frozen_id =
+        memtable_entry_count(db->active) > 0 ? db->frozen_id_next : db->frozen_id_next - 1;
+    waiter->on_done = on_done;
+    waiter->owner = owner;
+    list_push_back(&db->flush_waiters, &waiter->link);
+}
+
+/* --- files that nobody needs --- */
+
+struct obsolete_file {
+    struct list link;
+    struct io_request request;
+    char path[PATH_BYTES_MAX];
+};
+
+static void
+on_unlinked(struct io_request *request)
+{
+    struct obsolete_file *file = request->owner;
+
+    if (request->result < 0)
+        kv_log(LOG_LEVEL_WARNING, "%s: unlink: %s; it will be deleted at the next start",
+               file->path, strerror((int)-request->result));
+    list_remove(&file->link);
+    free(file);
+}
+
+void
+db_delete_file(void *owner, uint64_t file_number)
+{
+    struct db *db = owner;
+    struct obsolete_file *file = kv_alloc_zero(sizeof(*file));
+
+    file_name_format(file->path, db->dir, FILE_TABLE, file_number);
+    block_cache_drop_table(db->cache, file_number);
+    list_push_back(&db->obsolete, &file->link);
+    file->request = (struct io_request){
+        .op = IO_UNLINK, .path = file->path, .done = on_unlinked, .owner = file};
+    io_submit(db->io, &file->request);
+}

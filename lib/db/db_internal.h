@@ -1,0 +1,117 @@
+/* db_internal.h - what the files of lib/db share; included nowhere else. */
+#ifndef KV_DB_DB_INTERNAL_H
+#define KV_DB_DB_INTERNAL_H
+
+#include "base/list.h"
+#include "db/block_fetch.h"
+#include "db/db.h"
+#include "io/io.h"
+#include "mem/memtable.h"
+#include "version/options_file.h"
+#include "version/version_set.h"
+#include "version/version_stats.h"
+
+enum {
+    FLUSH_RETRY_US_MIN = 100 * 1000,
+    FLUSH_RETRY_US_MAX = 5 * 1000 * 1000,
+    REPAIR_RETRY_US = 500 * 1000,
+    STALL_REFUSE_US = 10 * 1000 * 1000, /* writers wait this long for a flush, then get an error */
+};
+
+/* A full memtable on its way to becoming tables.
+ *
+ *   WAITING --durable--> RUNNING --built--> BUILT --oldest--> INSTALLING --> gone
+ *      ^                    |
+ *      `----- failed -------'
+ */
+enum frozen_state { FROZEN_WAITING, FROZEN_RUNNING, FROZEN_BUILT, FROZEN_INSTALLING };
+
+struct frozen {
+    struct db *db;
+    struct list link; /* in db->frozen, oldest first */
+    enum frozen_state state;
+    uint64_t id;
+    struct memtable *memtable; /* owned reference */
+    bool sealed;               /* memtable_freeze was called: all of it is durable */
+    uint64_t log_next;         /* the WAL that goes on after it; 0: not known before the repair */
+    struct flush_job job;
+    struct version_edit *edits; /* owned array: what to install, when BUILT */
+    uint32_t edit_count;
+    uint64_t bytes; /* of its tables */
+    struct io_timer retry_timer;
+    uint32_t failure_count;
+};
+
+struct flush_waiter {
+    struct list link;
+    uint64_t frozen_id; /* done when everything up to this one is installed */
+    db_done_fn *on_done;
+    void *owner;
+};
+
+struct db {
+    struct db_options options;
+    char *dir; /* owned */
+    struct io *io;
+    struct version_set *versions;
+    struct wal *wal;
+    struct memtable_pool *pool;
+    struct memtable *active;
+    struct list frozen;
+    uint32_t frozen_count;
+    uint64_t frozen_id_next;
+    uint64_t job_id_next;
+    uint64_t last_seq;
+    uint64_t log_live; /* WALs from here on are needed */
+    struct block_cache *cache;
+    struct block_fetcher *fetcher;
+    struct list flush_waiters;
+    struct options_file family_options; /* as loaded, one for each family */
+    uint32_t changes_in_flight;         /* MANIFEST changes of ours */
+
+    bool is_closing;        /* no job is started any more */
+    bool writer_waits;      /* on_writable is owed */
+    uint64_t stalled_since; /* us; 0: not */
+    struct io_timer stall_timer;
+
+    /* A WAL that failed: see db_repair.c. */
+    enum kv_status fault;
+    bool repair_has_log;
+    uint64_t repair_log;
+    struct io_timer repair_timer;
+
+    struct list obsolete; /* of struct obsolete_file, being unlinked */
+
+    uint64_t flush_count, flush_bytes, flush_failure_count;
+    uint64_t recovered_batch_count, recovery_us, recovery_wal_bytes;
+};
+
+/* db_recover.c: replays the WALs into tables; `edits` (owned by the caller, deinit each) say what
+ * to add. */
+struct recovery_result {
+    struct version_edit *edits;
+    uint32_t edit_count;
+};
+MUST_CHECK enum kv_status db_recover(struct db *db, struct recovery_result *result);
+const struct family_options *db_family_options(const struct db *db, const char *name);
+const char *db_merge_operator_class(const struct db *db, const char *cf_name);
+
+/* db_flush.c */
+MUST_CHECK enum kv_status db_freeze(struct db *db);
+void db_start_flushes(struct db *db);
+void db_install_built(struct db *db);
+void db_frozen_free(struct frozen *frozen);
+void db_finish_flush_waiters(struct db *db);
+void db_fill_table_meta(struct table_meta *meta, const struct table_summary *table,
+                        uint64_t creation_time_s);
+void db_delete_file(void *owner, uint64_t file_number);
+
+/* db_repair.c */
+void db_on_wal_failed(void *owner, enum kv_status st);
+void db_repair_step(struct db *db);
+
+/* db_write.c */
+void db_wake_writer(struct db *db);
+void db_update_budget(struct db *db);
+
+#endif

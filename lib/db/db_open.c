@@ -1,0 +1,295 @@
+/* db_open.c - start and stop of the engine.
+ *
+ *     lock, CURRENT, MANIFEST --> logs into tables --> new log --> new MANIFEST names both
+ *                             --> OPTIONS --> purge --> ready
+ *
+ * Up to the new MANIFEST nothing that the directory needs has been changed, so a crash anywhere
+ * leaves either the old state or the new one.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "db/db_internal.h"
+#include "io/file.h"
+#include "version/file_name.h"
+
+static uint64_t
+next_file_number(void *owner)
+{
+    return version_set_next_file_number(((struct db *)owner)->versions);
+}
+
+static void
+on_wal_durable(void *owner, uint64_t seq)
+{
+    struct db *db = owner;
+
+    if (!list_empty(&db->frozen))
+        db_start_flushes(db);
+    if (db->options.on_durable != NULL)
+        db->options.on_durable(db->options.owner, seq);
+}
+
+/* --- options of families --- */
+
+const struct family_options *
+db_family_options(const struct db *db, const char *name)
+{
+    for (uint32_t i = 0; i < db->family_options.family_count; i++) {
+        if (strcmp(db->family_options.families[i].name, name) == 0)
+            return &db->family_options.families[i];
+    }
+    return NULL;
+}
+
+/* OPTIONS may name an operator by its class, by a short id, or as {id=NAME;...}. */
+const char *
+db_merge_operator_class(const struct db *db, const char *cf_name)
+{
+    static const char *const classes[][3] = {
+        {"UInt64AddOperator", "uint64add", ""},
+        {"StringAppendOperator", "stringappend", ""},
+        {"StringAppendTESTOperator", "stringappendtest", ""},
+        {"MaxOperator", "max", ""},
+        {"PutOperator", "put", "put_v1"},
+        {"BytesXOR", "bytesxor", ""},
+        {"MergeSortOperator", "sortlist", ""},
+    };
+    const struct family_options *options = db_family_options(db, cf_name);
+    const char *name = options != NULL ? options->merge_operator : "";
+    size_t size;
+
+    if (strncmp(name, "{id=", 4) == 0)
+        name += 4;
+    size = strcspn(name, ";}");
+    for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
+        for (size_t j = 0; j < 3; j++) {
+            if (size > 0 && strlen(classes[i][j]) == size && memcmp(classes[i][j], name, size) == 0)
+                return classes[i][0];
+        }
+    }
+    return "nullptr";
+}
+
+static enum kv_status
+store_options(struct db *db)
+{
+    struct options_file file = {.wal_recovery_mode = WAL_POINT_IN_TIME};
+    const uint64_t number_tmp = version_set_next_file_number(db->versions);
+    const uint64_t number = version_set_next_file_number(db->versions);
+    const struct column_family *family;
+    enum kv_status st;
+
+    for (uint32_t i = 0; (family = version_set_family_at(db->versions, i)) != NULL; i++) {
+        const struct family_options *loaded = db_family_options(db, family->name);
+        struct family_options *options;
+
+        file.families =
+            kv_realloc(file.families, sizeof(file.families[0]) * (file.family_count + 1));
+        options = &file.families[file.family_count++];
+        memset(options, 0, sizeof(*options));
+        memcpy(options->name, family->name, sizeof(options->name));
+        if (loaded != NULL)
+            memcpy(options->merge_operator, loaded->merge_operator,
+                   sizeof(options->merge_operator));
+        options->compression = db->options.compression;
+        options->write_buffer_bytes = db->options.memtable_bytes;
+        options->block_bytes = db->options.block_bytes;
+        options->bloom_bits_per_key = db->options.bloom_bits_per_key;
+    }
+    st = options_file_store(db->io, db->dir, number_tmp, number, &file);
+    options_file_deinit(&file);
+    return st;
+}
+
+static enum kv_status
+load_options(struct db *db)
+{
+    const enum kv_status st = options_file_load(db->io, db->dir, &db->family_options);
+
+    return st == KV_NO_FILE ? KV_OK : st;
+}
+
+/* --- opening --- */
+
+static enum kv_status
+open_versions(struct db *db)
+{
+    const struct version_set_options options = {
+        .io = db->io,
+        .dir = db->dir,
+        .create_if_missing = db->options.create_if_missing,
+    };
+    enum kv_status st;
+
+    if (db->options.create_if_missing) {
+        struct io_request make = {.op = IO_MKDIR, .path = db->dir};
+        const int64_t result = io_call(db->io, &make);
+
+        if (result < 0 && result != -EEXIST)
+            return KV_FAIL(kv_status_from_errno((int)result), "%s: cannot create: %s", db->dir,
+                           strerror((int)-result));
+    }
+    st = version_set_open(&options, &db->versions);
+    if (st == KV_OK)
+        version_set_on_obsolete(db->versions, db_delete_file, db);
+    return st;
+}
+
+static enum kv_status
+open_wal(struct db *db)
+{
+    const struct wal_options options = {
+        .io = db->io,
+        .dir = db->dir,
+        .sync = db->options.wal_sync,
+        .interval_us = db->options.wal_interval_us,
+        .segment_bytes = db->options.memtable_bytes,
+        .recycle_count_max = FROZEN_MEMTABLE_COUNT_MAX,
+        .owner = db,
+        .next_file_number = next_file_number,
+        .on_durable = on_wal_durable,
+        .on_failed = db_on_wal_failed,
+    };
+    enum kv_status st = wal_open(&options, &db->wal);
+
+    if (st == KV_OK)
+        wal_set_durable_seq(db->wal, db->last_seq);
+    return st;
+}
+
+/* The new MANIFEST says: these tables, and for every family nothing before the new log. */
+static enum kv_status
+start_versions(struct db *db, struct recovery_result *recovered)
+{
+    struct column_family *family;
+    enum kv_status st;
+
+    version_set_raise_last_seq(db->versions, db->last_seq);
+    for (uint32_t i = 0; (family = version_set_family_at(db->versions, i)) != NULL; i++) {
+        struct version_edit *edit;
+
+        recovered->edits =
+            kv_realloc(recovered->edits, sizeof(recovered->edits[0]) * (recovered->edit_count + 1));
+        edit = &recovered->edits[recovered->edit_count++];
+        memset(edit, 0, sizeof(*edit));
+        edit->cf_id = family->id;
+        edit->has_log_number = true;
+        edit->log_number = wal_number(db->wal);
+    }
+    recovered->edits[0].has_min_log_to_keep = true;
+    recovered->edits[0].min_log_to_keep = wal_number(db->wal);
+    st = version_set_start(db->versions, recovered->edits, recovered->edit_count);
+    if (st == KV_OK)
+        db->log_live = wal_number(db->wal);
+    return st;
+}
+
+static struct db *
+db_new(const struct db_options *options)
+{
+    struct db *db = kv_alloc_zero(sizeof(*db));
+
+    KV_ASSERT(options->io != NULL && options->port != NULL);
+    KV_ASSERT(options->memtable_bytes >= MEMTABLE_BYTES_MIN);
+    db->options = *options;
+    db->io = options->io;
+    db->dir = strdup(options->dir);
+    KV_ASSERT(db->dir != NULL);
+    list_init(&db->frozen);
+    list_init(&db->flush_waiters);
+    list_init(&db->obsolete);
+    db->frozen_id_next = 1;
+    db->job_id_next = 1;
+    /* One active, one being flushed and a spare: the usual number in turn. */
+    db->pool = memtable_pool_new(options->memtable_bytes + options->memtable_bytes / 8, 2);
+    db->cache = block_cache_new(options->memory_limit_bytes / 8);
+    db->fetcher = block_fetcher_new(db->io, db->cache);
+    return db;
+}
+
+static void
+db_destroy(struct db *db)
+{
+    while (!list_empty(&db->frozen)) {
+        struct frozen *frozen = LIST_ENTRY(db->frozen.next, struct frozen, link);
+
+        frozen->state = FROZEN_WAITING;
+        db_frozen_free(frozen);
+    }
+    while (!list_empty(&db->flush_waiters)) {
+        struct flush_waiter *waiter = LIST_ENTRY(db->flush_waiters.next, struct flush_waiter, link);
+
+        list_remove(&waiter->link);
+        free(waiter);
+    }
+    io_timer_stop(db->io, &db->stall_timer);
+    io_timer_stop(db->io, &db->repair_timer);
+    memtable_unref(db->active);
+    if (db->wal != NULL)
+        wal_close(db->wal);
+    if (db->versions != NULL)
+        version_set_close(db->versions);
+    memtable_pool_free(db->pool);
+    block_fetcher_free(db->fetcher);
+    block_cache_free(db->cache);
+    options_file_deinit(&db->family_options);
+    free(db->dir);
+    free(db);
+}
+
+enum kv_status
+db_open(const struct db_options *options, struct db **db_out)
+{
+    struct db *db = db_new(options);
+    struct recovery_result recovered = {0};
+    enum kv_status st;
+
+    *db_out = NULL;
+    st = open_versions(db);
+    if (st == KV_OK)
+        st = load_options(db);
+    if (st == KV_OK)
+        st = db_recover(db, &recovered);
+    if (st == KV_OK)
+        st = open_wal(db);
+    if (st == KV_OK)
+        st = start_versions(db, &recovered);
+    if (st == KV_OK)
+        st = store_options(db);
+    if (st == KV_OK)
+        st = memtable_new(db->pool, 0, &db->active);
+    for (uint32_t i = 0; i < recovered.edit_count; i++)
+        version_edit_deinit(&recovered.edits[i]);
+    free(recovered.edits);
+    if (st != KV_OK) {
+        db_destroy(db);
+        return st;
+    }
+    version_set_purge(db->versions);
+    db_update_budget(db);
+    *db_out = db;
+    return KV_OK;
+}
+
+bool
+db_is_idle(const struct db *db)
+{
+    return db->changes_in_flight == 0 && list_empty(&db->obsolete) &&
+           block_fetcher_in_flight(db->fetcher) == 0 && wal_is_idle(db->wal) &&
+           version_set_is_idle(db->versions);
+}
+
+enum kv_status
+db_close(struct db *db)
+{
+    enum kv_status st = KV_OK;
+
+    KV_ASSERT(db_is_idle(db));
+    db->is_closing = true;
+    if (!wal_is_failed(db->wal))
+        st = wal_drain(db->wal);
+    db_destroy(db);
+    return st;
+}

@@ -1,0 +1,84 @@
+/* db_read.c - a point read: memtables newest first, then the tables of the current version.
+ *
+ * Everything that a pass looks at cannot change under it, since nothing else runs; what it finds
+ * is folded to what a user sees.  A pass that misses a block has changed nothing but ctx.
+ */
+#include "db/db_internal.h"
+#include "key/entity.h"
+
+static void
+find_in_memtables(const struct db *db, uint32_t cf_id, struct slice key, uint64_t seq_max,
+                  struct lookup *found)
+{
+    memtable_get(db->active, cf_id, key, seq_max, found);
+    for (const struct list *node = db->frozen.prev;
+         found->kind == LOOKUP_ABSENT && node != &db->frozen; node = node->prev)
+        memtable_get(LIST_ENTRY(node, struct frozen, link)->memtable, cf_id, key, seq_max, found);
+}
+
+/* From what is stored to what a user sees. */
+static enum kv_status
+fold(struct lookup *found)
+{
+    switch (found->kind) {
+    case LOOKUP_ABSENT:
+        found->seq = 0;
+        return KV_OK;
+    case LOOKUP_TOMBSTONE:
+        found->kind = LOOKUP_ABSENT;
+        return KV_OK;
+    case LOOKUP_MERGE:
+        return KV_UNSUPPORTED;
+    case LOOKUP_VALUE:
+        if (found->type == TYPE_ENTITY)
+            return entity_default_column(found->value, &found->value);
+        return KV_OK;
+    }
+    KV_ASSERT(!"a lookup of no kind");
+    return KV_CORRUPT;
+}
+
+enum kv_status
+db_get(struct db *db, struct read_ctx *ctx, uint32_t cf_id, struct slice key, uint64_t seq_max,
+       struct lookup *found)
+{
+    const uint32_t wants_before = ctx->want_count;
+    enum kv_status st;
+
+    *found = (struct lookup){.kind = LOOKUP_ABSENT};
+    find_in_memtables(db, cf_id, key, seq_max, found);
+    if (found->kind == LOOKUP_ABSENT) {
+        struct column_family *family = version_set_family(db->versions, cf_id);
+
+        KV_ASSERT(family != NULL);
+        st = version_get(family->current, ctx, key, seq_max, found);
+        /* A layer that swallowed KV_WANT_BLOCK would turn "not read yet" into "not there". */
+        KV_ASSERT(st == KV_WANT_BLOCK || ctx->want_count == wants_before);
+        if (st != KV_OK)
+            return st;
+    }
+    return fold(found);
+}
+
+struct block_cache *
+db_block_cache(struct db *db)
+{
+    return db->cache;
+}
+
+void
+db_fetch(struct db *db, struct read_ctx *ctx, struct db_waiter *waiter)
+{
+    block_fetch(db->fetcher, ctx, waiter);
+}
+
+bool
+db_find_family(struct db *db, struct slice name, uint32_t *cf_id_out)
+{
+    struct column_family *family = version_set_family_by_name(db->versions, name);
+
+    if (family == NULL)
+        return false;
+    *cf_id_out = family->id;
+    return true;
+}

@@ -1,0 +1,317 @@
+/* db_recover.c - from the logs of the last run to tables of this one.
+ *
+ * Every batch that the logs give back goes through a memtable into L0 tables, which are synced
+ * before the new MANIFEST names them.  Nothing that was read from an old log is trusted further:
+ * after a failed fsync the page cache may show bytes that the disk has never had.  A crash in
+ * here changes nothing: tables that no MANIFEST names are purged at the next open.
+ */
+#include "db/db_internal.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "compact/flush_build.h"
+#include "io/file.h"
+#include "version/file_name.h"
+
+struct recovery {
+    struct db *db;
+    struct recovery_result *result;
+    struct memtable *memtable; /* owned */
+    uint64_t seq_replayed;     /* the last one given to a memtable */
+    uint64_t log_number;       /* of the batch at hand */
+    uint64_t *logs;            /* owned: numbers of the WALs to replay, ascending */
+    uint32_t log_count;
+};
+
+/* --- a memtable becomes tables, in place --- */
+
+struct file_sink {
+    struct io *io;
+    int fd;
+    uint64_t offset;
+};
+
+static enum kv_status
+write_to_file(void *owner, struct slice bytes)
+{
+    struct file_sink *sink = owner;
+    const enum kv_status st = file_write(sink->io, sink->fd, sink->offset, bytes.data, bytes.size);
+
+    sink->offset += bytes.size;
+    return st;
+}
+
+static enum kv_status
+build_table(struct recovery *recovery, const struct table_build_options *options,
+            struct table_summary *summary_out)
+{
+    struct db *db = recovery->db;
+    struct file_sink sink = {.io = db->io, .fd = -1};
+    const struct flush_build build = {
+        .memtable = recovery->memtable,
+        .options = options,
+        .sink = write_to_file,
+        .sink_owner = &sink,
+    };
+    char path[PATH_BYTES_MAX];
+    enum kv_status st;
+
+    file_name_format(path, db->dir, FILE_TABLE, options->file_number);
+    st = file_open(db->io, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, &sink.fd);
+    if (st == KV_OK)
+        st = flush_build_run(&build, summary_out);
+    if (st == KV_OK) {
+        st = file_sync(db->io, sink.fd);
+        if (st != KV_OK)
+            table_summary_deinit(summary_out);
+    }
+    file_close(db->io, sink.fd);
+    return st;
+}
+
+static void
+add_result(struct recovery_result *result, uint32_t cf_id, const struct table_summary *table,
+           uint64_t creation_time_s)
+{
+    struct version_edit *edit;
+    struct table_meta *meta;
+
+    result->edits = kv_realloc(result->edits, sizeof(result->edits[0]) * (result->edit_count + 1));
+    edit = &result->edits[result->edit_count++];
+    memset(edit, 0, sizeof(*edit));
+    edit->cf_id = cf_id;
+    meta = version_edit_add_table(edit, 0);
+    db_fill_table_meta(meta, table, creation_time_s);
+}
+
+static enum kv_status
+flush_family(struct recovery *recovery, uint32_t cf_id)
+{
+    struct db *db = recovery->db;
+    const struct column_family *family = version_set_family(db->versions, cf_id);
+    const struct table_build_options options = {
+        .file_number = version_set_next_file_number(db->versions),
+        .cf_id = cf_id,
+        .cf_name = family->name,
+        .db_identity = version_set_db_id(db->versions),
+        .session_identity = "",
+        .merge_operator = db_merge_operator_class(db, family->name),
+        .compression = db->options.compression,
+        .block_bytes = db->options.block_bytes,
+        .bloom_bits_per_key = db->options.bloom_bits_per_key,
+        .creation_time_s = io_wall_us(db->io) / 1000000,
+    };
+    struct table_summary summary;
+    enum kv_status st = build_table(recovery, &options, &summary);
+
+    if (st != KV_OK)
+        return st;
+    add_result(recovery->result, cf_id, &summary, options.creation_time_s);
+    table_summary_deinit(&summary);
+    return KV_OK;
+}
+
+static enum kv_status
+flush_memtable(struct recovery *recovery)
+{
+    const uint32_t count = memtable_families(recovery->memtable, NULL, 0);
+    struct memtable_family *families;
+    enum kv_status st = KV_OK;
+
+    if (count == 0)
+        return KV_OK;
+    families = kv_alloc(sizeof(families[0]) * count);
+    memtable_families(recovery->memtable, families, count);
+    memtable_freeze(recovery->memtable);
+    for (uint32_t i = 0; i < count && st == KV_OK; i++)
+        st = flush_family(recovery, families[i].cf_id);
+    free(families);
+    memtable_unref(recovery->memtable);
+    recovery->memtable = NULL;
+    return st;
+}
+
+/* --- replay --- */
+
+/* A log's records apply to the families that had not flushed them yet. */
+static bool
+family_needs_log(void *owner, uint32_t cf_id)
+{
+    const struct recovery *recovery = owner;
+    const struct column_family *family = version_set_family(recovery->db->versions, cf_id);
+
+    return family != NULL && recovery->log_number >= family->log_number;
+}
+
+static enum kv_status
+make_room(struct recovery *recovery, struct slice batch, uint32_t count)
+{
+    const size_t needed = memtable_room_for(batch.size, count);
+    enum kv_status st;
+
+    if (recovery->memtable != NULL) {
+        const size_t used = memtable_bytes_used(recovery->memtable);
+
+        if (memtable_has_room(recovery->memtable, batch.size, count) &&
+            used + needed <= recovery->db->options.memtable_bytes)
+            return KV_OK;
+        st = flush_memtable(recovery);
+        if (st != KV_OK)
+            return st;
+    }
+    if (recovery->memtable == NULL) {
+        st = memtable_new(recovery->db->pool, 0, &recovery->memtable);
+        if (st == KV_OK && !memtable_has_room(recovery->memtable, batch.size, count)) {
+            memtable_unref(recovery->memtable);
+            st = memtable_new(recovery->db->pool, needed, &recovery->memtable);
+        }
+        if (st != KV_OK)
+            return st;
+    }
+    return KV_OK;
+}
+
+static enum kv_status
+on_batch(void *owner, uint64_t log_number, struct slice batch)
+{
+    struct recovery *recovery = owner;
+    struct write_batch_reader reader;
+    enum kv_status st = write_batch_reader_init(&reader, batch);
+
+    if (st != KV_OK)
+        return st;
+    if (reader.count == 0)
+        return KV_OK;
+    if (reader.seq_next <= recovery->seq_replayed)
+        return KV_FAIL(KV_CORRUPT,
+                       "%06" PRIu64 ".log: a batch at sequence %" PRIu64 ", but %" PRIu64
+                       " was there before",
+                       log_number, reader.seq_next, recovery->seq_replayed);
+    if (reader.seq_next + reader.count > SEQUENCE_MAX)
+        return KV_FAIL(KV_CORRUPT, "%06" PRIu64 ".log: sequence %" PRIu64 " is out of range",
+                       log_number, reader.seq_next);
+    st = make_room(recovery, batch, reader.count);
+    if (st != KV_OK)
+        return st == KV_CORRUPT ? KV_IO : st;
+    recovery->log_number = log_number;
+    recovery->seq_replayed = reader.seq_next + reader.count - 1;
+    memtable_apply(recovery->memtable, batch, family_needs_log, recovery);
+    return KV_OK;
+}
+
+/* --- which logs --- */
+
+static bool
+on_name(void *owner, const char *name)
+{
+    struct recovery *recovery = owner;
+    uint64_t number;
+
+    if (file_name_parse(name, &number) == FILE_WAL &&
+        number >= version_set_min_log(recovery->db->versions)) {
+        recovery->logs = kv_realloc(recovery->logs, sizeof(uint64_t) * (recovery->log_count + 1));
+        recovery->logs[recovery->log_count++] = number;
+    }
+    return true;
+}
+
+static int
+compare_numbers(const void *a, const void *b)
+{
+    const uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+
+    return (left > right) - (left < right);
+}
+
+static enum kv_status
+find_logs(struct recovery *recovery)
+{
+    const int result = io_list_dir(recovery->db->io, recovery->db->dir, on_name, recovery);
+
+    if (result < 0)
+        return KV_FAIL(kv_status_from_errno(result), "%s: cannot list: %s", recovery->db->dir,
+                       strerror(-result));
+    if (recovery->log_count > 0)
+        qsort(recovery->logs, recovery->log_count, sizeof(uint64_t), compare_numbers);
+    return KV_OK;
+}
+
+/* A family with tables from behind the point where the replay stopped is ahead of the others
+ * (FORMAT.md section 2.1). */
+static enum kv_status
+check_families_not_ahead(const struct recovery *recovery, uint64_t stopped_in)
+{
+    const struct column_family *family;
+
+    if (stopped_in == 0)
+        return KV_OK;
+    for (uint32_t i = 0; (family = version_set_family_at(recovery->db->versions, i)) != NULL; i++) {
+        if (family->log_number > stopped_in && family->current->bytes_total > 0)
+            return KV_FAIL(KV_CORRUPT,
+                           "the replay stopped in %06" PRIu64
+                           ".log, but column family '%s' has tables from %06" PRIu64
+                           ".log on; wal-recovery-mode tolerate-corrupted-tail would open it",
+                           stopped_in, family->name, family->log_number);
+    }
+    return KV_OK;
+}
+
+static void
+on_progress(void *owner, uint64_t bytes_done, uint64_t bytes_total)
+{
+    const struct recovery *recovery = owner;
+    const struct db_options *options = &recovery->db->options;
+
+    recovery->db->recovery_wal_bytes = bytes_done;
+    if (options->on_recovery_progress != NULL)
+        options->on_recovery_progress(options->owner, bytes_done, bytes_total);
+}
+
+static enum kv_status
+replay(struct recovery *recovery)
+{
+    struct db *db = recovery->db;
+    struct wal_replay replay = {
+        .io = db->io,
+        .dir = db->dir,
+        .mode = db->options.wal_recovery_mode,
+        .on_batch = on_batch,
+        .owner = recovery,
+        .on_progress = on_progress,
+        .seq_next = version_set_last_seq(db->versions) + 1,
+    };
+    enum kv_status st = wal_replay_run(&replay, recovery->logs, recovery->log_count);
+
+    if (st == KV_OK)
+        st = check_families_not_ahead(recovery, replay.stopped_in);
+    if (st == KV_OK && recovery->memtable != NULL)
+        st = flush_memtable(recovery);
+    if (st == KV_OK && recovery->result->edit_count > 0)
+        st = file_sync_dir(db->io, db->dir);
+    db->recovered_batch_count = replay.batch_count;
+    return st;
+}
+
+enum kv_status
+db_recover(struct db *db, struct recovery_result *result)
+{
+    struct recovery recovery = {.db = db, .result = result};
+    const uint64_t start_us = io_now_us(db->io);
+    enum kv_status st = find_logs(&recovery);
+
+    if (st == KV_OK)
+        st = replay(&recovery);
+    db->last_seq = version_set_last_seq(db->versions);
+    if (recovery.seq_replayed > db->last_seq)
+        db->last_seq = recovery.seq_replayed;
+    db->recovery_us = io_now_us(db->io) - start_us;
+    if (recovery.log_count > 0)
+        db->log_live = recovery.logs[0];
+    memtable_unref(recovery.memtable);
+    free(recovery.logs);
+    return st;
+}

@@ -1,0 +1,136 @@
+/* db_repair.c - back to service after the log has failed.
+ *
+ * What the failed segment holds above durable_seq has an unknown fate, so it must never be read
+ * again; and what it holds below exists only there and in memory.  Hence:
+ *
+ *     failed --> versions above durable_seq leave the memtables, their clients get an error
+ *            --> writes are refused; reads go on
+ *            --> a new segment (retried until there is one)
+ *            --> everything that is in memory is flushed and installed, with the new segment as
+ *                its log number: the failed one is out of the recovery's sight
+ *            --> writes are accepted again
+ *
+ * Sequence numbers that were given to lost versions are not used again.
+ */
+#include "base/log.h"
+#include "db/db_internal.h"
+
+static void
+on_repair_timer(struct io_timer *timer)
+{
+    db_repair_step(KV_CONTAINER_OF(timer, struct db, repair_timer));
+}
+
+static void
+try_again_later(struct db *db)
+{
+    db->repair_timer.on_expire = on_repair_timer;
+    io_timer_start(db->io, &db->repair_timer, io_now_us(db->io) + REPAIR_RETRY_US);
+}
+
+static void
+finish_repair(struct db *db)
+{
+    kv_log(LOG_LEVEL_NOTICE, "the log goes on in %06llu.log: writes are accepted again",
+           (unsigned long long)db->repair_log);
+    db->fault = KV_OK;
+    db->repair_has_log = false;
+    db->repair_log = 0;
+    db_wake_writer(db);
+}
+
+static void
+on_log_number_installed(void *owner, enum kv_status st)
+{
+    struct db *db = owner;
+
+    KV_ASSERT(st == KV_OK);
+    db->changes_in_flight--;
+    db_repair_step(db);
+}
+
+/* Nothing was in memory, so no flush carried the new log number. */
+static void
+install_log_number(struct db *db)
+{
+    struct version_edit edit = {
+        .has_log_number = true,
+        .log_number = db->repair_log,
+        .has_min_log_to_keep = true,
+        .min_log_to_keep = db->repair_log,
+    };
+
+    db->changes_in_flight++;
+    version_set_apply(db->versions, &edit, 1, on_log_number_installed, db);
+}
+
+/* The memtable that was active may be empty by now, and then stays. */
+static bool
+freeze_rest(struct db *db)
+{
+    if (memtable_entry_count(db->active) == 0)
+        return true;
+    return db_freeze(db) == KV_OK;
+}
+
+static void
+give_log_number(struct db *db)
+{
+    db->repair_log = wal_number(db->wal);
+    db->repair_has_log = true;
+    for (struct list *node = db->frozen.next; node != &db->frozen; node = node->next) {
+        struct frozen *frozen = LIST_ENTRY(node, struct frozen, link);
+
+        if (frozen->log_next == 0)
+            frozen->log_next = db->repair_log;
+    }
+}
+
+/* Takes the repair as far as it goes now; called again by each event that may help. */
+void
+db_repair_step(struct db *db)
+{
+    if (db->fault == KV_OK)
+        return;
+    if (!db->repair_has_log) {
+        if (!freeze_rest(db) || wal_restart(db->wal) != KV_OK) {
+            try_again_later(db);
+            return;
+        }
+        give_log_number(db);
+        db_install_built(db);
+        db_start_flushes(db);
+    }
+    if (!list_empty(&db->frozen) || db->changes_in_flight > 0)
+        return;
+    if (version_set_min_log(db->versions) < db->repair_log)
+        install_log_number(db);
+    else
+        finish_repair(db);
+}
+
+void
+db_on_wal_failed(void *owner, enum kv_status st)
+{
+    struct db *db = owner;
+    const uint64_t durable = wal_durable_seq(db->wal);
+
+    KV_ASSERT(st != KV_OK);
+    kv_log(LOG_LEVEL_WARNING,
+           "the log failed (%s): writes above sequence %llu are taken back and new ones refused "
+           "until a new log works; reads go on",
+           kv_status_text(st), (unsigned long long)durable);
+    db->fault = st;
+    db->repair_has_log = false;
+    memtable_rollback(db->active, durable);
+    for (struct list *node = db->frozen.next; node != &db->frozen; node = node->next) {
+        struct frozen *frozen = LIST_ENTRY(node, struct frozen, link);
+
+        if (!frozen->sealed)
+            memtable_rollback(frozen->memtable, durable);
+    }
+    if (db->options.on_write_failed != NULL)
+        db->options.on_write_failed(db->options.owner, durable);
+    db_wake_writer(db);
+    try_again_later(db);
+}

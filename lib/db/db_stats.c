@@ -1,0 +1,121 @@
+/* db_stats.c - the numbers behind INFO and KV.STATS, and the knobs that turn while running. */
+#include <string.h>
+
+#include "db/db_internal.h"
+
+static void
+count_tables(struct db *db, struct db_stats *stats)
+{
+    const struct column_family *family;
+
+    for (uint32_t i = 0; (family = version_set_family_at(db->versions, i)) != NULL; i++) {
+        stats->family_count++;
+        for (uint32_t level = 0; level < LEVEL_COUNT; level++) {
+            const struct version_level *files = &family->current->levels[level];
+
+            stats->level_table_count[level] += files->count;
+            stats->table_count += files->count;
+            for (uint32_t j = 0; j < files->count; j++) {
+                stats->level_bytes[level] += files->files[j]->meta.bytes;
+                stats->table_bytes += files->files[j]->meta.bytes;
+            }
+        }
+    }
+    stats->table_reader_bytes = version_set_reader_bytes(db->versions);
+}
+
+static void
+count_memtables(const struct db *db, struct db_stats *stats)
+{
+    stats->memtable_bytes = memtable_bytes_used(db->active);
+    stats->memtable_entry_count = memtable_entry_count(db->active);
+    stats->memtable_count = 1 + db->frozen_count;
+    stats->frozen_count = db->frozen_count;
+    for (struct list *node = db->frozen.next; node != &db->frozen; node = node->next) {
+        const struct frozen *frozen = LIST_ENTRY(node, struct frozen, link);
+
+        stats->memtable_bytes += memtable_bytes_used(frozen->memtable);
+        stats->memtable_entry_count += memtable_entry_count(frozen->memtable);
+    }
+}
+
+void
+db_get_stats(struct db *db, struct db_stats *stats)
+{
+    memset(stats, 0, sizeof(*stats));
+    stats->last_seq = db->last_seq;
+    stats->durable_seq = db_durable_seq(db);
+    stats->key_count_estimate = db_key_count_estimate(db, CF_DEFAULT);
+    stats->flush_count = db->flush_count;
+    stats->flush_bytes = db->flush_bytes;
+    stats->flush_failure_count = db->flush_failure_count;
+    stats->wal_number = wal_number(db->wal);
+    stats->fault = db->fault;
+    stats->read_only = db->fault != KV_OK;
+    if (db->fault == KV_OK && version_set_is_failing(db->versions)) {
+        stats->fault = KV_IO;
+        stats->read_only = db->frozen_count >= FROZEN_MEMTABLE_COUNT_MAX;
+    }
+    stats->recovered_batch_count = db->recovered_batch_count;
+    stats->recovery_us = db->recovery_us;
+    stats->recovery_wal_bytes = db->recovery_wal_bytes;
+    count_memtables(db, stats);
+    count_tables(db, stats);
+    block_fetcher_get_stats(db->fetcher, &stats->read_fetch_count, &stats->read_fetch_bytes);
+    wal_get_stats(db->wal, &stats->wal);
+    block_cache_get_stats(db->cache, &stats->cache);
+}
+
+/* Puts minus deletions of one memtable's family. */
+static int64_t
+key_delta(const struct memtable *memtable, uint32_t cf_id)
+{
+    struct memtable_family families[64];
+    const uint32_t count = memtable_families(memtable, families, 64);
+
+    for (uint32_t i = 0; i < count && i < 64; i++) {
+        if (families[i].cf_id == cf_id)
+            return (int64_t)families[i].key_count_delta;
+    }
+    return 0;
+}
+
+/* RocksDB's estimate-num-keys: a key in several places is counted several times. */
+uint64_t
+db_key_count_estimate(struct db *db, uint32_t cf_id)
+{
+    const struct column_family *family = version_set_family(db->versions, cf_id);
+    int64_t count = key_delta(db->active, cf_id);
+
+    for (struct list *node = db->frozen.next; node != &db->frozen; node = node->next)
+        count += key_delta(LIST_ENTRY(node, struct frozen, link)->memtable, cf_id);
+    if (family != NULL)
+        count += version_key_count_estimate(family->current, db->cache);
+    return count > 0 ? (uint64_t)count : 0;
+}
+
+void
+db_set_wal_sync(struct db *db, enum wal_sync sync, uint64_t interval_us)
+{
+    wal_set_sync(db->wal, sync, interval_us);
+}
+
+void
+db_set_memtable_bytes(struct db *db, uint64_t bytes)
+{
+    KV_ASSERT(bytes >= MEMTABLE_BYTES_MIN);
+    db->options.memtable_bytes = bytes;
+}
+
+void
+db_set_memory_limit(struct db *db, uint64_t bytes)
+{
+    db->options.memory_limit_bytes = bytes;
+    db_update_budget(db);
+}
+
+const char *
+db_identity(const struct db *db)
+{
+    return version_set_db_id(db->versions);
+}

@@ -1,0 +1,37 @@
+/* memtable_tree.h - the B+-tree of one family in a memtable: user keys to entries.
+ *
+ * Included in lib/mem only.  Reading works on damaged mappings and says so; writing is for the
+ * memtable's owner, who knows that it is sound.
+ */
+#ifndef KV_MEM_MEMTABLE_TREE_H
+#define KV_MEM_MEMTABLE_TREE_H
+
+#include "mem/memtable_internal.h"
+
+struct tree_spot {
+    struct mem_node *leaf;
+    unsigned index; /* of the first entry >= key; the leaf's count: it is in the next leaf */
+    bool exact;     /* that entry has the very key */
+};
+
+/* The family has a tree.  False: the mapping is damaged. */
+bool tree_seek(const struct memtable *memtable, const struct mem_family *family, struct slice key,
+               struct tree_spot *spot);
+/* The entry of `key`, made if there was none. */
+struct mem_entry *tree_insert(struct memtable *memtable, struct mem_family *family,
+                              struct slice key);
+
+/* Where the insert of a key will lead; filled for a whole group by tree_find_leaves. */
+struct tree_finger {
+    struct mem_family *family;
+    struct slice key;
+    struct mem_node *leaf; /* NULL: not known */
+    uint64_t split_count;  /* the leaf is right as long as the memtable's is the same */
+};
+
+/* Descends for all fingers at once, a level at a time, so that their waits for memory overlap. */
+void tree_find_leaves(const struct memtable *memtable, struct tree_finger *fingers, unsigned count);
+/* As tree_insert. */
+struct mem_entry *tree_insert_at(struct memtable *memtable, const struct tree_finger *finger);
+
+#endif

@@ -1,0 +1,77 @@
+#include "version/version_stats.h"
+
+#include "version/version_set_internal.h"
+
+enum { ENTRY_BYTES_GUESS = 100 }; /* of a database in which no table was opened yet */
+
+static uint64_t
+version_reader_bytes(const struct version *version)
+{
+    uint64_t bytes = 0;
+
+    for (uint32_t level = 0; level < LEVEL_COUNT; level++) {
+        for (uint32_t i = 0; i < version->levels[level].count; i++)
+            bytes += table_reader_bytes_used(version->levels[level].files[i]->reader);
+    }
+    return bytes;
+}
+
+uint64_t
+version_set_reader_bytes(const struct version_set *set)
+{
+    uint64_t bytes = 0;
+
+    for (uint32_t i = 0; i < set->family_count; i++)
+        bytes += version_reader_bytes(set->families[i]->current);
+    return bytes;
+}
+
+bool
+version_set_is_idle(const struct version_set *set)
+{
+    return !set->manifest.busy && list_empty(&set->queue) && list_empty(&set->batch);
+}
+
+/* False: the table is not open, and stays so. */
+static bool
+count_table(const struct table_file *file, struct block_cache *cache, int64_t *count)
+{
+    struct table_properties properties;
+    struct read_ctx ctx;
+    enum kv_status st;
+
+    if (table_reader_fd(file->reader) < 0)
+        return false;
+    read_ctx_init(&ctx, cache);
+    st = table_reader_properties(file->reader, &ctx, &properties);
+    read_ctx_clear_wants(&ctx);
+    read_ctx_deinit(&ctx);
+    if (st != KV_OK)
+        return false;
+    *count = (int64_t)properties.entry_count - 2 * (int64_t)properties.deletion_count;
+    return true;
+}
+
+int64_t
+version_key_count_estimate(struct version *version, struct block_cache *cache)
+{
+    uint64_t bytes_counted = 0, bytes_unknown = 0;
+    int64_t total = 0;
+
+    for (uint32_t level = 0; level < LEVEL_COUNT; level++) {
+        for (uint32_t i = 0; i < version->levels[level].count; i++) {
+            const struct table_file *file = version->levels[level].files[i];
+            int64_t count;
+
+            if (count_table(file, cache, &count)) {
+                total += count;
+                bytes_counted += file->meta.bytes;
+            } else {
+                bytes_unknown += file->meta.bytes;
+            }
+        }
+    }
+    if (bytes_counted > 0 && total > 0)
+        return total + (int64_t)((double)bytes_unknown / (double)bytes_counted * (double)total);
+    return total + (int64_t)(bytes_unknown / ENTRY_BYTES_GUESS);
+}

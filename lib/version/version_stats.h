@@ -1,0 +1,15 @@
+/* version_stats.h - sums over the tables of a version set. */
+#ifndef KV_VERSION_VERSION_STATS_H
+#define KV_VERSION_VERSION_STATS_H
+
+#include "version/version_set.h"
+
+/* Memory of the open table readers of all current versions. */
+uint64_t version_set_reader_bytes(const struct version_set *set);
+/* No MANIFEST work is under way. */
+bool version_set_is_idle(const struct version_set *set);
+/* RocksDB's estimate of a version's live keys: entries minus twice the deletions.  Tables that
+ * were not opened yet are estimated from the others' entries a byte. */
+int64_t version_key_count_estimate(struct version *version, struct block_cache *cache);
+
+#endif

@@ -1,0 +1,183 @@
+#include "support/db_world.h"
+
+#include <CUnit/Basic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/io_blocking.h"
+
+static void
+on_durable(void *owner, uint64_t seq)
+{
+    struct db_world *world = owner;
+
+    CU_ASSERT_TRUE(seq >= world->durable_seq);
+    world->durable_seq = seq;
+}
+
+static void
+on_write_failed(void *owner, uint64_t seq_durable)
+{
+    ((struct db_world *)owner)->failed_above = seq_durable;
+}
+
+static void
+on_writable(void *owner)
+{
+    ((struct db_world *)owner)->writable_count++;
+}
+
+void
+db_world_init(struct db_world *world)
+{
+    const char *base = getenv("TMPDIR");
+
+    memset(world, 0, sizeof(*world));
+    snprintf(world->dir, sizeof(world->dir), "%s/kvd-test-XXXXXX", base != NULL ? base : "/tmp");
+    if (mkdtemp(world->dir) == NULL)
+        CU_FAIL_FATAL("no temporary directory");
+    world->io = io_blocking_new();
+    world->failed_above = UINT64_MAX;
+    world->options = (struct db_options){
+        .io = world->io,
+        .dir = world->dir,
+        .create_if_missing = true,
+        .memory_limit_bytes = 64 << 20,
+        .memtable_bytes = 1 << 20,
+        .wal_bytes_max = 4 << 20,
+        .wal_sync = WAL_SYNC_ALWAYS,
+        .wal_recovery_mode = WAL_POINT_IN_TIME,
+        .compression = COMPRESSION_LZ4,
+        .bloom_bits_per_key = 10,
+        .owner = world,
+        .on_durable = on_durable,
+        .on_write_failed = on_write_failed,
+        .on_writable = on_writable,
+    };
+}
+
+void
+db_world_deinit(struct db_world *world)
+{
+    char command[300];
+
+    db_world_close(world);
+    io_blocking_free(world->io);
+    snprintf(command, sizeof(command), "rm -rf '%s'", world->dir);
+    if (system(command) != 0)
+        fprintf(stderr, "%s: not removed\n", world->dir);
+}
+
+enum kv_status
+db_world_open(struct db_world *world)
+{
+    inline_port_init(&world->port, world->io);
+    world->options.port = &world->port.port;
+    return db_open(&world->options, &world->db);
+}
+
+void
+db_world_turn(struct db_world *world)
+{
+    db_turn(world->db);
+    io_blocking_turn(world->io);
+}
+
+void
+db_world_settle(struct db_world *world)
+{
+    do
+        db_world_turn(world);
+    while (db_durable_seq(world->db) < db_last_seq(world->db) || !db_is_idle(world->db));
+}
+
+void
+db_world_close(struct db_world *world)
+{
+    if (world->db == NULL)
+        return;
+    inline_port_deinit(&world->port);
+    while (!db_is_idle(world->db))
+        io_blocking_turn(world->io);
+    CU_ASSERT_EQUAL(db_close(world->db), KV_OK);
+    world->db = NULL;
+}
+
+static void
+on_flushed(void *owner, enum kv_status st)
+{
+    CU_ASSERT_EQUAL(st, KV_OK);
+    *(bool *)owner = true;
+}
+
+void
+db_world_flush(struct db_world *world)
+{
+    bool is_done = false;
+
+    db_flush(world->db, on_flushed, &is_done);
+    while (!is_done)
+        db_world_turn(world);
+}
+
+void
+db_world_put(struct db_world *world, const char *key, const char *value)
+{
+    struct write_batch batch;
+    uint64_t seq;
+    enum kv_status st;
+
+    write_batch_init(&batch);
+    if (value != NULL)
+        write_batch_put(&batch, CF_DEFAULT, slice_from_text(key), slice_from_text(value));
+    else
+        write_batch_delete(&batch, CF_DEFAULT, slice_from_text(key));
+    while ((st = db_write(world->db, &batch, &seq)) == KV_BUSY)
+        db_world_turn(world);
+    CU_ASSERT_EQUAL(st, KV_OK);
+    write_batch_deinit(&batch);
+}
+
+struct arrival {
+    struct db_waiter waiter;
+    bool is_here;
+    enum kv_status st;
+};
+
+static void
+on_arrived(struct db_waiter *waiter, enum kv_status st)
+{
+    struct arrival *arrival = KV_CONTAINER_OF(waiter, struct arrival, waiter);
+
+    arrival->is_here = true;
+    arrival->st = st;
+}
+
+const char *
+db_world_get(struct db_world *world, const char *key)
+{
+    static char value[64 * 1024];
+    struct read_ctx ctx;
+    struct lookup found;
+    enum kv_status st;
+
+    read_ctx_init(&ctx, db_block_cache(world->db));
+    while ((st = db_get(world->db, &ctx, CF_DEFAULT, slice_from_text(key), SEQUENCE_MAX, &found)) ==
+           KV_WANT_BLOCK) {
+        struct arrival arrival = {.waiter = {.on_arrived = on_arrived}};
+
+        db_fetch(world->db, &ctx, &arrival.waiter);
+        while (!arrival.is_here)
+            db_world_turn(world);
+        CU_ASSERT_EQUAL(arrival.st, KV_OK);
+    }
+    CU_ASSERT_EQUAL(st, KV_OK);
+    if (found.kind == LOOKUP_VALUE) {
+        CU_ASSERT_FATAL(found.value.size < sizeof(value));
+        memcpy(value, found.value.data, found.value.size);
+        value[found.value.size] = '\0';
+    }
+    read_ctx_deinit(&ctx);
+    return found.kind == LOOKUP_VALUE ? value : NULL;
+}

@@ -1,0 +1,41 @@
+/* db_world.h - a database with everything that it needs around it, on real files, for tests.
+ *
+ * The engine runs over io_blocking in a fresh directory under $TMPDIR, flushes are done in
+ * place, and db_world_turn is the loop.
+ */
+#ifndef KV_TESTS_SUPPORT_DB_WORLD_H
+#define KV_TESTS_SUPPORT_DB_WORLD_H
+
+#include "db/db.h"
+#include "support/inline_port.h"
+
+struct db_world {
+    char dir[256];
+    struct io *io;
+    struct inline_port port;
+    struct db_options options; /* may be changed before db_world_open */
+    struct db *db;             /* NULL while closed */
+    uint64_t durable_seq;      /* as on_durable said */
+    uint64_t failed_above;     /* as on_write_failed said; UINT64_MAX: never */
+    uint32_t writable_count;
+};
+
+/* A new directory; small memtables, so that flushes happen. */
+void db_world_init(struct db_world *world);
+/* Closes what is open and deletes the directory. */
+void db_world_deinit(struct db_world *world);
+enum kv_status db_world_open(struct db_world *world);
+void db_world_close(struct db_world *world); /* cleanly */
+/* One turn of the loop. */
+void db_world_turn(struct db_world *world);
+/* Turns until everything written is durable, and nothing is in flight. */
+void db_world_settle(struct db_world *world);
+/* Flushes and waits for it. */
+void db_world_flush(struct db_world *world);
+
+/* Writes one record and settles if the engine is busy.  value NULL: deletes. */
+void db_world_put(struct db_world *world, const char *key, const char *value);
+/* The value, or NULL; valid until the next call. */
+const char *db_world_get(struct db_world *world, const char *key);
+
+#endif

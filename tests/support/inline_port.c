@@ -1,0 +1,159 @@
+#include "support/inline_port.h"
+
+#include <fcntl.h>
+
+#include "base/alloc.h"
+#include "compact/flush_build.h"
+#include "io/file.h"
+#include "version/file_name.h"
+
+struct inline_job {
+    struct list link;
+    struct inline_port *port;
+    struct flush_job *job;
+    struct io_timer timer;
+};
+
+struct inline_sink {
+    struct io *io;
+    int fd;
+    uint64_t offset;
+};
+
+static enum kv_status
+sink_write(void *owner, struct slice bytes)
+{
+    struct inline_sink *sink = owner;
+    const enum kv_status st = file_write(sink->io, sink->fd, sink->offset, bytes.data, bytes.size);
+
+    sink->offset += bytes.size;
+    return st;
+}
+
+static enum kv_status
+build_one(struct inline_port *port, const struct flush_job *job, const struct flush_output *output,
+          struct table_summary *summary)
+{
+    const struct table_build_options options = {
+        .file_number = output->file_number,
+        .cf_id = output->cf_id,
+        .cf_name = output->cf_name,
+        .db_identity = job->db_identity,
+        .session_identity = "",
+        .merge_operator = output->merge_operator,
+        .compression = output->compression,
+        .block_bytes = output->block_bytes,
+        .bloom_bits_per_key = output->bloom_bits_per_key,
+        .creation_time_s = job->creation_time_s,
+    };
+    struct inline_sink sink = {.io = port->io, .fd = -1};
+    const struct flush_build build = {
+        .memtable = job->memtable, .options = &options, .sink = sink_write, .sink_owner = &sink};
+    char path[PATH_BYTES_MAX];
+    enum kv_status st;
+
+    file_name_format(path, job->dir, FILE_TABLE, output->file_number);
+    st = file_open(port->io, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, &sink.fd);
+    if (st != KV_OK)
+        return st;
+    st = flush_build_run(&build, summary);
+    if (st == KV_OK) {
+        st = file_sync(port->io, sink.fd);
+        if (st != KV_OK)
+            table_summary_deinit(summary);
+    }
+    file_close(port->io, sink.fd);
+    return st;
+}
+
+static enum kv_status
+build_all(struct inline_port *port, const struct flush_job *job, struct table_summary *tables,
+          uint32_t *built_out)
+{
+    enum kv_status st = KV_OK;
+
+    *built_out = 0;
+    for (uint32_t i = 0; i < job->output_count; i++) {
+        st = build_one(port, job, &job->outputs[i], &tables[i]);
+        if (st != KV_OK)
+            return st;
+        (*built_out)++;
+        if (port->fail_count > 0) {
+            port->fail_count--;
+            return KV_CANCELLED;
+        }
+    }
+    return file_sync_dir(port->io, job->dir);
+}
+
+static void
+on_timer(struct io_timer *timer)
+{
+    struct inline_job *mine = KV_CONTAINER_OF(timer, struct inline_job, timer);
+    struct inline_port *port = mine->port;
+    struct flush_job *job = mine->job;
+    struct table_summary *tables = kv_alloc_zero(sizeof(tables[0]) * job->output_count);
+    uint32_t built;
+    enum kv_status st;
+
+    list_remove(&mine->link);
+    free(mine);
+    st = build_all(port, job, tables, &built);
+    port->done_count++;
+    job->on_done(job, st, tables);
+    for (uint32_t i = 0; i < built; i++)
+        table_summary_deinit(&tables[i]);
+    free(tables);
+}
+
+static void
+schedule(struct inline_job *mine)
+{
+    struct inline_port *port = mine->port;
+    uint64_t delay_us = 0;
+
+    if (port->delay_us_max > 0)
+        delay_us = io_random(port->io) % port->delay_us_max;
+    io_timer_start(port->io, &mine->timer, io_now_us(port->io) + delay_us);
+}
+
+static void
+start_flush(struct job_port *base, struct flush_job *job)
+{
+    struct inline_port *port = KV_CONTAINER_OF(base, struct inline_port, port);
+    struct inline_job *mine = kv_alloc_zero(sizeof(*mine));
+
+    mine->port = port;
+    mine->job = job;
+    mine->timer.on_expire = on_timer;
+    list_push_back(&port->jobs, &mine->link);
+    if (!port->hold)
+        schedule(mine);
+}
+
+void
+inline_port_init(struct inline_port *port, struct io *io)
+{
+    *port = (struct inline_port){.port = {.start_flush = start_flush}, .io = io};
+    list_init(&port->jobs);
+}
+
+void
+inline_port_deinit(struct inline_port *port)
+{
+    while (!list_empty(&port->jobs)) {
+        struct inline_job *mine = LIST_ENTRY(port->jobs.next, struct inline_job, link);
+
+        io_timer_stop(port->io, &mine->timer);
+        list_remove(&mine->link);
+        free(mine);
+    }
+}
+
+void
+inline_port_release(struct inline_port *port)
+{
+    port->hold = false;
+    for (struct list *node = port->jobs.next; node != &port->jobs; node = node->next)
+        schedule(LIST_ENTRY(node, struct inline_job, link));
+}
