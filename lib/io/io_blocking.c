@@ -1,7 +1,6 @@
 /* io_blocking.c - requests as plain system calls.
  *
- * A signal handler never makes a request fail: EINTR is tried again here, except for close,
- * which has closed the descriptor by then.
+ * A signal handler makes no request fail but those that must not be tried again.
  */
 #include "io/io_blocking.h"
 
@@ -31,22 +30,17 @@ io_blocking_of(struct io *io)
     return KV_CONTAINER_OF(io, struct io_blocking, io);
 }
 
-static size_t
-transfer_size(size_t size)
-{
-    return size < IO_TRANSFER_BYTES_MAX ? size : IO_TRANSFER_BYTES_MAX;
-}
-
 static int64_t
 execute_write(const struct io_request *request)
 {
     const struct iovec piece = {
         .iov_base = request->buffer,
-        .iov_len = transfer_size(request->size),
+        .iov_len = io_system_transfer_bytes(request),
     };
 
-    return pwritev2(request->fd, &piece, 1, (off_t)request->offset,
-                    request->write_sync ? RWF_DSYNC : 0);
+    if (!request->write_sync)
+        return pwrite(request->fd, piece.iov_base, piece.iov_len, (off_t)request->offset);
+    return pwritev2(request->fd, &piece, 1, (off_t)request->offset, RWF_DSYNC);
 }
 
 static int
@@ -94,7 +88,7 @@ execute_once(struct io_request *request)
     case IO_CLOSE:
         return execute_close(request->fd);
     case IO_READ:
-        return pread(request->fd, request->buffer, transfer_size(request->size),
+        return pread(request->fd, request->buffer, io_system_transfer_bytes(request),
                      (off_t)request->offset);
     case IO_WRITE:
         return execute_write(request);
@@ -117,7 +111,7 @@ execute_once(struct io_request *request)
     case IO_SYNC_DIR:
         return execute_sync_dir(request->path);
     }
-    KV_ASSERT(!"an op of enum io_op");
+    KV_ASSERT(false && "an op of enum io_op");
     return -1;
 }
 
@@ -128,7 +122,7 @@ io_blocking_execute(struct io_request *request)
 
     do {
         result = execute_once(request);
-    } while (result < 0 && errno == EINTR);
+    } while (result < 0 && errno == EINTR && io_system_may_retry(request));
     KV_ASSERT(result >= 0 || errno > 0);
     return result < 0 ? -errno : result;
 }
@@ -144,8 +138,8 @@ static void
 blocking_submit(struct io *io, struct io_request *request)
 {
     KV_ASSERT(request->done != NULL);
-    io_guard_submitted(request);
     request->result = io_blocking_execute(request);
+    io_guard_submitted(request); /* its bytes are there, but nobody may know yet */
     list_push_back(&io_blocking_of(io)->completed, &request->link);
 }
 

@@ -16,6 +16,21 @@ enum {
     IO_TRANSFER_BYTES_MAX = 0x7ffff000,
 };
 
+static inline size_t
+io_system_transfer_bytes(const struct io_request *request)
+{
+    return request->size < IO_TRANSFER_BYTES_MAX ? request->size : IO_TRANSFER_BYTES_MAX;
+}
+
+/* What syncs is never tried again, not even after EINTR: the first failure may have taken the
+ * report of a lost page with it.  Neither is a close, which has closed the descriptor. */
+static inline bool
+io_system_may_retry(const struct io_request *request)
+{
+    return request->op != IO_FSYNC && request->op != IO_FDATASYNC && request->op != IO_SYNC_DIR &&
+           request->op != IO_CLOSE && !(request->op == IO_WRITE && request->write_sync);
+}
+
 uint64_t io_system_now_us(struct io *io);
 uint64_t io_system_wall_us(struct io *io);
 int io_system_list_dir(struct io *io, const char *path, io_name_fn *on_name, void *owner);

@@ -1,0 +1,210 @@
+/* ring.c - the loop: submit, wait, dispatch.
+ *
+ * user_data of each entry is its struct ring_event, or 0 for a completion that nobody wants.
+ *
+ * Nothing is delivered outside ring_turn.  ring_get_sqe may submit in between, any number of
+ * times: the kernel keeps what does not fit into the completion queue (IORING_FEAT_NODROP) and
+ * hands it over at a later turn.
+ */
+#include "io/ring.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "io/io_system.h"
+#include "io/ring_internal.h"
+
+enum {
+    /* Multishot requests complete many times per entry. */
+    CQ_ENTRIES_PER_SQ_ENTRY = 8,
+    SUBMIT_TRY_COUNT_MAX = 1000000,
+};
+
+static const uint64_t WAIT_US_MAX = UINT64_C(3600) * 1000000;
+
+struct ring_completion {
+    struct ring_event *event;
+    int32_t result;
+    uint32_t flags;
+};
+
+enum kv_status
+ring_open(uint32_t entry_count, struct ring **ring_out)
+{
+    struct ring *ring = kv_alloc_zero(sizeof(*ring));
+    struct io_uring_params params = {
+        .flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SUBMIT_ALL |
+                 IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP,
+        .cq_entries = entry_count * CQ_ENTRIES_PER_SQ_ENTRY,
+    };
+    int failed;
+
+    KV_ASSERT(entry_count > 0);
+    KV_ASSERT(entry_count <= UINT32_MAX / CQ_ENTRIES_PER_SQ_ENTRY);
+    *ring_out = NULL;
+    failed = io_uring_queue_init_params(entry_count, &ring->uring, &params);
+    if (failed < 0) {
+        free(ring);
+        ring_explain_here(-failed);
+        return KV_UNSUPPORTED;
+    }
+    /* Saves looking the descriptor up at each system call; where it is refused, it is looked up. */
+    (void)io_uring_register_ring_fd(&ring->uring);
+    io_ring_init(ring);
+    *ring_out = ring;
+    return KV_OK;
+}
+
+void
+ring_close(struct ring *ring)
+{
+    if (ring == NULL)
+        return;
+    KV_ASSERT(!ring->dispatching);
+    KV_ASSERT(list_empty(&ring->deferred));
+    io_uring_queue_exit(&ring->uring);
+    timer_heap_deinit(&ring->timers);
+    free(ring);
+}
+
+struct io *
+ring_io(struct ring *ring)
+{
+    return &ring->io;
+}
+
+struct io_uring *
+ring_uring(struct ring *ring)
+{
+    return &ring->uring;
+}
+
+/* True for results that leave the ring as it is: try again later. */
+static bool
+is_transient(int result)
+{
+    return result == -EINTR || result == -EAGAIN || result == -EBUSY || result == -ETIME;
+}
+
+/* Anything else (-EBADR: the kernel lost a completion; -EEXIST: called from another thread) means
+ * that some request will never come back. */
+static void
+check_entered(int result)
+{
+    if (result >= 0 || is_transient(result))
+        return;
+    kv_log(LOG_LEVEL_WARNING, "io_uring_enter: %s", strerror(-result));
+    KV_ASSERT(false && "the ring is intact");
+}
+
+/* There is one: the queue was looked at before. */
+static void
+take_completion(struct ring *ring, struct ring_completion *taken)
+{
+    struct io_uring_cqe *cqe;
+    const int failed = io_uring_peek_cqe(&ring->uring, &cqe);
+
+    KV_ASSERT(failed == 0);
+    taken->event = (struct ring_event *)(uintptr_t)cqe->user_data;
+    taken->result = cqe->res;
+    taken->flags = cqe->flags;
+    io_uring_cq_advance(&ring->uring, 1);
+}
+
+/* The kernel takes all that is queued unless it is out of memory for a moment. */
+static struct io_uring_sqe *
+submit_for_sqe(struct ring *ring)
+{
+    for (uint32_t i = 0; i < SUBMIT_TRY_COUNT_MAX; i++) {
+        const int result = io_uring_submit(&ring->uring);
+        struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->uring);
+
+        check_entered(result);
+        if (sqe != NULL)
+            return sqe;
+        check_entered(io_uring_get_events(&ring->uring));
+    }
+    KV_ASSERT(false && "the kernel takes requests");
+    return NULL;
+}
+
+struct io_uring_sqe *
+ring_get_sqe(struct ring *ring, struct ring_event *event)
+{
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->uring);
+
+    KV_ASSERT(event == NULL || event->on_complete != NULL);
+    if (sqe == NULL)
+        sqe = submit_for_sqe(ring);
+    io_uring_sqe_set_data(sqe, event);
+    return sqe;
+}
+
+static uint64_t
+wait_us(struct ring *ring, uint64_t timeout_us)
+{
+    const uint64_t deadline_us = timer_heap_next_us(&ring->timers);
+    uint64_t now_us;
+
+    if (!list_empty(&ring->deferred))
+        return 0;
+    if (timeout_us > WAIT_US_MAX)
+        timeout_us = WAIT_US_MAX;
+    if (timeout_us == 0 || deadline_us == UINT64_MAX)
+        return timeout_us;
+    now_us = io_system_now_us(&ring->io);
+    if (deadline_us <= now_us)
+        return 0;
+    return deadline_us - now_us < timeout_us ? deadline_us - now_us : timeout_us;
+}
+
+static void
+submit_and_wait(struct ring *ring, uint64_t timeout_us)
+{
+    struct __kernel_timespec timeout = {
+        .tv_sec = (int64_t)(timeout_us / 1000000),
+        .tv_nsec = (long long)(timeout_us % 1000000 * 1000),
+    };
+    struct io_uring_cqe *cqe;
+
+    if (timeout_us == 0)
+        check_entered(io_uring_submit_and_get_events(&ring->uring));
+    else
+        check_entered(io_uring_submit_and_wait_timeout(&ring->uring, &cqe, 1, &timeout, NULL));
+}
+
+/* Only what is there now: handlers add more, and timers must get their turn. */
+static uint32_t
+dispatch_ready(struct ring *ring)
+{
+    uint32_t called_count = 0;
+
+    for (uint32_t left = io_uring_cq_ready(&ring->uring); left > 0; left--) {
+        struct ring_completion completion;
+
+        take_completion(ring, &completion);
+        if (completion.event == NULL)
+            continue;
+        completion.event->on_complete(completion.event, completion.result, completion.flags);
+        called_count++;
+    }
+    return called_count;
+}
+
+uint32_t
+ring_turn(struct ring *ring, uint64_t timeout_us)
+{
+    uint32_t called_count = 0;
+
+    KV_ASSERT(!ring->dispatching);
+    submit_and_wait(ring, wait_us(ring, timeout_us));
+    ring->dispatching = true;
+    called_count += dispatch_ready(ring);
+    called_count += io_ring_deliver(ring);
+    if (timer_heap_next_us(&ring->timers) != UINT64_MAX)
+        called_count += timer_heap_expire(&ring->timers, io_system_now_us(&ring->io));
+    ring->dispatching = false;
+    return called_count;
+}

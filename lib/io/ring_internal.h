@@ -1,0 +1,38 @@
+/* ring_internal.h - shared by ring.c, io_ring.c and ring_explain.c, included nowhere else but in
+ * their test.
+ */
+#ifndef KV_IO_RING_INTERNAL_H
+#define KV_IO_RING_INTERNAL_H
+
+#include "base/random.h"
+#include "io/ring.h"
+#include "io/timer_heap.h"
+
+struct ring {
+    struct io io; /* first */
+    struct io_uring uring;
+    struct timer_heap timers;
+    struct random random;
+    struct list deferred; /* requests whose result is known and whose done waits for a turn */
+    bool dispatching;
+};
+
+/* The vtable of ring->io. */
+void io_ring_init(struct ring *ring);
+/* Calls `done` of all that was deferred before the call; returns how many. */
+uint32_t io_ring_deliver(struct ring *ring);
+
+/* What was seen when io_uring_setup failed. */
+struct ring_refusal {
+    int error;                  /* errno, positive */
+    int sysctl_disabled;        /* kernel.io_uring_disabled; -1: there is none */
+    bool seccomp;               /* a filter is on this process */
+    const char *kernel_release; /* uname's, borrowed */
+};
+
+/* One line: the cause, and what to change. */
+void ring_explain(const struct ring_refusal *refusal, char *text, size_t size);
+/* ring_explain for this process and kernel, to the log. */
+void ring_explain_here(int error);
+
+#endif
