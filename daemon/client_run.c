@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "daemon/client_internal.h"
 #include "daemon/command.h"
+#include "daemon/command_flush.h"
 #include "daemon/server.h"
 
 enum { TOLD_BYTES_MAX = 128 };
@@ -113,7 +114,6 @@ count_finished(struct client *client, const struct command *command, size_t repl
     stats->time_us += time_us;
     server->stats.command_count++;
     client->command_count++;
-    client->last_command = command;
     if (bytes->size > reply_start && bytes->data[reply_start] == '-') {
         stats->failed_count++;
         server_count_error(server,
@@ -165,6 +165,8 @@ client_abandon_command(struct client *client)
 {
     KV_ASSERT(client->command_started && !client->fetch_armed);
     read_ctx_deinit(&client->ctx);
+    flush_ticket_drop(client->flush);
+    client->flush = NULL;
     client->command_started = false;
     client->try_count = 0;
     client->command_us = 0;
@@ -252,6 +254,7 @@ execute(struct client *client)
         }
         read_ctx_init(&client->ctx, db_block_cache(server->db));
         client->command_started = true;
+        client->last_command = call.command;
     }
     st = try_command(client, &call, reply_start);
     client->command_us += clock_lap(server);
