@@ -326,7 +326,7 @@ worker_pool_close(struct worker_pool *pool)
 
         next = node->next;
         io_timer_stop(pool->io, &worker->restart_timer);
-        worker_kill(worker);
+        worker_dismiss(worker);
     }
     for (uint32_t i = 0; i < CLOSE_TURN_COUNT_MAX && is_busy(pool); i++)
         (void)ring_turn(pool->ring, CLOSE_TURN_US);

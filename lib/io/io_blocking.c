@@ -38,8 +38,9 @@ execute_write(const struct io_request *request)
         .iov_len = io_system_transfer_bytes(request),
     };
 
-    return pwritev2(request->fd, &piece, 1, (off_t)request->offset,
-                    request->write_sync ? RWF_DSYNC : 0);
+    if (!request->write_sync)
+        return pwrite(request->fd, piece.iov_base, piece.iov_len, (off_t)request->offset);
+    return pwritev2(request->fd, &piece, 1, (off_t)request->offset, RWF_DSYNC);
 }
 
 static int
@@ -137,9 +138,8 @@ static void
 blocking_submit(struct io *io, struct io_request *request)
 {
     KV_ASSERT(request->done != NULL);
-    /* Executed first: the guard makes a read's buffer untouchable until `done`. */
     request->result = io_blocking_execute(request);
-    io_guard_submitted(request);
+    io_guard_submitted(request); /* its bytes are there, but nobody may know yet */
     list_push_back(&io_blocking_of(io)->completed, &request->link);
 }
 

@@ -10,6 +10,7 @@
 
 #include "io/io.h"
 
+#ifdef KV_DEBUG
 #if defined(__SANITIZE_ADDRESS__)
 #define KV_IO_HAS_ASAN 1
 #elif defined(__has_feature)
@@ -17,8 +18,9 @@
 #define KV_IO_HAS_ASAN 1
 #endif
 #endif
+#endif
 
-#if defined(KV_DEBUG) && defined(KV_IO_HAS_ASAN)
+#ifdef KV_IO_HAS_ASAN
 #include <sanitizer/asan_interface.h>
 
 static inline void

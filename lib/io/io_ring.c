@@ -201,6 +201,7 @@ run_step_in_place(struct io_request *request)
     const struct ring_op *op = op_of(request);
     struct io_request step = *request;
 
+    io_guard_completed(request); /* the buffer is written by this process now */
     if (request->op == IO_SYNC_DIR && op->step == SYNC_DIR_OPEN)
         step = (struct io_request){
             .op = IO_OPEN, .path = request->path, .open_flags = O_RDONLY | O_DIRECTORY};

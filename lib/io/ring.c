@@ -2,10 +2,9 @@
  *
  * user_data of each entry is its struct ring_event, or 0 for a completion that nobody wants.
  *
- * Nothing is delivered outside ring_turn.  The one place that has to make room elsewhere is
- * ring_get_sqe on a full submission queue: should the kernel then refuse to take more because
- * the completion queue is full as well, completions move to the backlog, which the next turn
- * delivers first.
+ * Nothing is delivered outside ring_turn.  ring_get_sqe may submit in between, any number of
+ * times: the kernel keeps what does not fit into the completion queue (IORING_FEAT_NODROP) and
+ * hands it over at a later turn.
  */
 #include "io/ring.h"
 
@@ -67,7 +66,6 @@ ring_close(struct ring *ring)
     KV_ASSERT(list_empty(&ring->deferred));
     io_uring_queue_exit(&ring->uring);
     timer_heap_deinit(&ring->timers);
-    buffer_deinit(&ring->backlog);
     free(ring);
 }
 
@@ -101,32 +99,21 @@ check_entered(int result)
     KV_ASSERT(false && "the ring is intact");
 }
 
-static bool
+/* There is one: the queue was looked at before. */
+static void
 take_completion(struct ring *ring, struct ring_completion *taken)
 {
     struct io_uring_cqe *cqe;
-    unsigned head;
+    const int failed = io_uring_peek_cqe(&ring->uring, &cqe);
 
-    io_uring_for_each_cqe(&ring->uring, head, cqe)
-    {
-        taken->event = (struct ring_event *)(uintptr_t)cqe->user_data;
-        taken->result = cqe->res;
-        taken->flags = cqe->flags;
-        io_uring_cq_advance(&ring->uring, 1);
-        return true;
-    }
-    return false;
+    KV_ASSERT(failed == 0);
+    taken->event = (struct ring_event *)(uintptr_t)cqe->user_data;
+    taken->result = cqe->res;
+    taken->flags = cqe->flags;
+    io_uring_cq_advance(&ring->uring, 1);
 }
 
-static void
-move_to_backlog(struct ring *ring)
-{
-    struct ring_completion taken;
-
-    while (take_completion(ring, &taken))
-        buffer_append(&ring->backlog, &taken, sizeof(taken));
-}
-
+/* The kernel takes all that is queued unless it is out of memory for a moment. */
 static struct io_uring_sqe *
 submit_for_sqe(struct ring *ring)
 {
@@ -137,7 +124,6 @@ submit_for_sqe(struct ring *ring)
         check_entered(result);
         if (sqe != NULL)
             return sqe;
-        move_to_backlog(ring);
         check_entered(io_uring_get_events(&ring->uring));
     }
     KV_ASSERT(false && "the kernel takes requests");
@@ -162,7 +148,7 @@ wait_us(struct ring *ring, uint64_t timeout_us)
     const uint64_t deadline_us = timer_heap_next_us(&ring->timers);
     uint64_t now_us;
 
-    if (!list_empty(&ring->deferred) || ring->backlog.size > 0)
+    if (!list_empty(&ring->deferred))
         return 0;
     if (timeout_us > WAIT_US_MAX)
         timeout_us = WAIT_US_MAX;
@@ -189,32 +175,6 @@ submit_and_wait(struct ring *ring, uint64_t timeout_us)
         check_entered(io_uring_submit_and_wait_timeout(&ring->uring, &cqe, 1, &timeout, NULL));
 }
 
-static uint32_t
-dispatch(const struct ring_completion *completion)
-{
-    if (completion->event == NULL)
-        return 0;
-    completion->event->on_complete(completion->event, completion->result, completion->flags);
-    return 1;
-}
-
-static uint32_t
-dispatch_backlog(struct ring *ring)
-{
-    struct buffer taken = ring->backlog;
-    uint32_t called_count = 0;
-
-    ring->backlog = (struct buffer){0};
-    for (size_t at = 0; at < taken.size; at += sizeof(struct ring_completion)) {
-        struct ring_completion completion;
-
-        memcpy(&completion, taken.data + at, sizeof(completion));
-        called_count += dispatch(&completion);
-    }
-    buffer_deinit(&taken);
-    return called_count;
-}
-
 /* Only what is there now: handlers add more, and timers must get their turn. */
 static uint32_t
 dispatch_ready(struct ring *ring)
@@ -224,9 +184,11 @@ dispatch_ready(struct ring *ring)
     for (uint32_t left = io_uring_cq_ready(&ring->uring); left > 0; left--) {
         struct ring_completion completion;
 
-        if (!take_completion(ring, &completion))
-            break; /* a handler filled the queues and they went to the backlog */
-        called_count += dispatch(&completion);
+        take_completion(ring, &completion);
+        if (completion.event == NULL)
+            continue;
+        completion.event->on_complete(completion.event, completion.result, completion.flags);
+        called_count++;
     }
     return called_count;
 }
@@ -239,8 +201,6 @@ ring_turn(struct ring *ring, uint64_t timeout_us)
     KV_ASSERT(!ring->dispatching);
     submit_and_wait(ring, wait_us(ring, timeout_us));
     ring->dispatching = true;
-    if (ring->backlog.size > 0)
-        called_count += dispatch_backlog(ring);
     called_count += dispatch_ready(ring);
     called_count += io_ring_deliver(ring);
     if (timer_heap_next_us(&ring->timers) != UINT64_MAX)

@@ -4,7 +4,6 @@
 #ifndef KV_IO_RING_INTERNAL_H
 #define KV_IO_RING_INTERNAL_H
 
-#include "base/buffer.h"
 #include "base/random.h"
 #include "io/ring.h"
 #include "io/timer_heap.h"
@@ -14,8 +13,7 @@ struct ring {
     struct io_uring uring;
     struct timer_heap timers;
     struct random random;
-    struct list deferred;  /* requests whose result is known and whose done waits for a turn */
-    struct buffer backlog; /* struct ring_completion, taken out of a full completion queue */
+    struct list deferred; /* requests whose result is known and whose done waits for a turn */
     bool dispatching;
 };
 

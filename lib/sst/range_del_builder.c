@@ -1,6 +1,8 @@
 /* range_del_builder.c - RocksDB writes fragments, which a reader can search at once, and reads
- * overlapping tombstones too.  Fragments of n nested ranges are n * n / 2, so when they would be
- * many times the tombstones, the tombstones are written as they are.
+ * overlapping tombstones too.  Fragments of n nested ranges are n * n / 2; a client that trims a
+ * queue makes such ranges.  Mostly only the newest fragment of a range matters, which the one
+ * who knows the snapshots tells us (thin).  Else, when fragments would be many times the
+ * tombstones, the tombstones are written as they are.
  */
 #include "sst/range_del_builder.h"
 
@@ -10,9 +12,12 @@
 enum { CAPACITY_MIN = 16, FRAGMENTS_PER_TOMBSTONE_MAX = 16, FRAGMENT_COUNT_ALWAYS = 64 * 1024 };
 
 struct emit_state {
+    const struct range_del_builder *builder;
     struct block_builder *block;
     struct range_del_totals *totals;
-    struct buffer key; /* owned; scratch */
+    struct buffer key;       /* owned; scratch */
+    struct slice last_begin; /* of the last fragment that was written, and its stripe */
+    size_t last_stripe;
 };
 
 void
@@ -55,6 +60,34 @@ range_del_builder_add(struct range_del_builder *builder, struct slice begin, str
     builder->bytes += begin.size + end.size;
 }
 
+void
+range_del_builder_thin(struct range_del_builder *builder, const uint64_t *snapshots,
+                       size_t snapshot_count)
+{
+    for (size_t i = 1; i < snapshot_count; i++)
+        KV_ASSERT(snapshots[i - 1] <= snapshots[i]);
+    builder->thin = true;
+    builder->snapshots = snapshots;
+    builder->snapshot_count = snapshot_count;
+}
+
+/* How many snapshots do not see the sequence; sequences with the same number are seen alike. */
+static size_t
+stripe_of(const struct range_del_builder *builder, uint64_t seq)
+{
+    size_t low = 0, high = builder->snapshot_count;
+
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+
+        if (builder->snapshots[middle] < seq)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 static void
 emit_entry(void *owner, const struct range_tombstone *tombstone)
 {
@@ -71,18 +104,42 @@ emit_entry(void *owner, const struct range_tombstone *tombstone)
     state->totals->value_bytes += tombstone->end.size;
 }
 
+/* Fragments of one range come newest first: the first one of a stripe hides the others. */
+static void
+emit_thinned(void *owner, const struct range_tombstone *fragment)
+{
+    struct emit_state *state = owner;
+    const size_t stripe = stripe_of(state->builder, fragment->seq);
+
+    if (state->totals->entry_count > 0 && stripe == state->last_stripe &&
+        slice_equal(state->last_begin, fragment->begin))
+        return;
+    state->last_begin = fragment->begin;
+    state->last_stripe = stripe;
+    emit_entry(owner, fragment);
+}
+
+/* Whether fragments would be out of proportion to the tombstones. */
+static bool
+fragments_explode(struct range_del_builder *builder)
+{
+    const uint64_t count_max = tombstone_fragment_count_max(builder->tombstones, builder->count);
+
+    return count_max > FRAGMENT_COUNT_ALWAYS &&
+           count_max / FRAGMENTS_PER_TOMBSTONE_MAX > builder->count;
+}
+
 void
 range_del_builder_finish(struct range_del_builder *builder, struct block_builder *block,
                          struct range_del_totals *totals_out)
 {
-    struct emit_state state = {.block = block, .totals = totals_out};
-    const uint64_t fragment_count_max =
-        tombstone_fragment_count_max(builder->tombstones, builder->count);
+    struct emit_state state = {.builder = builder, .block = block, .totals = totals_out};
 
     KV_ASSERT(block_builder_empty(block) && block->restart_interval == 1);
     *totals_out = (struct range_del_totals){0};
-    if (fragment_count_max <= FRAGMENT_COUNT_ALWAYS ||
-        fragment_count_max / FRAGMENTS_PER_TOMBSTONE_MAX <= builder->count) {
+    if (builder->thin) {
+        tombstone_fragments(builder->tombstones, builder->count, emit_thinned, &state);
+    } else if (!fragments_explode(builder)) {
         tombstone_fragments(builder->tombstones, builder->count, emit_entry, &state);
     } else {
         for (size_t i = 0; i < builder->count; i++)

@@ -11,7 +11,10 @@ struct range_del_builder {
     struct range_tombstone *tombstones; /* owned, with the bytes of begin and end */
     size_t count;
     size_t capacity;
-    size_t bytes; /* of all begins and ends */
+    size_t bytes;              /* of all begins and ends */
+    bool thin;                 /* one fragment a range and snapshot is enough */
+    const uint64_t *snapshots; /* borrowed; ascending */
+    size_t snapshot_count;
 };
 
 /* What the block holds, for the table's properties. */
@@ -26,6 +29,9 @@ void range_del_builder_deinit(struct range_del_builder *builder);
 /* begin < end.  Copies. */
 void range_del_builder_add(struct range_del_builder *builder, struct slice begin, struct slice end,
                            uint64_t seq);
+/* From now on it is known which sequences must stay readable; see table_builder_set_snapshots. */
+void range_del_builder_thin(struct range_del_builder *builder, const uint64_t *snapshots,
+                            size_t snapshot_count);
 /* Fills `block`, which has restart interval 1 and is empty, and finishes it. */
 void range_del_builder_finish(struct range_del_builder *builder, struct block_builder *block,
                               struct range_del_totals *totals_out);

@@ -316,6 +316,15 @@ table_builder_add_tombstone(struct table_builder *builder, struct slice begin, s
     buffer_deinit(&bound);
 }
 
+void
+table_builder_set_snapshots(struct table_builder *builder, const uint64_t *snapshots,
+                            size_t snapshot_count)
+{
+    KV_ASSERT(!builder->finished);
+    KV_ASSERT(snapshots != NULL || snapshot_count == 0);
+    range_del_builder_thin(&builder->range_dels, snapshots, snapshot_count);
+}
+
 uint64_t
 table_builder_bytes_estimate(const struct table_builder *builder)
 {

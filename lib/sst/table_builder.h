@@ -55,6 +55,11 @@ MUST_CHECK enum kv_status table_builder_add(struct table_builder *builder, struc
  * the table is finished. */
 void table_builder_add_tombstone(struct table_builder *builder, struct slice begin,
                                  struct slice end, uint64_t seq);
+/* The sequences that must stay readable besides the newest, ascending; borrowed until finish.  When
+ * told, the table keeps of the tombstones over one range only the newest for each of them, so n
+ * nested tombstones stay n fragments; when not told it keeps all. */
+void table_builder_set_snapshots(struct table_builder *builder, const uint64_t *snapshots,
+                                 size_t snapshot_count);
 uint64_t table_builder_bytes_estimate(const struct table_builder *builder);
 /* Writes what is left and fills *summary_out, which the caller deinits.  At least one entry or
  * tombstone must have been added. */

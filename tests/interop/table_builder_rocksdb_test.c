@@ -5,99 +5,21 @@
  *   - sst_dump verifies it, prints the entries that were put in, and the properties as counted;
  *   - librocksdb opens the directory, iterates over it with checksums verified, gets each key,
  *     and its bloom filter turns nearly all absent keys away.
- * And the same entries given to RocksDB's own SST writer make the same bytes.
  */
 #include <CUnit/Basic.h>
 #include <rocksdb/c.h>
 #include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "base/alloc.h"
 #include "base/crc32c.h"
-#include "base/random.h"
-#include "key/internal_key.h"
 #include "sst/sst_format.h"
-#include "sst/table_builder.h"
+#include "support/table_model.h"
 #include "support/unit.h"
 
-enum { TABLE_NUMBER = 4, NEXT_NUMBER = 100, LAST_SEQ = 10000000, PATH_SIZE = 512 };
-
-struct entry {
-    size_t key_offset, key_size; /* internal key, in model.bytes */
-    size_t value_offset, value_size;
-};
-
-struct tombstone {
-    const char *begin, *end;
-    uint64_t seq;
-};
-
-struct model {
-    struct buffer bytes;
-    struct entry *entries;
-    size_t count, capacity;
-    const struct tombstone *tombstones;
-    size_t tombstone_count;
-    enum compression compression;
-    bool scan_only; /* holds merge operands, for which there is no operator */
-    bool has_internal_index;
-};
-
-static struct slice
-entry_key(const struct model *model, size_t i)
-{
-    return slice_of(model->bytes.data + model->entries[i].key_offset, model->entries[i].key_size);
-}
-
-static struct slice
-entry_value(const struct model *model, size_t i)
-{
-    return slice_of(model->bytes.data + model->entries[i].value_offset,
-                    model->entries[i].value_size);
-}
-
-static void
-model_add(struct model *model, struct slice user_key, uint64_t seq, enum value_type type,
-          struct slice value)
-{
-    struct entry *entry;
-
-    if (model->count == model->capacity) {
-        model->capacity = model->capacity == 0 ? 64 : model->capacity * 2;
-        model->entries = kv_realloc(model->entries, model->capacity * sizeof(model->entries[0]));
-    }
-    entry = &model->entries[model->count++];
-    entry->key_offset = model->bytes.size;
-    entry->key_size = user_key.size + KEY_FOOTER_BYTES;
-    buffer_append_slice(&model->bytes, user_key);
-    buffer_put_fixed64(&model->bytes, footer_pack(seq, type));
-    entry->value_offset = model->bytes.size;
-    entry->value_size = value.size;
-    buffer_append_slice(&model->bytes, value);
-}
-
-static void
-model_deinit(struct model *model)
-{
-    buffer_deinit(&model->bytes);
-    free(model->entries);
-}
-
-/* Half random, half one byte again and again. */
-static void
-make_value(struct buffer *value, size_t size, struct random *random)
-{
-    buffer_clear(value);
-    while (value->size < size / 2)
-        buffer_append_byte(value, (uint8_t)random_next(random));
-    while (value->size < size)
-        buffer_append_byte(value, 'v');
-}
+enum { NEXT_NUMBER = 100, LAST_SEQ = 10000000 };
 
 /* `versions` of each of `count` keys; every seventh newest version is a deletion. */
 static void
-fill_model(struct model *model, size_t count, size_t versions, size_t value_size)
+fill_model(struct table_model *model, size_t count, size_t versions, size_t value_size)
 {
     struct random random;
     struct buffer value = {0};
@@ -110,52 +32,21 @@ fill_model(struct model *model, size_t count, size_t versions, size_t value_size
         for (size_t v = versions; v > 0; v--) {
             const bool deleted = i % 7 == 3 && v == versions;
 
-            make_value(&value, deleted ? 0 : random_below(&random, 2 * value_size + 1), &random);
-            model_add(model, slice_of(key, (size_t)length), i % 1000 * 100 + v,
-                      deleted ? (i % 2 == 0 ? TYPE_DELETION : TYPE_SINGLE_DELETION) : TYPE_VALUE,
-                      buffer_slice(&value));
+            table_model_make_value(&value, deleted ? 0 : random_below(&random, 2 * value_size + 1),
+                                   &random);
+            table_model_add(model, slice_of(key, (size_t)length), i % 1000 * 100 + v,
+                            deleted ? (i % 2 == 0 ? TYPE_DELETION : TYPE_SINGLE_DELETION)
+                                    : TYPE_VALUE,
+                            buffer_slice(&value));
         }
     }
     buffer_deinit(&value);
 }
 
-static enum kv_status
-append_to_buffer(void *owner, struct slice bytes)
-{
-    buffer_append_slice(owner, bytes);
-    return KV_OK;
-}
-
-static void
-build(const struct model *model, struct buffer *file, struct table_summary *summary)
-{
-    const struct table_build_options options = {.file_number = TABLE_NUMBER,
-                                                .cf_name = "default",
-                                                .db_identity = "identity",
-                                                .session_identity = "session",
-                                                .merge_operator = "nullptr",
-                                                .compression = model->compression,
-                                                .bloom_bits_per_key = 10,
-                                                .creation_time_s = 1700000000};
-    struct table_builder *builder = table_builder_new(&options, append_to_buffer, file);
-    const struct tombstone *t = model->tombstones;
-
-    for (size_t i = 0; i < model->count; i++)
-        CU_ASSERT_EQUAL(table_builder_add(builder, entry_key(model, i), entry_value(model, i)),
-                        KV_OK);
-    for (size_t i = 0; i < model->tombstone_count; i++)
-        table_builder_add_tombstone(builder, slice_from_text(t[i].begin), slice_from_text(t[i].end),
-                                    t[i].seq);
-    CU_ASSERT_EQUAL(table_builder_finish(builder, summary), KV_OK);
-    CU_ASSERT_EQUAL(summary->file_bytes, file->size);
-    CU_ASSERT_EQUAL(summary->checksum_crc32c, crc32c_extend(0, file->data, file->size));
-    table_builder_free(builder);
-}
-
 static void
 write_file(const char *dir, const char *name, struct slice bytes)
 {
-    char path[PATH_SIZE];
+    char path[SCRATCH_PATH_BYTES];
     FILE *file;
 
     snprintf(path, sizeof(path), "%s/%s", dir, name);
@@ -185,7 +76,7 @@ write_directory(const char *dir, const struct buffer *table, const struct table_
     put_tagged(&edit, 4, LAST_SEQ);
     buffer_put_varint32(&edit, 103);
     buffer_put_varint32(&edit, 0);
-    buffer_put_varint64(&edit, TABLE_NUMBER);
+    buffer_put_varint64(&edit, MODEL_TABLE_NUMBER);
     buffer_put_varint64(&edit, summary->file_bytes);
     buffer_put_lstr(&edit, buffer_slice(&summary->smallest));
     buffer_put_lstr(&edit, buffer_slice(&summary->largest));
@@ -210,7 +101,7 @@ write_directory(const char *dir, const struct buffer *table, const struct table_
 static void
 run_sst_dump(const char *dir, const char *arguments, struct buffer *output)
 {
-    char command[2 * PATH_SIZE];
+    char command[2 * SCRATCH_PATH_BYTES];
     size_t got;
     FILE *pipe;
 
@@ -238,19 +129,19 @@ put_hex(struct buffer *text, struct slice bytes)
 }
 
 static void
-expect_scan(const char *dir, const struct model *model)
+expect_scan(const char *dir, const struct table_model *model)
 {
     struct buffer expected = {0}, output = {0};
     const char *found;
 
     for (size_t i = 0; i < model->count; i++) {
-        const uint64_t footer = internal_key_footer(entry_key(model, i));
+        const uint64_t footer = internal_key_footer(table_model_key(model, i));
 
         buffer_append(&expected, "'", 1);
-        put_hex(&expected, internal_key_user(entry_key(model, i)));
+        put_hex(&expected, internal_key_user(table_model_key(model, i)));
         buffer_append_format(&expected, "' seq:%llu, type:%u => ",
                              (unsigned long long)(footer >> 8), (unsigned)(footer & 0xff));
-        put_hex(&expected, entry_value(model, i));
+        put_hex(&expected, table_model_value(model, i));
         buffer_append(&expected, "\n", 1);
     }
     buffer_append_byte(&expected, 0);
@@ -276,15 +167,16 @@ expect_property(const struct buffer *output, const char *name, uint64_t value)
 }
 
 static void
-expect_properties(const char *dir, const struct model *model, const struct table_summary *summary)
+expect_properties(const char *dir, const struct table_model *model,
+                  const struct table_summary *summary)
 {
     struct buffer output = {0};
     uint64_t key_bytes = 0, value_bytes = 0, operands = 0;
 
     for (size_t i = 0; i < model->count; i++) {
-        key_bytes += entry_key(model, i).size;
-        value_bytes += entry_value(model, i).size;
-        operands += (internal_key_footer(entry_key(model, i)) & 0xff) == TYPE_MERGE;
+        key_bytes += table_model_key(model, i).size;
+        value_bytes += table_model_value(model, i).size;
+        operands += (internal_key_footer(table_model_key(model, i)) & 0xff) == TYPE_MERGE;
     }
     run_sst_dump(dir, "--command=none --show_properties", &output);
     expect_property(&output, "# entries", summary->entry_count);
@@ -296,8 +188,8 @@ expect_properties(const char *dir, const struct model *model, const struct table
         expect_property(&output, "raw key size", key_bytes);
         expect_property(&output, "raw value size", value_bytes);
     }
-    expect_property(&output, "original file number", TABLE_NUMBER);
-    expect_property(&output, "creation time", 1700000000);
+    expect_property(&output, "original file number", MODEL_TABLE_NUMBER);
+    expect_property(&output, "creation time", MODEL_CREATION_TIME_S);
     CU_ASSERT_PTR_NOT_NULL(
         strstr((char *)output.data, compression_property_name(model->compression)));
     CU_ASSERT_PTR_NOT_NULL(strstr((char *)output.data, model->has_internal_index
@@ -307,10 +199,10 @@ expect_properties(const char *dir, const struct model *model, const struct table
 }
 
 static bool
-is_covered(const struct model *model, struct slice user_key, uint64_t seq)
+is_covered(const struct table_model *model, struct slice user_key, uint64_t seq)
 {
     for (size_t i = 0; i < model->tombstone_count; i++) {
-        const struct tombstone *t = &model->tombstones[i];
+        const struct model_tombstone *t = &model->tombstones[i];
 
         if (slice_compare(slice_from_text(t->begin), user_key) <= 0 &&
             slice_compare(user_key, slice_from_text(t->end)) < 0 && seq < t->seq)
@@ -321,23 +213,23 @@ is_covered(const struct model *model, struct slice user_key, uint64_t seq)
 
 /* Whether entry i is the newest of its key; the model's order makes that the first. */
 static bool
-is_newest(const struct model *model, size_t i)
+is_newest(const struct table_model *model, size_t i)
 {
-    return i == 0 || !slice_equal(internal_key_user(entry_key(model, i - 1)),
-                                  internal_key_user(entry_key(model, i)));
+    return i == 0 || !slice_equal(internal_key_user(table_model_key(model, i - 1)),
+                                  internal_key_user(table_model_key(model, i)));
 }
 
 static bool
-is_visible(const struct model *model, size_t i)
+is_visible(const struct table_model *model, size_t i)
 {
-    const uint64_t footer = internal_key_footer(entry_key(model, i));
+    const uint64_t footer = internal_key_footer(table_model_key(model, i));
 
     return is_newest(model, i) && (footer & 0xff) == TYPE_VALUE &&
-           !is_covered(model, internal_key_user(entry_key(model, i)), footer >> 8);
+           !is_covered(model, internal_key_user(table_model_key(model, i)), footer >> 8);
 }
 
 static void
-expect_iteration(rocksdb_t *db, const rocksdb_readoptions_t *read, const struct model *model)
+expect_iteration(rocksdb_t *db, const rocksdb_readoptions_t *read, const struct table_model *model)
 {
     rocksdb_iterator_t *iter = rocksdb_create_iterator(db, read);
     char *error = NULL;
@@ -355,8 +247,8 @@ expect_iteration(rocksdb_t *db, const rocksdb_readoptions_t *read, const struct 
         }
         key.data = (const uint8_t *)rocksdb_iter_key(iter, &key.size);
         value.data = (const uint8_t *)rocksdb_iter_value(iter, &value.size);
-        wrong += !slice_equal(key, internal_key_user(entry_key(model, i)));
-        wrong += !slice_equal(value, entry_value(model, i));
+        wrong += !slice_equal(key, internal_key_user(table_model_key(model, i)));
+        wrong += !slice_equal(value, table_model_value(model, i));
         rocksdb_iter_next(iter);
     }
     CU_ASSERT_EQUAL(wrong, 0);
@@ -367,12 +259,12 @@ expect_iteration(rocksdb_t *db, const rocksdb_readoptions_t *read, const struct 
 }
 
 static void
-expect_gets(rocksdb_t *db, const rocksdb_readoptions_t *read, const struct model *model)
+expect_gets(rocksdb_t *db, const rocksdb_readoptions_t *read, const struct table_model *model)
 {
     size_t wrong = 0;
 
     for (size_t i = 0; i < model->count; i++) {
-        const struct slice key = internal_key_user(entry_key(model, i));
+        const struct slice key = internal_key_user(table_model_key(model, i));
         char *error = NULL;
         size_t size = 0;
         char *value;
@@ -382,7 +274,8 @@ expect_gets(rocksdb_t *db, const rocksdb_readoptions_t *read, const struct model
         value = rocksdb_get(db, read, (const char *)key.data, key.size, &size, &error);
         wrong += error != NULL;
         if (is_visible(model, i))
-            wrong += value == NULL || !slice_equal(slice_of(value, size), entry_value(model, i));
+            wrong +=
+                value == NULL || !slice_equal(slice_of(value, size), table_model_value(model, i));
         else
             wrong += value != NULL;
         rocksdb_free(value);
@@ -394,7 +287,7 @@ expect_gets(rocksdb_t *db, const rocksdb_readoptions_t *read, const struct model
 /* Absent keys between the table's bounds; the model's keys end in digits. */
 static void
 expect_absent_filtered(rocksdb_t *db, const rocksdb_readoptions_t *read, rocksdb_options_t *options,
-                       const struct model *model)
+                       const struct table_model *model)
 {
     size_t asked = 0;
     unsigned long long useful = 0;
@@ -402,7 +295,7 @@ expect_absent_filtered(rocksdb_t *db, const rocksdb_readoptions_t *read, rocksdb
     char *text;
 
     for (size_t i = 0; i + 1 < model->count && asked < 5000; i++) {
-        const struct slice key = internal_key_user(entry_key(model, i));
+        const struct slice key = internal_key_user(table_model_key(model, i));
         char absent[64];
         char *error = NULL;
         size_t size;
@@ -424,7 +317,7 @@ expect_absent_filtered(rocksdb_t *db, const rocksdb_readoptions_t *read, rocksdb
 }
 
 static void
-expect_opens(const char *dir, const struct model *model)
+expect_opens(const char *dir, const struct table_model *model)
 {
     rocksdb_options_t *options = rocksdb_options_create();
     rocksdb_block_based_table_options_t *table = rocksdb_block_based_options_create();
@@ -454,30 +347,14 @@ expect_opens(const char *dir, const struct model *model)
 }
 
 static void
-make_dir(char dir[PATH_SIZE])
-{
-    snprintf(dir, PATH_SIZE, "/tmp/kv-table-XXXXXX");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
-}
-
-static void
-remove_dir(const char *dir)
-{
-    char command[PATH_SIZE + 16];
-
-    snprintf(command, sizeof(command), "rm -rf %s", dir);
-    CU_ASSERT_EQUAL(system(command), 0);
-}
-
-static void
-expect_rocksdb_takes(const struct model *model)
+expect_rocksdb_takes(const struct table_model *model)
 {
     struct buffer file = {0}, output = {0};
     struct table_summary summary;
-    char dir[PATH_SIZE];
+    char dir[SCRATCH_PATH_BYTES];
 
-    make_dir(dir);
-    build(model, &file, &summary);
+    scratch_dir_make(dir);
+    table_model_build(model, &file, &summary);
     write_directory(dir, &file, &summary);
     run_sst_dump(dir, "--command=verify", &output);
     CU_ASSERT_PTR_NOT_NULL(strstr((char *)output.data, "The file is ok"));
@@ -485,7 +362,7 @@ expect_rocksdb_takes(const struct model *model)
     expect_properties(dir, model, &summary);
     if (!model->scan_only)
         expect_opens(dir, model);
-    remove_dir(dir);
+    scratch_dir_remove(dir);
     table_summary_deinit(&summary);
     buffer_deinit(&file);
     buffer_deinit(&output);
@@ -499,11 +376,11 @@ static void
 tables_of_every_compression_are_taken(void)
 {
     for (size_t i = 0; i < sizeof(all_compressions) / sizeof(all_compressions[0]); i++) {
-        struct model model = {.compression = all_compressions[i]};
+        struct table_model model = {.compression = all_compressions[i]};
 
         fill_model(&model, 3000, 1, 60);
         expect_rocksdb_takes(&model);
-        model_deinit(&model);
+        table_model_deinit(&model);
     }
 }
 
@@ -513,46 +390,46 @@ tables_of_every_size_are_taken(void)
     const size_t counts[] = {1, 2, 15, 16, 17, 33, 500};
 
     for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
-        struct model model = {.compression = COMPRESSION_LZ4};
+        struct table_model model = {.compression = COMPRESSION_LZ4};
 
         fill_model(&model, counts[i], 1, 30);
         expect_rocksdb_takes(&model);
-        model_deinit(&model);
+        table_model_deinit(&model);
     }
 }
 
 static void
 a_table_of_200000_entries_is_taken(void)
 {
-    struct model model = {.compression = COMPRESSION_LZ4};
+    struct table_model model = {.compression = COMPRESSION_LZ4};
 
     fill_model(&model, 200000, 1, 8);
     expect_rocksdb_takes(&model);
-    model_deinit(&model);
+    table_model_deinit(&model);
 }
 
 /* Method: 40 versions of 100 bytes each always cross the border of a block. */
 static void
 versions_across_blocks_are_taken(void)
 {
-    struct model model = {.compression = COMPRESSION_LZ4, .has_internal_index = true};
+    struct table_model model = {.compression = COMPRESSION_LZ4, .has_internal_index = true};
 
     fill_model(&model, 200, 40, 100);
     expect_rocksdb_takes(&model);
-    model_deinit(&model);
+    table_model_deinit(&model);
 }
 
 static void
 merge_operands_and_entities_are_taken(void)
 {
-    struct model model = {.compression = COMPRESSION_NONE, .scan_only = true};
+    struct table_model model = {.compression = COMPRESSION_NONE, .scan_only = true};
 
-    model_add(&model, slice_from_text("a"), 9, TYPE_MERGE, slice_from_text("2"));
-    model_add(&model, slice_from_text("a"), 8, TYPE_MERGE, slice_from_text("1"));
-    model_add(&model, slice_from_text("a"), 0, TYPE_VALUE, slice_from_text("0"));
-    model_add(&model, slice_from_text("b"), 7, TYPE_MERGE, slice_from_text(""));
+    table_model_add(&model, slice_from_text("a"), 9, TYPE_MERGE, slice_from_text("2"));
+    table_model_add(&model, slice_from_text("a"), 8, TYPE_MERGE, slice_from_text("1"));
+    table_model_add(&model, slice_from_text("a"), 0, TYPE_VALUE, slice_from_text("0"));
+    table_model_add(&model, slice_from_text("b"), 7, TYPE_MERGE, slice_from_text(""));
     expect_rocksdb_takes(&model);
-    model_deinit(&model);
+    table_model_deinit(&model);
 }
 
 /* Method: 1 MB, 20 MB in one block between small ones, and an empty key. */
@@ -560,20 +437,20 @@ static void
 huge_values_are_taken(void)
 {
     const size_t sizes[] = {0, 1000000, 10, 20000000, 70000, 65536, 1};
-    struct model model = {.compression = COMPRESSION_SNAPPY};
+    struct table_model model = {.compression = COMPRESSION_SNAPPY};
     struct buffer value = {0}, key = {0};
     struct random random;
 
     random_init(&random, unit_seed());
-    model_add(&model, slice_of("", 0), 5, TYPE_VALUE, slice_from_text("of the empty key"));
+    table_model_add(&model, slice_of("", 0), 5, TYPE_VALUE, slice_from_text("of the empty key"));
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         buffer_clear(&key);
         buffer_append_format(&key, "key%zu", i);
-        make_value(&value, sizes[i], &random);
-        model_add(&model, buffer_slice(&key), 10 + i, TYPE_VALUE, buffer_slice(&value));
+        table_model_make_value(&value, sizes[i], &random);
+        table_model_add(&model, buffer_slice(&key), 10 + i, TYPE_VALUE, buffer_slice(&value));
     }
     expect_rocksdb_takes(&model);
-    model_deinit(&model);
+    table_model_deinit(&model);
     buffer_deinit(&value);
     buffer_deinit(&key);
 }
@@ -581,21 +458,21 @@ huge_values_are_taken(void)
 static void
 long_keys_between_short_ones_are_taken(void)
 {
-    struct model model = {.compression = COMPRESSION_ZSTD};
+    struct table_model model = {.compression = COMPRESSION_ZSTD};
     struct buffer key = {0};
 
-    model_add(&model, slice_from_text("a"), 1, TYPE_VALUE, slice_from_text("first"));
+    table_model_add(&model, slice_from_text("a"), 1, TYPE_VALUE, slice_from_text("first"));
     for (unsigned i = 0; i < 20; i++) {
         buffer_clear(&key);
         buffer_append(&key, "k", 1);
         while (key.size < KEY_BYTES_MAX - 1)
             buffer_append_byte(&key, (uint8_t)(0xf0 + (key.size < 1000 ? 0 : i / 4)));
         buffer_append_byte(&key, (uint8_t)i);
-        model_add(&model, buffer_slice(&key), 2 + i, TYPE_VALUE, slice_from_text("long"));
+        table_model_add(&model, buffer_slice(&key), 2 + i, TYPE_VALUE, slice_from_text("long"));
     }
-    model_add(&model, slice_from_text("z"), 100, TYPE_VALUE, slice_from_text("last"));
+    table_model_add(&model, slice_from_text("z"), 100, TYPE_VALUE, slice_from_text("last"));
     expect_rocksdb_takes(&model);
-    model_deinit(&model);
+    table_model_deinit(&model);
     buffer_deinit(&key);
 }
 
@@ -603,7 +480,7 @@ long_keys_between_short_ones_are_taken(void)
 static void
 range_tombstones_are_taken(void)
 {
-    static const struct tombstone tombstones[] = {
+    static const struct model_tombstone tombstones[] = {
         {"key000000100", "key000000400", 2000000},
         {"key000000200", "key000000300", 50},
         {"key000000350", "key000000500", 3000000},
@@ -613,225 +490,23 @@ range_tombstones_are_taken(void)
         {"key000002000", "key0000021", 2000},
         {"key000001000", "key000001100", 20000},
     };
-    struct model model = {.compression = COMPRESSION_LZ4,
-                          .tombstones = tombstones,
-                          .tombstone_count = sizeof(tombstones) / sizeof(tombstones[0])};
+    struct table_model model = {.compression = COMPRESSION_LZ4,
+                                .tombstones = tombstones,
+                                .tombstone_count = sizeof(tombstones) / sizeof(tombstones[0])};
 
     fill_model(&model, 1000, 1, 50);
     expect_rocksdb_takes(&model);
-    model_deinit(&model);
+    table_model_deinit(&model);
 }
 
 static void
 a_table_of_tombstones_only_is_taken(void)
 {
-    static const struct tombstone tombstones[] = {{"b", "d", 7}, {"c", "e", 9}};
-    struct model model = {.tombstones = tombstones, .tombstone_count = 2};
+    static const struct model_tombstone tombstones[] = {{"b", "d", 7}, {"c", "e", 9}};
+    struct table_model model = {.tombstones = tombstones, .tombstone_count = 2};
 
     expect_rocksdb_takes(&model);
-    model_deinit(&model);
-}
-
-/* ---- the same bytes as RocksDB's ---- */
-
-static void
-rocksdb_writes(const struct model *model, const char *path)
-{
-    const int compression = (int)model->compression; /* RocksDB's enum has the stored numbers */
-    rocksdb_options_t *options = rocksdb_options_create();
-    rocksdb_block_based_table_options_t *table = rocksdb_block_based_options_create();
-    rocksdb_envoptions_t *env = rocksdb_envoptions_create();
-    rocksdb_sstfilewriter_t *writer;
-    char *error = NULL;
-
-    rocksdb_options_set_compression(options, compression);
-    rocksdb_block_based_options_set_filter_policy(table, rocksdb_filterpolicy_create_bloom(10));
-    rocksdb_options_set_block_based_table_factory(options, table);
-    writer = rocksdb_sstfilewriter_create(env, options);
-    rocksdb_sstfilewriter_open(writer, path, &error);
-    for (size_t i = 0; i < model->count && error == NULL; i++) {
-        const struct slice key = internal_key_user(entry_key(model, i));
-        const struct slice value = entry_value(model, i);
-
-        if ((internal_key_footer(entry_key(model, i)) & 0xff) == TYPE_DELETION)
-            rocksdb_sstfilewriter_delete(writer, (const char *)key.data, key.size, &error);
-        else
-            rocksdb_sstfilewriter_put(writer, (const char *)key.data, key.size,
-                                      (const char *)value.data, value.size, &error);
-    }
-    if (error == NULL)
-        rocksdb_sstfilewriter_finish(writer, &error);
-    CU_ASSERT_PTR_NULL(error);
-    rocksdb_sstfilewriter_destroy(writer);
-    rocksdb_envoptions_destroy(env);
-    rocksdb_block_based_options_destroy(table);
-    rocksdb_options_destroy(options);
-}
-
-static void
-read_whole(const char *path, struct buffer *bytes)
-{
-    FILE *file = fopen(path, "rb");
-    size_t got;
-
-    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
-    do {
-        buffer_reserve(bytes, 65536);
-        got = fread(bytes->data + bytes->size, 1, 65536, file);
-        bytes->size += got;
-    } while (got > 0);
-    fclose(file);
-}
-
-/* Everything up to the properties, which differ (identities, times, external file version). */
-static void
-expect_same_bytes(const struct model *model, const char *path)
-{
-    static const uint8_t first_property[] = "\0\x24\x04" PROPERTY_INDEX_TYPE;
-    const size_t first_size = sizeof(first_property) - 1;
-    struct buffer ours = {0}, theirs = {0};
-    struct table_summary summary;
-    const uint8_t *end_ours, *end_theirs;
-
-    build(model, &ours, &summary);
-    read_whole(path, &theirs);
-    end_ours = memmem(ours.data, ours.size, first_property, first_size);
-    end_theirs = memmem(theirs.data, theirs.size, first_property, first_size);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(end_ours);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(end_theirs);
-    CU_ASSERT_EQUAL(end_ours - ours.data, end_theirs - theirs.data);
-    CU_ASSERT_EQUAL(memcmp(ours.data, theirs.data, (size_t)(end_ours - ours.data)), 0);
-    table_summary_deinit(&summary);
-    buffer_deinit(&ours);
-    buffer_deinit(&theirs);
-}
-
-/* RocksDB's writer gives every entry the sequence 0, and has no single deletions. */
-static void
-fill_random_model(struct model *model, size_t count, struct random *random)
-{
-    struct buffer key = {0}, value = {0};
-    uint64_t prefix = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        const bool deleted = random_below(random, 9) == 0;
-        const size_t tail_size = random_below(random, 12);
-
-        prefix += 1 + random_below(random, random_below(random, 8) == 0 ? 100000 : 3);
-        buffer_clear(&key);
-        for (int shift = 24; shift >= 0; shift -= 8)
-            buffer_append_byte(&key, (uint8_t)(prefix >> shift));
-        for (size_t j = 0; j < tail_size; j++)
-            buffer_append_byte(&key, random_below(random, 3) == 0 ? 0xff : 'x');
-        make_value(&value,
-                   deleted ? 0 : random_below(random, random_below(random, 50) == 0 ? 9000 : 200),
-                   random);
-        model_add(model, buffer_slice(&key), 0, deleted ? TYPE_DELETION : TYPE_VALUE,
-                  buffer_slice(&value));
-    }
-    buffer_deinit(&key);
-    buffer_deinit(&value);
-}
-
-/* Method: random keys, some with 0xff tails that separators must climb over, values of mixed
- * sizes.  LZ4 is left out: RocksDB calls another of its functions, with another match table. */
-static void
-blocks_filter_and_index_are_the_same_bytes(void)
-{
-    const enum compression kinds[] = {COMPRESSION_NONE, COMPRESSION_SNAPPY, COMPRESSION_ZLIB,
-                                      COMPRESSION_ZSTD};
-    char dir[PATH_SIZE], path[PATH_SIZE + 16];
-    struct random random;
-
-    make_dir(dir);
-    snprintf(path, sizeof(path), "%s/rocks.sst", dir);
-    random_init(&random, unit_seed());
-    for (size_t round = 0; round < 12; round++) {
-        struct model model = {.compression = kinds[round % 4]};
-
-        fill_random_model(&model, 1 + random_below(&random, 4000), &random);
-        rocksdb_writes(&model, path);
-        expect_same_bytes(&model, path);
-        model_deinit(&model);
-    }
-    remove_dir(dir);
-}
-
-/* A flush of the tombstones, all of which stay because there is a snapshot between any two. */
-static void
-rocksdb_flushes(const struct model *model, const char *dir, char path[2 * PATH_SIZE])
-{
-    const rocksdb_snapshot_t *snapshots[16];
-    rocksdb_options_t *options = rocksdb_options_create();
-    rocksdb_block_based_table_options_t *table = rocksdb_block_based_options_create();
-    rocksdb_writeoptions_t *write = rocksdb_writeoptions_create();
-    rocksdb_flushoptions_t *flush = rocksdb_flushoptions_create();
-    rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
-    const rocksdb_livefiles_t *files;
-    char *error = NULL;
-    rocksdb_t *db;
-
-    CU_ASSERT_FATAL(model->tombstone_count <= 16);
-    rocksdb_options_set_create_if_missing(options, 1);
-    rocksdb_options_set_compression(options, rocksdb_no_compression);
-    rocksdb_block_based_options_set_filter_policy(table, rocksdb_filterpolicy_create_bloom(10));
-    rocksdb_options_set_block_based_table_factory(options, table);
-    db = rocksdb_open(options, dir, &error);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(db);
-    for (size_t i = 0; i < model->tombstone_count; i++) {
-        const struct tombstone *t = &model->tombstones[i];
-
-        CU_ASSERT_EQUAL(t->seq, i + 1);
-        rocksdb_writebatch_clear(batch);
-        rocksdb_writebatch_delete_range(batch, t->begin, strlen(t->begin), t->end, strlen(t->end));
-        rocksdb_write(db, write, batch, &error);
-        CU_ASSERT_PTR_NULL(error);
-        snapshots[i] = rocksdb_create_snapshot(db);
-    }
-    for (size_t i = 0; i < model->count; i++) {
-        const struct slice key = internal_key_user(entry_key(model, i));
-        const struct slice value = entry_value(model, i);
-
-        rocksdb_put(db, write, (const char *)key.data, key.size, (const char *)value.data,
-                    value.size, &error);
-        CU_ASSERT_PTR_NULL(error);
-    }
-    rocksdb_flush(db, flush, &error);
-    CU_ASSERT_PTR_NULL(error);
-    files = rocksdb_livefiles(db);
-    CU_ASSERT_EQUAL_FATAL(rocksdb_livefiles_count(files), 1);
-    snprintf(path, 2 * PATH_SIZE, "%s%s", dir, rocksdb_livefiles_name(files, 0));
-    rocksdb_livefiles_destroy(files);
-    for (size_t i = 0; i < model->tombstone_count; i++)
-        rocksdb_release_snapshot(db, snapshots[i]);
-    rocksdb_close(db);
-    rocksdb_writebatch_destroy(batch);
-    rocksdb_flushoptions_destroy(flush);
-    rocksdb_writeoptions_destroy(write);
-    rocksdb_block_based_options_destroy(table);
-    rocksdb_options_destroy(options);
-}
-
-/* Method: a real flush, with and without a point, of overlapping, nested, adjacent and equal
- * ranges. */
-static void
-fragments_are_the_same_bytes(void)
-{
-    static const struct tombstone tombstones[] = {{"b", "m", 1},  {"a", "c", 2}, {"x", "z", 3},
-                                                  {"bb", "k", 4}, {"m", "n", 5}, {"b", "m", 6}};
-
-    for (size_t points = 0; points < 2; points++) {
-        struct model model = {.tombstones = tombstones, .tombstone_count = 6};
-        char dir[PATH_SIZE], path[2 * PATH_SIZE];
-
-        if (points > 0)
-            model_add(&model, slice_from_text("f"), 7, TYPE_VALUE, slice_from_text("value"));
-        make_dir(dir);
-        rocksdb_flushes(&model, dir, path);
-        expect_same_bytes(&model, path);
-        remove_dir(dir);
-        model_deinit(&model);
-    }
+    table_model_deinit(&model);
 }
 
 int
@@ -847,8 +522,6 @@ main(int argc, char **argv)
         UNIT_TEST(long_keys_between_short_ones_are_taken),
         UNIT_TEST(range_tombstones_are_taken),
         UNIT_TEST(a_table_of_tombstones_only_is_taken),
-        UNIT_TEST(blocks_filter_and_index_are_the_same_bytes),
-        UNIT_TEST(fragments_are_the_same_bytes),
         UNIT_TEST_END,
     };
 

@@ -10,12 +10,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "io/io_guard.h"
 #include "io/ring.h"
 #include "io/ring_internal.h"
 #include "support/unit.h"
@@ -146,6 +149,53 @@ failures_are_negative_errnos(void)
     teardown();
 }
 
+static const struct io_uring_sqe *
+latest_sqe(void)
+{
+    const struct io_uring_sq *sq = &ring_uring(ring)->sq;
+
+    return &sq->sqes[(sq->sqe_tail - 1) & sq->ring_mask];
+}
+
+/* Method: durability cannot be seen from outside, so look at the entries: what must sync says so
+ * to the kernel, and what need not, does not. */
+static void
+entries_that_must_sync_say_so(void)
+{
+    char bytes[8] = {0};
+    struct io_request requests[4] = {
+        {.op = IO_WRITE, .buffer = bytes, .size = 8, .write_sync = true},
+        {.op = IO_WRITE, .buffer = bytes, .size = 8},
+        {.op = IO_FSYNC},
+        {.op = IO_FDATASYNC},
+    };
+    static const struct {
+        uint8_t opcode;
+        uint32_t flags;
+    } expected[4] = {
+        {IORING_OP_WRITE, RWF_DSYNC},
+        {IORING_OP_WRITE, 0},
+        {IORING_OP_FSYNC, 0},
+        {IORING_OP_FSYNC, IORING_FSYNC_DATASYNC},
+    };
+    int fd;
+
+    if (!setup(8))
+        return;
+    fd = open(paths[0], O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    for (uint32_t i = 0; i < 4; i++) {
+        requests[i].fd = fd;
+        requests[i].done = count_done;
+        io_submit(io, &requests[i]);
+        CU_ASSERT_EQUAL(latest_sqe()->opcode, expected[i].opcode);
+        CU_ASSERT_EQUAL((uint32_t)latest_sqe()->rw_flags, expected[i].flags);
+    }
+    while (done_count < 4)
+        ring_turn(ring, SECOND_US);
+    close(fd);
+    teardown();
+}
+
 enum { NOP_COUNT = 5000, WRITE_COUNT = 1000, WRITE_BYTES = 512 };
 
 struct nop {
@@ -265,6 +315,32 @@ done:
     free(data);
     free(again);
 }
+
+#ifdef KV_IO_HAS_ASAN
+/* Method: the target of a read is out of bounds while the kernel may store there, and only then. */
+static void
+a_buffer_in_flight_is_poisoned(void)
+{
+    uint8_t *bytes = kv_alloc(100);
+    struct io_request request = {.op = IO_READ, .buffer = bytes, .size = 100, .done = count_done};
+
+    if (!setup(8))
+        goto done;
+    request.fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+    io_submit(io, &request);
+    CU_ASSERT_TRUE(__asan_address_is_poisoned(bytes));
+    CU_ASSERT_TRUE(__asan_address_is_poisoned(bytes + 99));
+    while (done_count == 0)
+        ring_turn(ring, SECOND_US);
+    CU_ASSERT_PTR_NULL(__asan_region_is_poisoned(bytes, 100));
+    CU_ASSERT_TRUE(__asan_address_is_poisoned(bytes + 100));
+    CU_ASSERT_EQUAL(request.result, 100);
+    close(request.fd);
+    teardown();
+done:
+    free(bytes);
+}
+#endif
 
 static uint64_t expired_us;
 
@@ -387,16 +463,72 @@ a_refusal_by_seccomp_is_one_line(void)
         CU_ASSERT_EQUAL(WEXITSTATUS(status), 0);
 }
 
+/* Exits 0 if requests that need a kernel thread succeed though none may be made. */
+static void
+sync_without_threads(int fd)
+{
+    const struct rlimit none = {0, 0};
+    struct io_request requests[] = {
+        {.op = IO_FSYNC, .fd = fd, .done = count_done},
+        {.op = IO_SYNC_DIR, .path = "/", .done = count_done},
+        {.op = IO_STAT, .fd = fd, .done = count_done},
+        {.op = IO_ALLOCATE, .fd = fd, .size = 100, .done = count_done},
+    };
+
+    if ((getuid() == 0 && setresuid(65534, 65534, 65534) != 0) ||
+        setrlimit(RLIMIT_NPROC, &none) != 0 || ring_open(8, &ring) != KV_OK)
+        _exit(77);
+    io = ring_io(ring);
+    for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
+        io_submit(io, &requests[i]);
+    while (done_count < sizeof(requests) / sizeof(requests[0]))
+        ring_turn(ring, SECOND_US);
+    for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+        if (requests[i].result != 0)
+            _exit(1);
+    }
+    _exit(0);
+}
+
+/* Method: a child of another user with RLIMIT_NPROC 0, where the kernel cancels what it would
+ * give to a thread. */
+static void
+requests_run_in_place_where_threads_are_forbidden(void)
+{
+    int status = -1, fd;
+    pid_t child;
+
+    if (!setup(8))
+        return;
+    fd = open(paths[0], O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    fflush(stdout);
+    child = fork();
+    if (child == 0) {
+        done_count = 0;
+        sync_without_threads(fd);
+    }
+    CU_ASSERT_EQUAL(waitpid(child, &status, 0), child);
+    CU_ASSERT_TRUE(WIFEXITED(status));
+    CU_ASSERT_TRUE(WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 77);
+    close(fd);
+    teardown();
+}
+
 int
 main(int argc, char **argv)
 {
     static const struct unit_test tests[] = {
         UNIT_TEST(each_operation_does_its_work),
         UNIT_TEST(failures_are_negative_errnos),
+        UNIT_TEST(entries_that_must_sync_say_so),
         UNIT_TEST(full_queues_lose_nothing),
         UNIT_TEST(handlers_may_fill_the_queue),
         UNIT_TEST(many_requests_at_once_all_complete),
+#ifdef KV_IO_HAS_ASAN
+        UNIT_TEST(a_buffer_in_flight_is_poisoned),
+#endif
         UNIT_TEST(a_timer_ends_the_wait),
+        UNIT_TEST(requests_run_in_place_where_threads_are_forbidden),
         UNIT_TEST(each_refusal_names_its_cause),
         UNIT_TEST(a_refusal_by_seccomp_is_one_line),
         UNIT_TEST_END,

@@ -1,4 +1,5 @@
-/* table_properties.c - the properties block as RocksDB 7.8.3 writes it (FORMAT.md section 5.10).
+/* table_property_writer.c - the properties block as RocksDB 7.8.3 writes it (FORMAT.md
+ * section 5.10).
  *
  * The order of the lines below is the order in the file: RocksDB refuses a table whose properties
  * are not sorted, so every addition is checked.
