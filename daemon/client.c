@@ -237,6 +237,10 @@ client_retire(struct client *client)
         client_abandon_command(client);
     (void)close(client->fd);
     list_remove(&client->all_link);
+    if (server->pool_count == CLIENT_POOL_COUNT_MAX) {
+        client_free(client);
+        return;
+    }
     shrink(&client->query);
     shrink(&client->sending);
     reply_queue_reset(&client->replies, CLIENT_KEPT_BYTES);
