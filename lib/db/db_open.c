@@ -283,6 +283,12 @@ db_open(const struct db_options *options, struct db **db_out)
     return KV_OK;
 }
 
+void
+db_stop(struct db *db)
+{
+    db->is_closing = true;
+}
+
 bool
 db_is_idle(const struct db *db)
 {
@@ -297,7 +303,7 @@ db_close(struct db *db)
     enum kv_status st = KV_OK;
 
     KV_ASSERT(db_is_idle(db));
-    db->is_closing = true;
+    db_stop(db);
     if (!wal_is_failed(db->wal))
         st = wal_drain(db->wal);
     db_destroy(db);
