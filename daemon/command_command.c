@@ -300,7 +300,7 @@ command_command(struct command_call *call)
         {"count", command_command_count, 2, "\nReturn the number of commands."},
         {"docs", command_command_docs, -2,
          "[<command-name> ...]\nReturn what each command does, or of all of them."},
-        {"getkeys", command_command_getkeys, -3,
+        {"getkeys", command_command_getkeys, -4,
          "<full-command>\nReturn the keys of a command line."},
         {"info", command_command_info, -2,
          "[<command-name> ...]\nReturn details about each command, or all of them."},
