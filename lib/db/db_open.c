@@ -23,10 +23,9 @@ next_file_number(void *owner)
 static void
 on_wal_durable(void *owner, uint64_t seq)
 {
-    struct db *db = owner;
+    const struct db *db = owner;
 
-    if (!list_empty(&db->frozen))
-        db_start_flushes(db);
+    /* A flush that waited for this starts at the end of the turn, in db_turn. */
     if (db->options.on_durable != NULL)
         db->options.on_durable(db->options.owner, seq);
 }
