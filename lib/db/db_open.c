@@ -140,12 +140,16 @@ open_versions(struct db *db)
 static enum kv_status
 open_wal(struct db *db)
 {
+    /* No log gets much longer than the shorter of the two: see is_full in db_write.c. */
+    const uint64_t segment_bytes = db->options.wal_bytes_max < db->options.memtable_bytes
+                                       ? db->options.wal_bytes_max
+                                       : db->options.memtable_bytes;
     const struct wal_options options = {
         .io = db->io,
         .dir = db->dir,
         .sync = db->options.wal_sync,
         .interval_us = db->options.wal_interval_us,
-        .segment_bytes = db->options.memtable_bytes,
+        .segment_bytes = segment_bytes,
         .recycle_count_max = FROZEN_MEMTABLE_COUNT_MAX,
         .owner = db,
         .next_file_number = next_file_number,
@@ -192,7 +196,7 @@ db_new(const struct db_options *options)
     struct db *db = kv_alloc_zero(sizeof(*db));
 
     KV_ASSERT(options->io != NULL && options->port != NULL);
-    KV_ASSERT(options->memtable_bytes >= MEMTABLE_BYTES_MIN);
+    KV_ASSERT(options->memtable_bytes >= MEMTABLE_BYTES_MIN && options->wal_bytes_max > 0);
     db->options = *options;
     db->io = options->io;
     db->dir = strdup(options->dir);

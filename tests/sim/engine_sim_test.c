@@ -9,6 +9,7 @@
  */
 #include <CUnit/Basic.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -179,6 +180,9 @@ main(int argc, char **argv)
     };
 
     read_arguments(argc, argv);
+    /* Files are large blocks of memory here; given back to the system, each costs page faults. */
+    mallopt(M_MMAP_THRESHOLD, 512 << 20);
+    mallopt(M_TRIM_THRESHOLD, 512 << 20);
     signal(SIGABRT, on_abort);
     if (!is_traced)
         log_set_sink(discard_line, NULL);
