@@ -61,6 +61,7 @@ table_reader_unref(struct table_reader *table)
     range_tombstones_deinit(&table->tombstones);
     buffer_deinit(&table->smallest);
     buffer_deinit(&table->largest);
+    restart_words_deinit(&table->index_words);
     buffer_deinit(&table->index);
     buffer_deinit(&table->filter_raw);
     buffer_deinit(&table->dictionary);
@@ -108,6 +109,7 @@ table_reader_bytes_used(const struct table_reader *table)
     bytes += table->tombstone_raw.capacity + table->tombstone_last.capacity;
     bytes += table->tombstones.capacity * sizeof(struct range_tombstone);
     bytes += table->partition_count * sizeof(uint64_t);
+    bytes += restart_words_bytes(&table->index_words);
     for (uint32_t i = 0; i < table->piece_count; i++)
         bytes += table->pieces[i].bytes == NULL ? 0 : table->pieces[i].size;
     return bytes;
