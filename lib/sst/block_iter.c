@@ -94,31 +94,66 @@ block_iter_open(struct block_iter *iter, struct slice block, struct block_form f
     return true;
 }
 
-/* The three lengths at the front of an entry; nearly always one byte each. */
-static bool
+/* get_varint32 and get_varint64 without a call for nearly all that is met: the fast paths read
+ * whatever is inside `rest`, and leave the rest, faults included, to the thorough ones. */
+static inline bool
+take_varint32(struct slice *rest, uint32_t *value_out)
+{
+    if (rest->size == 0 || rest->data[0] >= 0x80)
+        return get_varint32(rest, value_out);
+    *value_out = rest->data[0];
+    *rest = slice_of(rest->data + 1, rest->size - 1);
+    return true;
+}
+
+static inline bool
+take_varint64(struct slice *rest, uint64_t *value_out)
+{
+    uint64_t value = 0;
+
+    for (size_t i = 0; i < 5 && i < rest->size; i++) {
+        const uint64_t byte = rest->data[i];
+
+        value |= (byte & 0x7f) << (7 * i);
+        if (byte < 0x80) {
+            *value_out = value;
+            *rest = slice_of(rest->data + i + 1, rest->size - i - 1);
+            return true;
+        }
+    }
+    return get_varint64(rest, value_out);
+}
+
+/* The lengths at the front of an entry; nearly always one byte each. */
+static inline bool
 parse_lengths(struct slice *rest, bool with_value, uint32_t *shared, uint32_t *non_shared,
               uint32_t *value_size)
 {
     *value_size = 0;
-    if (with_value && rest->size >= 3 && (rest->data[0] | rest->data[1] | rest->data[2]) < 0x80) {
-        *shared = rest->data[0];
-        *non_shared = rest->data[1];
-        *value_size = rest->data[2];
-        *rest = slice_of(rest->data + 3, rest->size - 3);
-        return true;
-    }
-    return get_varint32(rest, shared) && get_varint32(rest, non_shared) &&
-           (!with_value || get_varint32(rest, value_size));
+    return take_varint32(rest, shared) && take_varint32(rest, non_shared) &&
+           (!with_value || take_varint32(rest, value_size));
 }
 
-static bool
+/* get_bytes in line. */
+static inline bool
+take_bytes(struct slice *rest, size_t size, struct slice *bytes_out)
+{
+    if (rest->size < size)
+        return false;
+    *bytes_out = slice_of(rest->data, size);
+    *rest = slice_of(rest->data + size, rest->size - size);
+    return true;
+}
+
+static inline bool
 parse_handle(const struct block_iter *iter, struct slice *rest, struct raw_entry *entry)
 {
     uint64_t delta;
 
     if (!iter->form.values_delta || entry->shared == 0)
-        return get_varint64(rest, &entry->handle.offset) && get_varint64(rest, &entry->handle.size);
-    if (!get_varint64(rest, &delta))
+        return take_varint64(rest, &entry->handle.offset) &&
+               take_varint64(rest, &entry->handle.size);
+    if (!take_varint64(rest, &delta))
         return false;
     /* Unsigned: nonsense wraps, and is refused when the handle is held against the file. */
     entry->handle.offset = iter->handle.offset + iter->handle.size + BLOCK_TRAILER_BYTES;
@@ -133,7 +168,7 @@ parse_index_value(struct block_iter *iter, struct slice *rest, uint32_t value_si
 {
     struct slice value = *rest;
 
-    if (!iter->form.values_delta && !get_bytes(rest, value_size, &value))
+    if (!iter->form.values_delta && !take_bytes(rest, value_size, &value))
         return block_iter_fault(iter, "an index value runs past the entries");
     entry->value = value;
     if (!parse_handle(iter, &value, entry))
@@ -159,12 +194,12 @@ parse_entry(struct block_iter *iter, size_t offset, size_t key_bytes_max, struct
         return block_iter_fault(iter, "an entry's lengths are malformed");
     if (entry->shared > key_bytes_max)
         return block_iter_fault(iter, "an entry shares more than the key before it has");
-    if (!get_bytes(&rest, non_shared, &entry->key_rest))
+    if (!take_bytes(&rest, non_shared, &entry->key_rest))
         return block_iter_fault(iter, "a key runs past the entries");
     if (iter->form.keys_internal && entry->shared + entry->key_rest.size < KEY_FOOTER_BYTES)
         return block_iter_fault(iter, "a key is shorter than its footer");
     if (!iter->form.values_handles) {
-        if (!get_bytes(&rest, value_size, &entry->value))
+        if (!take_bytes(&rest, value_size, &entry->value))
             return block_iter_fault(iter, "a value runs past the entries");
     } else if (!parse_index_value(iter, &rest, value_size, entry)) {
         return false;

@@ -13,7 +13,7 @@
 #include "base/random.h"
 #include "support/tool_db.h"
 
-enum { KEY_BYTES = 16, VALUE_BYTES = 100, ROUND_COUNT = 3, READ_COUNT = 1000000, BATCH_COUNT = 8 };
+enum { KEY_BYTES = 16, VALUE_BYTES = 100, ROUND_COUNT = 16, READ_COUNT = 200000, BATCH_COUNT = 8 };
 
 struct bench {
     struct tool_db tool;
