@@ -349,6 +349,19 @@ crash_count_present(const struct crash_journal *journal, uint32_t client,
     return count;
 }
 
+uint64_t
+crash_count_all_present(const struct crash_journal *journal)
+{
+    const struct crash_observed absent = {0};
+    uint64_t count = 0;
+
+    for (uint32_t client = 0; client < journal->header->client_count; client++) {
+        for (uint32_t key = 0; key < journal->header->key_count; key++)
+            count += !is_left_by(journal->header, client, floors_of(journal, client)[key], absent);
+    }
+    return count;
+}
+
 /* A search for the prefix: the state after one more command at a time. */
 struct prefix {
     uint64_t number;      /* the commands up to here have happened */

@@ -96,6 +96,8 @@ bool crash_may_observe(const struct crash_journal *journal, uint32_t client, uin
 /* How many of the keys exist; -1: nobody can know. */
 int crash_count_present(const struct crash_journal *journal, uint32_t client,
                         const struct crash_command *command);
+/* How many keys exist after everything that was acknowledged. */
+uint64_t crash_count_all_present(const struct crash_journal *journal);
 
 /* After a restart: `observed` has a client's key_count keys.  Prints each offence and returns
  * their number; when there are none, what was observed becomes the new ground. */

@@ -7,6 +7,7 @@
  *   crash_client freeze --journal FILE
  *   crash_client cut    --journal FILE --mount DIR       freezes, then shuts the file system down
  *   crash_client status --journal FILE
+ *   crash_client present --journal FILE                  how many keys there should be now
  *
  * `--port N` instead of --socket is a TCP port of this machine.  What is checked, and how, is in
  * support/crash_model.h.  A reply counts only if the journal was not frozen after it was read.
@@ -17,28 +18,22 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/random.h"
 #include "support/crash_model.h"
+#include "support/crash_wire.h"
 
 enum {
     EXIT_WRONG_DATA = 1,
     EXIT_TEST_FAILED = 2,
     EXIT_SILENCE = 3,
-    READ_BYTES = 64 * 1024,
     OUT_BYTES_MAX = 256 * 1024,
-    BULK_BYTES_MAX = 512 << 20,
     REPORTED_OFFENCES_MAX = 20,
     ERROR_PAUSE_US = 20 * 1000,
     ERROR_TEXT_BYTES = 120,
@@ -50,30 +45,13 @@ enum {
 #define GOINGDOWN_NOFLUSH 2U
 
 struct options {
-    const char *journal_path, *socket_path, *mount_path;
-    int port;
+    const char *journal_path, *mount_path;
+    struct wire_address address;
     struct crash_header parameters;
     double seconds;
     uint64_t write_count_max;
     bool stops_on_error;
     double silence_s, wait_s;
-};
-
-enum reply_type {
-    REPLY_INCOMPLETE,
-    REPLY_BROKEN,
-    REPLY_TEXT,
-    REPLY_ERROR,
-    REPLY_INTEGER,
-    REPLY_BULK,
-    REPLY_NULL
-};
-
-struct reply {
-    enum reply_type type;
-    size_t size;       /* of the whole */
-    struct slice text; /* borrowed from the input */
-    long long integer;
 };
 
 /* One client's connection. */
@@ -97,155 +75,6 @@ struct load {
     uint32_t lost_count, offence_count, error_count;
     char error_text[ERROR_TEXT_BYTES];
 };
-
-static uint64_t
-now_us(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
-static int
-try_connect(const struct options *options)
-{
-    struct sockaddr_un local = {.sun_family = AF_UNIX};
-    struct sockaddr_in tcp = {.sin_family = AF_INET, .sin_port = htons((uint16_t)options->port)};
-    const bool is_local = options->socket_path != NULL;
-    const int fd = socket(is_local ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const int one = 1;
-    int failed;
-
-    if (fd < 0)
-        return -1;
-    tcp.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (is_local) {
-        (void)snprintf(local.sun_path, sizeof(local.sun_path), "%s", options->socket_path);
-        failed = connect(fd, (struct sockaddr *)&local, sizeof(local));
-    } else {
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-        failed = connect(fd, (struct sockaddr *)&tcp, sizeof(tcp));
-    }
-    if (failed == 0)
-        return fd;
-    close(fd);
-    return -1;
-}
-
-static bool
-parse_number(struct slice digits, long long *number_out)
-{
-    char text[32];
-    char *end;
-
-    if (digits.size == 0 || digits.size >= sizeof(text))
-        return false;
-    memcpy(text, digits.data, digits.size);
-    text[digits.size] = '\0';
-    errno = 0;
-    *number_out = strtoll(text, &end, 10);
-    return *end == '\0' && errno == 0;
-}
-
-static struct reply
-parse_bulk(struct slice input, struct reply reply)
-{
-    const size_t head = reply.size;
-
-    if (!parse_number(reply.text, &reply.integer) || reply.integer < -1 ||
-        reply.integer > BULK_BYTES_MAX) {
-        reply.type = REPLY_BROKEN;
-    } else if (reply.integer == -1) {
-        reply.type = REPLY_NULL;
-    } else if (input.size < head + (size_t)reply.integer + 2) {
-        reply.type = REPLY_INCOMPLETE;
-    } else {
-        reply.text = slice_of(input.data + head, (size_t)reply.integer);
-        reply.size = head + reply.text.size + 2;
-        reply.type =
-            memcmp(input.data + reply.size - 2, "\r\n", 2) == 0 ? REPLY_BULK : REPLY_BROKEN;
-    }
-    return reply;
-}
-
-static struct reply
-parse_reply(struct slice input)
-{
-    struct reply reply = {.type = REPLY_INCOMPLETE};
-    const uint8_t *end = input.size < 3 ? NULL : memchr(input.data, '\n', input.size);
-
-    if (end == NULL)
-        return reply;
-    reply.size = (size_t)(end - input.data) + 1;
-    if (reply.size < 3 || end[-1] != '\r') {
-        reply.type = REPLY_BROKEN;
-        return reply;
-    }
-    reply.text = slice_of(input.data + 1, reply.size - 3);
-    switch (input.data[0]) {
-    case '+':
-        reply.type = REPLY_TEXT;
-        return reply;
-    case '-':
-        reply.type = REPLY_ERROR;
-        return reply;
-    case ':':
-        reply.type = parse_number(reply.text, &reply.integer) ? REPLY_INTEGER : REPLY_BROKEN;
-        return reply;
-    case '$':
-        return parse_bulk(input, reply);
-    default:
-        reply.type = REPLY_BROKEN;
-        return reply;
-    }
-}
-
-/* Appends what there is.  False: the other side has gone. */
-static bool
-receive(int fd, struct buffer *in)
-{
-    ssize_t got = recv(fd, buffer_reserve(in, READ_BYTES), READ_BYTES, 0);
-
-    if (got > 0)
-        in->size += (size_t)got;
-    return got > 0 || (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR));
-}
-
-static bool
-send_some(int fd, struct buffer *out)
-{
-    const ssize_t sent = send(fd, out->data, out->size, MSG_NOSIGNAL);
-
-    if (sent > 0)
-        buffer_consume(out, (size_t)sent);
-    return sent >= 0 || errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
-}
-
-/* Connects and gets a PONG, so a server that still loads is waited for.  -1: not in time. */
-static int
-connect_when_ready(const struct options *options)
-{
-    const uint64_t deadline_us = now_us() + (uint64_t)(options->wait_s * 1e6);
-    const struct timespec pause = {.tv_nsec = 5 * 1000 * 1000};
-
-    while (now_us() < deadline_us) {
-        static const char ping[] = "*1\r\n$4\r\nPING\r\n";
-        struct pollfd wait = {.fd = try_connect(options), .events = POLLIN};
-        char answer[8] = "";
-
-        if (wait.fd >= 0 &&
-            send(wait.fd, ping, sizeof(ping) - 1, MSG_NOSIGNAL) == (ssize_t)sizeof(ping) - 1 &&
-            poll(&wait, 1, 1000) == 1 && recv(wait.fd, answer, sizeof(answer) - 1, 0) == 7 &&
-            memcmp(answer, "+PONG\r\n", 7) == 0)
-            return wait.fd;
-        if (wait.fd >= 0)
-            close(wait.fd);
-        nanosleep(&pause, NULL);
-    }
-    fprintf(stderr, "no server answers within %.0f s\n", options->wait_s);
-    return -1;
-}
 
 static void
 offend(struct load *load, const struct link *link, const struct crash_command *command,
@@ -312,7 +141,7 @@ on_error_reply(struct load *load, struct link *link, const struct reply *reply)
         return false;
     }
     link->has_errors = true;
-    link->resume_us = now_us() + ERROR_PAUSE_US;
+    link->resume_us = wire_now_us() + ERROR_PAUSE_US;
     return true;
 }
 
@@ -326,7 +155,7 @@ take_replies(struct load *load, struct link *link)
 
     for (;;) {
         struct crash_command command;
-        const struct reply reply = parse_reply(slice_of(input.data + used, input.size - used));
+        const struct reply reply = wire_parse(slice_of(input.data + used, input.size - used));
 
         if (reply.type == REPLY_INCOMPLETE)
             break;
@@ -346,7 +175,7 @@ take_replies(struct load *load, struct link *link)
         crash_client_ack(&load->journal, link->client, &command);
         if (command.kind != CRASH_GET) {
             link->has_errors = false;
-            load->last_ack_us = now_us();
+            load->last_ack_us = wire_now_us();
         }
     }
     buffer_consume(&link->in, used);
@@ -360,7 +189,7 @@ fill_output(struct load *load, struct link *link)
     const uint64_t window = link->has_errors ? 1 : link->window;
     struct crash_command command;
 
-    if (link->resume_us != 0 && now_us() < link->resume_us)
+    if (link->resume_us != 0 && wire_now_us() < link->resume_us)
         return;
     link->resume_us = 0;
     while (!link->is_draining && link->out.size < OUT_BYTES_MAX &&
@@ -379,7 +208,7 @@ serve_link(struct load *load, struct link *link, short events)
     bool is_alive = true;
 
     if ((events & (POLLIN | POLLHUP | POLLERR)) != 0)
-        is_alive = receive(link->fd, &link->in);
+        is_alive = wire_receive(link->fd, &link->in);
     /* Asked after reading: what was there before the cut counts, what came later does not. */
     if (crash_journal_is_frozen(&load->journal)) {
         close_link(link);
@@ -391,7 +220,7 @@ serve_link(struct load *load, struct link *link, short events)
         return;
     }
     fill_output(load, link);
-    if (link->out.size > 0 && !send_some(link->fd, &link->out))
+    if (link->out.size > 0 && !wire_send(link->fd, &link->out))
         link->is_draining = true; /* what it still said before it went is read first */
     if (link->is_draining && state->sent_number == state->acked_number)
         close_link(link);
@@ -415,7 +244,8 @@ open_links(struct load *load)
         struct link *link = &load->links[i];
 
         link->window = windows[random_below(&random, sizeof(windows) / sizeof(windows[0]))];
-        link->fd = i == 0 ? connect_when_ready(load->options) : try_connect(load->options);
+        link->fd = i == 0 ? wire_connect_when_ready(&load->options->address, load->options->wait_s)
+                          : wire_connect(&load->options->address);
         if (link->fd < 0)
             return i > 0; /* it may already have been killed */
         (void)fcntl(link->fd, F_SETFL, O_NONBLOCK);
@@ -449,9 +279,9 @@ run_links(struct load *load)
     const uint64_t end_us = load->start_us + (uint64_t)(options->seconds * 1e6);
     const struct crash_header *header = load->journal.header;
 
-    load->last_ack_us = now_us();
+    load->last_ack_us = wire_now_us();
     while (poll_links(load)) {
-        const uint64_t turn_us = now_us();
+        const uint64_t turn_us = wire_now_us();
         const bool is_over = turn_us >= end_us || header->write_count - load->write_count_before >=
                                                       options->write_count_max;
 
@@ -481,7 +311,7 @@ run_load(const struct options *options)
         return code;
     reads_before = load.journal.header->read_count;
     load.write_count_before = load.journal.header->write_count;
-    load.start_us = now_us();
+    load.start_us = wire_now_us();
     if (open_links(&load))
         code = run_links(&load);
     printf("load: %" PRIu64 " writes acknowledged, %" PRIu64 " reads right, %u errors, %u links "
@@ -517,11 +347,11 @@ observe(const struct crash_header *header, int fd, uint32_t client, struct crash
         struct pollfd wait = {.fd = fd, .events = POLLIN};
 
         wait.events = (short)(out.size > 0 ? POLLIN | POLLOUT : POLLIN);
-        if (poll(&wait, 1, 15000) != 1 || (out.size > 0 && !send_some(fd, &out)) ||
-            ((wait.revents & ~POLLOUT) != 0 && !receive(fd, &in)))
+        if (poll(&wait, 1, 15000) != 1 || (out.size > 0 && !wire_send(fd, &out)) ||
+            ((wait.revents & ~POLLOUT) != 0 && !wire_receive(fd, &in)))
             break;
         for (used = 0; done < header->key_count;) {
-            const struct reply reply = parse_reply(slice_of(in.data + used, in.size - used));
+            const struct reply reply = wire_parse(slice_of(in.data + used, in.size - used));
 
             if (reply.type == REPLY_INCOMPLETE)
                 break;
@@ -558,7 +388,7 @@ run_check(const struct options *options)
     if (!crash_journal_open(&journal, options->journal_path))
         return code;
     survivors_before = journal.header->survivor_count;
-    fd = connect_when_ready(options);
+    fd = wire_connect_when_ready(&options->address, options->wait_s);
     if (fd < 0)
         goto done;
     (void)fcntl(fd, F_SETFL, O_NONBLOCK);
@@ -629,6 +459,18 @@ run_status(const struct options *options)
     return 0;
 }
 
+static int
+run_present(const struct options *options)
+{
+    struct crash_journal journal = {0};
+
+    if (!crash_journal_open(&journal, options->journal_path))
+        return EXIT_TEST_FAILED;
+    printf("%" PRIu64 "\n", crash_count_all_present(&journal));
+    crash_journal_close(&journal);
+    return 0;
+}
+
 static bool
 read_option(struct options *options, const char *name, const char *value)
 {
@@ -638,7 +480,7 @@ read_option(struct options *options, const char *name, const char *value)
         uint32_t *number;
     } simple[] = {
         {"--journal", &options->journal_path, NULL},
-        {"--socket", &options->socket_path, NULL},
+        {"--socket", &options->address.socket_path, NULL},
         {"--mount", &options->mount_path, NULL},
         {"--clients", NULL, &options->parameters.client_count},
         {"--keys", NULL, &options->parameters.key_count},
@@ -655,7 +497,7 @@ read_option(struct options *options, const char *name, const char *value)
         return true;
     }
     if (strcmp(name, "--port") == 0)
-        options->port = atoi(value);
+        options->address.port = (uint16_t)strtoul(value, NULL, 10);
     else if (strcmp(name, "--seed") == 0)
         options->parameters.seed = strtoull(value, NULL, 10);
     else if (strcmp(name, "--seconds") == 0)
@@ -702,8 +544,10 @@ main(int argc, char **argv)
             return run_freeze(&options, verb[0] == 'c');
         if (strcmp(verb, "status") == 0)
             return run_status(&options);
+        if (strcmp(verb, "present") == 0)
+            return run_present(&options);
     }
-    fprintf(stderr, "usage: crash_client new|load|check|freeze|cut|status --journal FILE "
+    fprintf(stderr, "usage: crash_client new|load|check|freeze|cut|status|present --journal FILE "
                     "[--NAME VALUE]...\n");
     return EXIT_TEST_FAILED;
 }
