@@ -17,9 +17,10 @@ done
 
 rig_end() {
     local i pid
-    [ -n "$kvd_pid" ] && kill -9 "$kvd_pid" 2>/dev/null
-    [ -n "$load_pid" ] && kill -9 "$load_pid" 2>/dev/null
-    wait $kvd_pid $load_pid 2>/dev/null
+    for pid in $kvd_pid $load_pid; do # `wait` for nothing in particular waits for everything
+        kill -9 "$pid" 2>/dev/null
+        wait "$pid" 2>/dev/null
+    done
     for ((i = ${#rig_mounts[@]} - 1; i >= 0; i--)); do
         rig_unmount "${rig_mounts[$i]}"
     done
@@ -41,7 +42,7 @@ trap 'is_failed=1; exit 130' INT TERM HUP
 rig_unmount() {
     local i
     for i in $(seq 200); do
-        mountpoint -q "$1" || return 0
+        grep -q " $1 " /proc/self/mounts || return 0 # mountpoint(1) asks the file system, which may be dead
         umount -q "$1" 2>/dev/null && return 0
         sleep 0.02
     done
