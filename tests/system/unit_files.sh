@@ -6,7 +6,7 @@
 # asks systemd-analyze, systemd-sysusers, systemd-tmpfiles, man and kvd itself.  systemd-analyze
 # verify ends with 0 for a misspelt key, so any output of it is a failure.  Needs no root.
 set -u
-bin=${KV_BIN:?} source=${KV_SOURCE:?} build=${KV_BUILD:-$(dirname "$KV_BIN")}
+bin=${KV_BIN:?} build=${KV_BUILD:-$(dirname "$KV_BIN")}
 for tool in systemd-analyze systemd-sysusers systemd-tmpfiles; do
     command -v "$tool" >/dev/null || { echo "no $tool"; exit 77; }
 done
@@ -122,7 +122,7 @@ silent "kvd(8) has every option" page_has_options kvd.8 kvd
 silent "kvd-worker(8) has every option" page_has_options kvd-worker.8 kvd-worker
 if command -v groff >/dev/null; then
     for page in "$usr"/usr/share/man/man*/*; do
-        page_is_fine() { groff -man -Tutf8 -ww -Kutf8 "$page" 2>&1 >/dev/null; }
+        page_is_fine() { groff -man -Tutf8 -ww -Kutf8 "$page" >/dev/null; }
         silent "groff has no complaint about ${page##*/}" page_is_fine
     done
 fi
