@@ -51,14 +51,22 @@ kill_rest() {
     done
 }
 
+# Clients that were under way may hold it for a moment.
+# shellcheck disable=SC2317
+unmount_root() {
+    mountpoint -q "$root" && { umount -R "$root" 2>/dev/null || return 1; }
+    mountpoint -q "$shm" || return 0
+    umount "$shm" 2>/dev/null
+}
+
 # shellcheck disable=SC2317
 cleanup() {
+    exec >/dev/null 2>&1 # a signal in a check comes here with its output open in there
     [ -n "$init" ] && kill -RTMIN+4 "$init" 2>/dev/null # as `systemctl poweroff` from outside
     [ -n "$supervisor" ] && [ -n "$init" ] && until_true is_over
     until_true kill_rest
     [ -n "$supervisor" ] && wait "$supervisor" 2>/dev/null
-    mountpoint -q "$root" && umount -R "$root"
-    mountpoint -q "$shm" && umount "$shm"
+    until_true unmount_root
     rmdir "$shm" 2>/dev/null
 }
 trap cleanup EXIT
