@@ -17,7 +17,7 @@
 #include "daemon/command_flush.h"
 #include "daemon/server.h"
 
-enum { TOLD_BYTES_MAX = 128 };
+enum { TOLD_BYTES_MAX = 128, BATCH_BYTES_KEPT = 1024 * 1024 };
 
 static void
 wait_in(struct client *client, enum client_wait wait, struct list *list)
@@ -264,6 +264,10 @@ execute(struct client *client)
         reply_status(&call.reply, st);
     count_finished(client, call.command, reply_start, client->command_us);
     client_abandon_command(client);
+    if (server->batch.bytes.capacity > BATCH_BYTES_KEPT) {
+        write_batch_deinit(&server->batch);
+        write_batch_init(&server->batch);
+    }
     if (!client->is_closing)
         commit_reply(client, reply_start, call.seq_wait);
     return true;
