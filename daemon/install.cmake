@@ -37,8 +37,10 @@ install(CODE "${kv_install_settings}" CODE [[
     endif()
     set(KVD_CONFIG "${KVD_CONFIG_DIR}/kvd.conf")
 
-    configure_file("${source}/systemd/kvd.service.in" "${made}/kvd.service" @ONLY)
-    file(INSTALL "${made}/kvd.service" DESTINATION "${prefix}/lib/systemd/system")
+    foreach(unit kvd.service kvd-worker@.service)
+        configure_file("${source}/systemd/${unit}.in" "${made}/${unit}" @ONLY)
+        file(INSTALL "${made}/${unit}" DESTINATION "${prefix}/lib/systemd/system")
+    endforeach()
     configure_file("${source}/systemd/kvd.tmpfiles.in" "${made}/kvd.conf" @ONLY)
     file(INSTALL "${made}/kvd.conf" DESTINATION "${prefix}/lib/tmpfiles.d")
 

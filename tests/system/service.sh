@@ -216,7 +216,8 @@ check "installs; users and directories are made" install_kvd
 [ $failed -eq 0 ] || exit 1
 check "files and folders have their owners and modes" modes_are
 check "systemd-analyze verify says nothing" \
-    quiet inside systemd-analyze verify "--man=$with_pages" kvd.service kvd.socket
+    quiet inside systemd-analyze verify "--man=$with_pages" kvd.service kvd.socket \
+    kvd-worker@1.service
 check "enabling the service enables the socket" enable
 check "starts, and is ready when systemctl returns" start
 check "STATUS says what it does" is StatusText serving
@@ -288,6 +289,37 @@ no_memlock() {
         journal_has 'raise RLIMIT_MEMLOCK'
 }
 check "without any, it says what is missing" no_memlock
+
+# --- workers as services of their own ---
+
+fresh
+table_count() { inside find /var/lib/kvd -name '*.sst' -size +0 | wc -l; }
+has_more_tables() { [ "$(table_count)" -gt "$1" ]; }
+works_outside() {
+    local before
+    configure 's/^#workers .*/workers external/'
+    inside systemctl enable --now kvd-worker@1.service && inside systemctl restart kvd.service &&
+        says OK -p 7379 set outside yes || return 1
+    before=$(table_count)
+    client -p 7379 KV.FLUSH && until_true has_more_tables "$before" && [ -z "$(worker_pids)" ] &&
+        is_confined "$(property MainPID kvd-worker@1.service)"
+}
+comes_again() {
+    local before
+    signal_kvd KILL
+    until_true says yes -p 7379 get outside || return 1
+    before=$(table_count)
+    says OK -p 7379 set outside again && client -p 7379 KV.FLUSH &&
+        until_true has_more_tables "$before"
+}
+ends_with_kvd() {
+    inside systemctl stop kvd.socket kvd.service && is ActiveState inactive kvd-worker@1.service
+}
+check "a worker outside of kvd's control group writes a table" works_outside
+check "and again after kvd was killed" comes_again
+check "and stops with kvd" ends_with_kvd
+inside systemctl disable kvd-worker@1.service 2>/dev/null
+configure 's/^workers external/#workers 2/'
 
 # --- crashes and hangs ---
 

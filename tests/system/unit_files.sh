@@ -49,6 +49,7 @@ install_to "$usr" /usr
 install_to "$local" /usr/local
 silent "all is there" has_files "$usr" /usr/sbin/kvd /usr/sbin/kvd-worker /etc/kvd/kvd.conf \
     /usr/lib/systemd/system/kvd.service /usr/lib/systemd/system/kvd.socket \
+    /usr/lib/systemd/system/kvd-worker@.service \
     /usr/lib/sysusers.d/kvd.conf /usr/lib/tmpfiles.d/kvd.conf /usr/share/man/man8/kvd.8 \
     /usr/share/man/man8/kvd-worker.8 /usr/share/man/man5/kvd.conf.5
 silent "another prefix has its own paths" has_files "$local" /usr/local/sbin/kvd \
@@ -67,18 +68,21 @@ silent "the configuration is not for everybody" private
 
 # The units name programs by their path, so they are checked on copies that name the scratch ones.
 mkdir "$dir/units"
-sed "s|/usr/sbin/|$usr/usr/sbin/|; s|/etc/kvd|$usr/etc/kvd|" \
-    "$usr/usr/lib/systemd/system/kvd.service" >"$dir/units/kvd.service"
-cp "$usr/usr/lib/systemd/system/kvd.socket" "$dir/units/"
+for unit in kvd.service kvd-worker@.service kvd.socket; do
+    sed "s|/usr/sbin/|$usr/usr/sbin/|; s|/etc/kvd|$usr/etc/kvd|" \
+        "$usr/usr/lib/systemd/system/$unit" >"$dir/units/$unit"
+done
+cp "$dir/units/kvd-worker@.service" "$dir/units/kvd-worker@1.service"
 silent "systemd-analyze verify" systemd-analyze verify --man=no "$dir/units/kvd.service" \
-    "$dir/units/kvd.socket"
-not_more_exposed_than() { # 15: 1.5
-    systemd-analyze security --offline=yes --threshold="$1" "$dir/units/kvd.service" \
-        >"$dir/exposure" 2>&1 || tail -1 "$dir/exposure"
+    "$dir/units/kvd.socket" "$dir/units/kvd-worker@1.service"
+not_exposed() { # unit: at most 1.5
+    systemd-analyze security --offline=yes --threshold=15 "$dir/units/$1" >"$dir/exposure" 2>&1 ||
+        tail -1 "$dir/exposure"
 }
-silent "systemd-analyze security: at most 1.5" not_more_exposed_than 15
-tail -1 "$dir/exposure"
-
+for unit in kvd.service kvd-worker@1.service; do
+    silent "systemd-analyze security $unit: at most 1.5" not_exposed $unit
+    tail -1 "$dir/exposure"
+done
 user_line_is_fine() {
     systemd-sysusers --dry-run "$usr/usr/lib/sysusers.d/kvd.conf" >"$dir/users" 2>&1 ||
         cat "$dir/users"
