@@ -18,6 +18,7 @@
 #include "db/db.h"
 #include "io/ring.h"
 #include "resp/resp_parser.h"
+#include "resp/resp_writer.h"
 
 enum {
     CLIENT_NAME_BYTES_MAX = 128, /* of names that CLIENT SETNAME and SETINFO set */
@@ -123,6 +124,10 @@ size_t client_output_bytes(const struct client *client);
 size_t client_memory_bytes(const struct client *client);
 /* As after connecting, but for the name of the library: RESET. */
 void client_reset(struct client *client);
+/* Whether `name` may be a client's or library's name; else replies with an error about `what`. */
+bool client_check_name(struct slice name, const char *what, struct resp_writer *reply);
+/* Copies a checked name to one of the client's. */
+void client_set_text(char *target, struct slice text);
 /* One line of CLIENT LIST, without the line end. */
 void client_describe(const struct client *client, struct buffer *target);
 

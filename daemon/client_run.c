@@ -113,7 +113,6 @@ count_finished(struct client *client, const struct command *command, size_t repl
     stats->time_us += time_us;
     server->stats.command_count++;
     client->command_count++;
-    client->last_command = command;
     if (bytes->size > reply_start && bytes->data[reply_start] == '-') {
         stats->failed_count++;
         server_count_error(server,
@@ -252,6 +251,7 @@ execute(struct client *client)
         }
         read_ctx_init(&client->ctx, db_block_cache(server->db));
         client->command_started = true;
+        client->last_command = call.command;
     }
     st = try_command(client, &call, reply_start);
     client->command_us += clock_lap(server);

@@ -76,7 +76,7 @@ struct config_option {
     const char *default_text;
     const char *help;
     bool is_mutable; /* CONFIG SET and a reload may change it */
-    bool is_secret;  /* never printed or logged */
+    bool is_secret;  /* not in --print-config and logs */
 };
 
 /* NULL past the end. */

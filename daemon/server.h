@@ -13,6 +13,9 @@
 #include "db/db.h"
 #include "io/ring.h"
 
+/* Which Redis kvd claims to be towards clients (HELLO, INFO). */
+#define REDIS_VERSION "7.0.15"
+
 struct listener_set;
 struct receive_buffers;
 struct signal_watch;
@@ -140,5 +143,8 @@ uint64_t server_ops_per_second(const struct server *server);
 uint64_t server_client_memory_bytes(struct server *server);
 /* NULL: no client has it. */
 struct client *server_find_client(struct server *server, uint64_t id);
+
+/* The family that SELECT `database` means; false: there is none. */
+bool server_find_database(struct server *server, uint64_t database, uint32_t *cf_id_out);
 
 #endif

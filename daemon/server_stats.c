@@ -1,4 +1,5 @@
 /* server_stats.c - counting and looking up; nothing here changes what a client sees. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -73,6 +74,22 @@ server_find_client(struct server *server, uint64_t id)
             return client;
     }
     return NULL;
+}
+
+/* 0 is the family "default", n is "db<n>" if there is one. */
+bool
+server_find_database(struct server *server, uint64_t database, uint32_t *cf_id_out)
+{
+    char name[32];
+
+    if (database >= server->config.databases)
+        return false;
+    if (database == 0) {
+        *cf_id_out = CF_DEFAULT;
+        return true;
+    }
+    (void)snprintf(name, sizeof(name), "db%llu", (unsigned long long)database);
+    return db_find_family(server->db, slice_from_text(name), cf_id_out);
 }
 
 void

@@ -1,0 +1,128 @@
+/* command.c - what handlers share: reading and writing under the durable-sequence rule, and
+ * second words.
+ *
+ * A command's reply tells something about every version that it saw or wrote, so it may leave
+ * when the newest of them is durable: seq_wait only rises here.
+ */
+#include "daemon/command.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <strings.h>
+
+#include "daemon/command_table.h"
+#include "daemon/server.h"
+
+static void
+wait_for_seq(struct command_call *call, uint64_t seq)
+{
+    if (seq > call->seq_wait)
+        call->seq_wait = seq;
+}
+
+enum kv_status
+command_get(struct command_call *call, struct slice key, struct lookup *found)
+{
+    struct server *server = call->server;
+    enum kv_status st;
+
+    KV_ASSERT(call->ctx != NULL);
+    st = db_get(server->db, call->ctx, call->cf_id, key, SEQUENCE_MAX, found);
+    if (st != KV_OK)
+        return st;
+    wait_for_seq(call, found->seq);
+    if (found->kind == LOOKUP_VALUE)
+        server->stats.keyspace_hit_count++;
+    else
+        server->stats.keyspace_miss_count++;
+    return KV_OK;
+}
+
+enum kv_status
+command_write(struct command_call *call)
+{
+    uint64_t seq_last = 0;
+    enum kv_status st;
+
+    KV_ASSERT(write_batch_count(call->batch) > 0);
+    st = db_write(call->server->db, call->batch, &seq_last);
+    if (st == KV_OK)
+        wait_for_seq(call, seq_last);
+    return st;
+}
+
+/* "CLIENT <subcommand> ..." and the rows' help, as simple strings. */
+static void
+reply_help(struct command_call *call, const struct subcommand *table)
+{
+    char head[COMMAND_NAME_BYTES_MAX + 80];
+    size_t line_count = 3;
+
+    for (const struct subcommand *row = table; row->name != NULL; row++)
+        line_count += row->help != NULL ? 2 : 0;
+    resp_array(&call->reply, line_count);
+    (void)snprintf(
+        head, sizeof(head),
+        "%s <subcommand> [<arg> [value] [opt] ...]. Subcommands are:", call->command->name);
+    for (char *letter = head; *letter != ' ' && *letter != '\0'; letter++)
+        *letter = (char)toupper((unsigned char)*letter);
+    resp_simple(&call->reply, head);
+    for (const struct subcommand *row = table; row->name != NULL; row++) {
+        const char *what = row->help == NULL ? NULL : strchr(row->help, '\n');
+        char line[200];
+
+        if (what == NULL)
+            continue;
+        (void)snprintf(line, sizeof(line), "%.*s", (int)(what - row->help), row->help);
+        resp_simple(&call->reply, line);
+        (void)snprintf(line, sizeof(line), "    %s", what + 1);
+        resp_simple(&call->reply, line);
+    }
+    resp_simple(&call->reply, "HELP");
+    resp_simple(&call->reply, "    Prints this help.");
+}
+
+static bool
+is_word(struct slice text, const char *word)
+{
+    return strlen(word) == text.size && strncasecmp(word, (const char *)text.data, text.size) == 0;
+}
+
+static enum kv_status
+reply_arity(struct command_call *call, const char *second)
+{
+    resp_error_format(&call->reply, "ERR wrong number of arguments for '%s|%s' command",
+                      call->command->name, second);
+    return KV_OK;
+}
+
+enum kv_status
+subcommand_run(struct command_call *call, const struct subcommand *table)
+{
+    const struct slice word = call->args[1];
+    char name[COMMAND_NAME_BYTES_MAX + 1];
+    size_t i = 0;
+
+    KV_ASSERT(call->arg_count >= 2);
+    for (const struct subcommand *row = table; row->name != NULL; row++) {
+        const int64_t count = call->arg_count;
+
+        if (!is_word(word, row->name))
+            continue;
+        if ((row->arity > 0 && count != row->arity) || count < -(int64_t)row->arity)
+            return reply_arity(call, row->name);
+        return row->run(call);
+    }
+    if (is_word(word, "help")) {
+        if (call->arg_count != 2)
+            return reply_arity(call, "help");
+        reply_help(call, table);
+        return KV_OK;
+    }
+    for (; call->command->name[i] != '\0'; i++)
+        name[i] = (char)toupper((unsigned char)call->command->name[i]);
+    name[i] = '\0';
+    resp_error_format(&call->reply, "ERR unknown subcommand '%.*s'. Try %s HELP.",
+                      (int)(word.size < 128 ? word.size : 128), (const char *)word.data, name);
+    return KV_OK;
+}
