@@ -14,9 +14,10 @@
 #include "base/log.h"
 #include "daemon/client_internal.h"
 #include "daemon/command.h"
+#include "daemon/command_flush.h"
 #include "daemon/server.h"
 
-enum { TOLD_BYTES_MAX = 128 };
+enum { TOLD_BYTES_MAX = 128, BATCH_BYTES_KEPT = 1024 * 1024 };
 
 static void
 wait_in(struct client *client, enum client_wait wait, struct list *list)
@@ -164,6 +165,8 @@ client_abandon_command(struct client *client)
 {
     KV_ASSERT(client->command_started && !client->fetch_armed);
     read_ctx_deinit(&client->ctx);
+    flush_ticket_drop(client->flush);
+    client->flush = NULL;
     client->command_started = false;
     client->try_count = 0;
     client->command_us = 0;
@@ -261,6 +264,10 @@ execute(struct client *client)
         reply_status(&call.reply, st);
     count_finished(client, call.command, reply_start, client->command_us);
     client_abandon_command(client);
+    if (server->batch.bytes.capacity > BATCH_BYTES_KEPT) {
+        write_batch_deinit(&server->batch);
+        write_batch_init(&server->batch);
+    }
     if (!client->is_closing)
         commit_reply(client, reply_start, call.seq_wait);
     return true;

@@ -180,8 +180,8 @@ command_hello(struct command_call *call)
     if (!client->is_authenticated) {
         resp_error(&call->reply,
                    "NOAUTH HELLO must be called with the client already authenticated, otherwise "
-                   "the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the "
-                   "client and select the RESP protocol version at the same time");
+                   "the HELLO AUTH <user> <pass> option can be used to authenticate the client "
+                   "and select the RESP protocol version at the same time");
         return KV_OK;
     }
     if (hello.has_name)

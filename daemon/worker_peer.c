@@ -133,6 +133,18 @@ worker_kill(struct worker *worker)
     (void)shutdown(worker->process.socket, SHUT_RDWR);
 }
 
+void
+worker_dismiss(struct worker *worker)
+{
+    const struct worker_msg shutdown_msg = {.kind = WORKER_MSG_SHUTDOWN};
+
+    /* If it cannot be sent, the end of the connection says the same. */
+    if (worker->external && worker->process.socket >= 0 &&
+        worker_channel_send(worker->process.socket, CHANNEL_NOWAIT, &shutdown_msg, -1) != KV_OK)
+        kv_log(LOG_LEVEL_VERBOSE, "worker %u has gone before it was told to", worker->id);
+    worker_kill(worker);
+}
+
 static void
 return_job(struct worker *worker)
 {

@@ -19,7 +19,7 @@ enum {
     RETRY_US_MIN = 100 * 1000, /* of a job and of a worker's start */
     RETRY_US_MAX = 10 * 1000 * 1000,
     HEALTHY_US = 10 * 1000 * 1000, /* a worker that lived so long had no bad start */
-    JOB_ATTEMPT_COUNT_MAX = 8,     /* then the engine gives the job new file numbers */
+    JOB_ATTEMPT_COUNT_MAX = 5,     /* then the engine gives the job new file numbers */
     TIMEOUT_DOUBLING_MAX = 4,      /* a job may be honestly slow: 16 times the timeout */
 };
 
@@ -107,6 +107,8 @@ void worker_start(struct worker *worker);
 void worker_adopt(struct worker *worker, int socket, pid_t pid);
 /* Ends it, however it goes on; its job comes back when it is gone. */
 void worker_kill(struct worker *worker);
+/* The same when kvd stops: one from outside is told first. */
+void worker_dismiss(struct worker *worker);
 /* Kills it if it has been silent for too long; reads first what has arrived. */
 void worker_watch(struct worker *worker);
 /* KV_OK: the job's next part is with the worker.  Otherwise the worker is being killed and the

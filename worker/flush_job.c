@@ -2,7 +2,8 @@
  *
  * When this has returned KV_OK kvd may forget the memtable and delete the WAL, so everything that
  * can be known is checked first: the memtable is the one that the job names, each family is there
- * and gives at least one entry, and the bytes that the disk returns are those that were built.
+ * and gives at least one entry, the bytes that the disk returns are those that were built, and
+ * they open as a table.
  */
 #include "worker/flush_job.h"
 
@@ -12,6 +13,7 @@
 #include "compact/flush_build.h"
 #include "mem/memtable.h"
 #include "worker/output_file.h"
+#include "worker/table_check.h"
 
 void
 flush_job_result_deinit(struct flush_job_result *result)
@@ -88,6 +90,8 @@ write_table(const struct worker_flush *flush, const struct worker_flush_output *
     if (st == KV_OK)
         st = output_file_verify(heartbeat->io, heartbeat, path, summary->file_bytes,
                                 summary->checksum_crc32c);
+    if (st == KV_OK)
+        st = table_check_run(heartbeat->io, path, summary);
     return st;
 }
 

@@ -14,9 +14,8 @@
  * says what and what to do has been logged, and the process must not go on as if jailed. */
 MUST_CHECK enum kv_status jail_enter(const char *dir, int socket);
 
-/* Enters the jail on `dir` and tries what a worker that was taken over would try, one line of
- * standard output each.  Returns the number of attempts that were not denied, plus the number of
- * permitted things that were. */
+/* Enters the jail on `dir` in a child and tries what a worker that was taken over would try, one
+ * line of standard output each.  0: all that is to be denied was, and nothing else. */
 int jail_selftest(const char *dir);
 
 #endif

@@ -60,6 +60,7 @@ flush_build_run(const struct flush_build *build, struct table_summary *summary_o
     enum kv_status st;
 
     version_filter_init(&filter, build->snapshots, build->snapshot_count);
+    table_builder_set_snapshots(builder, build->snapshots, build->snapshot_count);
     st = add_points(build, builder, points, &filter);
     if (st == KV_OK)
         st = add_tombstones(builder, tombstones);

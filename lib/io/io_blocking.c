@@ -38,8 +38,9 @@ execute_write(const struct io_request *request)
         .iov_len = io_system_transfer_bytes(request),
     };
 
-    return pwritev2(request->fd, &piece, 1, (off_t)request->offset,
-                    request->write_sync ? RWF_DSYNC : 0);
+    if (!request->write_sync)
+        return pwrite(request->fd, piece.iov_base, piece.iov_len, (off_t)request->offset);
+    return pwritev2(request->fd, &piece, 1, (off_t)request->offset, RWF_DSYNC);
 }
 
 static int

@@ -154,12 +154,43 @@ memtable_add(struct memtable *memtable, const struct batch_record *record)
         version_push(memtable, family, tree_insert(memtable, family, record->key), record);
 }
 
+/* Whether the record makes an entry in a tree. */
+static bool
+is_point(const struct batch_record *record)
+{
+    return record->type != TYPE_RANGE_DELETION;
+}
+
 void
 mem_add_group(struct memtable *memtable, const struct batch_record *records, unsigned count)
 {
+    struct tree_finger fingers[MEM_GROUP_COUNT_MAX];
+    unsigned at = 0;
+
     KV_ASSERT(count <= MEM_GROUP_COUNT_MAX);
-    for (unsigned i = 0; i < count; i++)
-        memtable_add(memtable, &records[i]);
+    if (count == 1) {
+        memtable_add(memtable, records);
+        return;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        if (is_point(&records[i]))
+            fingers[at++] = (struct tree_finger){
+                .family = mem_family_find_or_add(memtable, records[i].cf_id),
+                .key = records[i].key,
+            };
+    }
+    tree_find_leaves(memtable, fingers, at);
+    at = 0;
+    for (unsigned i = 0; i < count; i++) {
+        if (is_point(&records[i])) {
+            const struct tree_finger *finger = &fingers[at++];
+
+            count_record(memtable, records[i].seq);
+            version_push(memtable, finger->family, tree_insert_at(memtable, finger), &records[i]);
+        } else {
+            memtable_add(memtable, &records[i]);
+        }
+    }
 }
 
 /* The newest version with sequence <= seq_max; NULL: none. */

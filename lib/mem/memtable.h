@@ -41,14 +41,15 @@ bool memtable_has_room(const struct memtable *memtable, size_t batch_bytes, uint
 size_t memtable_room_for(size_t batch_bytes, uint32_t count);
 
 /* Adds one version.  There must be room, and `seq` must be above every sequence in it before.
- * For TYPE_RANGE_DELETION `value` is the exclusive end.  Copies. */
+ * For TYPE_RANGE_DELETION `value` is the exclusive end; an empty range leaves no trace.  Copies. */
 void memtable_add(struct memtable *memtable, const struct batch_record *record);
 /* Applies a whole encoded batch that write_batch_reader has accepted.  Records of families for
  * which `cf_is_live` says false are passed over (NULL: all are live). */
 void memtable_apply(struct memtable *memtable, struct slice batch,
                     bool (*cf_is_live)(void *owner, uint32_t cf_id), void *owner);
 
-/* The newest entry of `key` with sequence <= seq_max, range tombstones taken into account. */
+/* The newest entry of `key` with sequence <= seq_max, range tombstones taken into account.  This
+ * and the next are for memtables of one's own, not for opened ones. */
 void memtable_get(const struct memtable *memtable, uint32_t cf_id, struct slice key,
                   uint64_t seq_max, struct lookup *found);
 /* The sequence of the newest range tombstone <= seq_max that covers `key`; 0: none. */
@@ -66,6 +67,7 @@ int memtable_fd(const struct memtable *memtable);
 
 size_t memtable_bytes_used(const struct memtable *memtable);
 size_t memtable_bytes_mapped(const struct memtable *memtable);
+/* Point entries and range tombstones of all families. */
 uint64_t memtable_entry_count(const struct memtable *memtable);
 uint64_t memtable_seq_first(const struct memtable *memtable); /* 0: empty */
 uint64_t memtable_seq_last(const struct memtable *memtable);
@@ -82,7 +84,8 @@ uint32_t memtable_families(const struct memtable *memtable, struct memtable_fami
                            uint32_t max);
 
 /* Every version of every key of a family, in internal-key order, without range tombstones.
- * Valid until the memtable is written to.  Never KV_WANT_BLOCK. */
+ * Valid until the memtable is written to.  Never KV_WANT_BLOCK.  KV_CORRUPT: an opened memtable's
+ * bytes are damaged; damage that only loses entries shows in memtable_family's counters. */
 struct iter *memtable_iter_new(const struct memtable *memtable, uint32_t cf_id);
 /* Only the range tombstones: key = (begin, seq, TYPE_RANGE_DELETION), value = end, sorted. */
 struct iter *memtable_tombstone_iter_new(const struct memtable *memtable, uint32_t cf_id);

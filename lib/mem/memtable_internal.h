@@ -96,6 +96,8 @@ struct mem_tombstone {
     uint32_t older;
     uint32_t key_size; /* begin key and footer */
     uint32_t end_size;
+    uint32_t lowest;  /* the tombstone, among this and all older ones, that begins first */
+    uint32_t highest; /* and the one that ends last */
     uint32_t unused;
     uint8_t bytes[];
 };
@@ -105,7 +107,7 @@ _Static_assert(sizeof(struct mem_family) == 48, "layout");
 _Static_assert(sizeof(struct mem_node) == 832, "layout: whole cache lines");
 _Static_assert(sizeof(struct mem_version) == 24, "layout");
 _Static_assert(sizeof(struct mem_entry) == 8, "layout");
-_Static_assert(sizeof(struct mem_tombstone) == 16, "layout");
+_Static_assert(sizeof(struct mem_tombstone) == 24, "layout");
 
 struct memtable {
     uint8_t *base;     /* owned: the mapping */

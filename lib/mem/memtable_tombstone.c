@@ -1,6 +1,8 @@
 /* memtable_tombstone.c - range tombstones: a list per family, newest first.
  *
- * They are few, so a lookup asks them one by one, and the first that covers is the newest.
+ * They are few, so a lookup asks them one by one, and the first that covers is the newest.  Each
+ * knows the span of itself and all older ones; a key outside of it ends the walk, so whoever
+ * deletes ranges at one end (of a queue, of a time series) reads the other end at no cost.
  */
 #include "base/alloc.h"
 #include "mem/memtable_internal.h"
@@ -12,6 +14,40 @@ struct tombstone_iter {
     size_t position;
     bool damaged;
 };
+
+/* Of our own memtable, where offsets are sound. */
+static const struct mem_tombstone *
+tombstone_at(const struct memtable *memtable, uint32_t offset)
+{
+    const struct mem_tombstone *tombstone = mem_tombstone_at(memtable, offset);
+
+    KV_ASSERT(tombstone != NULL);
+    return tombstone;
+}
+
+static struct slice
+tombstone_begin(const struct mem_tombstone *tombstone)
+{
+    return internal_key_user(mem_tombstone_key(tombstone));
+}
+
+/* Joins the span of the older ones with that of the new tombstone itself. */
+static void
+tombstone_set_span(const struct memtable *memtable, struct mem_tombstone *tombstone)
+{
+    const struct mem_tombstone *older, *lowest, *highest;
+
+    tombstone->lowest = tombstone->highest = mem_offset(memtable, tombstone);
+    if (tombstone->older == 0)
+        return;
+    older = tombstone_at(memtable, tombstone->older);
+    lowest = tombstone_at(memtable, older->lowest);
+    highest = tombstone_at(memtable, older->highest);
+    if (slice_compare(tombstone_begin(lowest), tombstone_begin(tombstone)) < 0)
+        tombstone->lowest = older->lowest;
+    if (slice_compare(mem_tombstone_end(highest), mem_tombstone_end(tombstone)) > 0)
+        tombstone->highest = older->highest;
+}
 
 void
 mem_tombstone_add(struct memtable *memtable, struct mem_family *family,
@@ -33,6 +69,7 @@ mem_tombstone_add(struct memtable *memtable, struct mem_family *family,
         memcpy(target, record->key.data, record->key.size);
     put_fixed64(target + record->key.size, footer_pack(record->seq, record->type));
     memcpy(target + key_size, record->value.data, record->value.size);
+    tombstone_set_span(memtable, tombstone);
     family->tombstone_newest = mem_offset(memtable, tombstone);
     family->range_tombstone_count++;
 }
@@ -40,25 +77,37 @@ mem_tombstone_add(struct memtable *memtable, struct mem_family *family,
 static bool
 tombstone_covers(const struct mem_tombstone *tombstone, struct slice key)
 {
-    return slice_compare(internal_key_user(mem_tombstone_key(tombstone)), key) <= 0 &&
+    return slice_compare(tombstone_begin(tombstone), key) <= 0 &&
            slice_compare(key, mem_tombstone_end(tombstone)) < 0;
+}
+
+/* Whether this or any older tombstone may cover the key. */
+static bool
+span_covers(const struct memtable *memtable, const struct mem_tombstone *tombstone,
+            struct slice key)
+{
+    const struct mem_tombstone *lowest = tombstone_at(memtable, tombstone->lowest);
+    const struct mem_tombstone *highest = tombstone_at(memtable, tombstone->highest);
+
+    return slice_compare(tombstone_begin(lowest), key) <= 0 &&
+           slice_compare(key, mem_tombstone_end(highest)) < 0;
 }
 
 uint64_t
 mem_tombstone_covering(const struct memtable *memtable, const struct mem_family *family,
                        struct slice key, uint64_t seq_max)
 {
-    const struct mem_tombstone *tombstone;
     uint32_t offset = family->tombstone_newest;
 
-    for (; offset != 0; offset = tombstone->older) {
-        uint64_t seq;
+    while (offset != 0) {
+        const struct mem_tombstone *tombstone = tombstone_at(memtable, offset);
+        const uint64_t seq = internal_key_footer(mem_tombstone_key(tombstone)) >> 8;
 
-        tombstone = mem_tombstone_at(memtable, offset);
-        KV_ASSERT(tombstone != NULL);
-        seq = internal_key_footer(mem_tombstone_key(tombstone)) >> 8;
+        if (!span_covers(memtable, tombstone, key))
+            return 0;
         if (seq <= seq_max && tombstone_covers(tombstone, key))
             return seq;
+        offset = tombstone->older;
     }
     return 0;
 }

@@ -466,3 +466,65 @@ tree_insert(struct memtable *memtable, struct mem_family *family, struct slice k
         tree_insert_split(memtable, family, &path, &spot, entry);
     return entry;
 }
+
+/* All that a search in the node reads, and the links that it leads to. */
+static void
+node_prefetch(const struct mem_node *node)
+{
+    const char *line = (const char *)node;
+
+    for (size_t i = 0; i < MEM_LEAF_BYTES; i += 64)
+        __builtin_prefetch(line + i);
+}
+
+/* One step down for one finger; false: it has arrived, or there is nothing to descend. */
+static bool
+finger_descend(const struct memtable *memtable, struct tree_finger *finger)
+{
+    int index;
+
+    if (finger->leaf == NULL || finger->leaf->level == 0)
+        return false;
+    index = node_child_index(memtable, finger->leaf, finger->key);
+    KV_ASSERT(index >= 0);
+    /* The child is not looked at yet: it is on its way. */
+    finger->leaf = mem_at(memtable, finger->leaf->links[index], MEM_LEAF_BYTES);
+    node_prefetch(finger->leaf);
+    return true;
+}
+
+void
+tree_find_leaves(const struct memtable *memtable, struct tree_finger *fingers, unsigned count)
+{
+    bool more = true;
+
+    KV_ASSERT(count <= MEM_GROUP_COUNT_MAX);
+    for (unsigned i = 0; i < count; i++) {
+        fingers[i].leaf = mem_node_at(memtable, fingers[i].family->root);
+        fingers[i].split_count = memtable->split_count;
+    }
+    while (more) {
+        more = false;
+        for (unsigned i = 0; i < count; i++)
+            more |= finger_descend(memtable, &fingers[i]);
+    }
+}
+
+struct mem_entry *
+tree_insert_at(struct memtable *memtable, const struct tree_finger *finger)
+{
+    struct mem_node *leaf = finger->leaf;
+    struct mem_entry *entry;
+    bool exact;
+    int index;
+
+    if (leaf == NULL || leaf->count == MEM_FANOUT || finger->split_count != memtable->split_count)
+        return tree_insert(memtable, finger->family, finger->key);
+    index = node_search(memtable, leaf, finger->key, &exact);
+    KV_ASSERT(index >= 0);
+    if (exact)
+        return mem_entry_at(memtable, leaf->links[index]);
+    entry = entry_new(memtable, finger->key);
+    node_insert(memtable, leaf, (unsigned)index, (struct node_item){.entry = entry});
+    return entry;
+}

@@ -294,6 +294,30 @@ load(struct version_set *set, const struct dir_scan *scan)
     return st != KV_OK ? st : settle_identity(set, scan->has_identity);
 }
 
+/* The directory's own name must be durable too, whoever made it and whenever.  A parent that may
+ * not be read belongs to somebody who made ours. */
+static enum kv_status
+sync_parent(struct version_set *set)
+{
+    char path[PATH_BYTES_MAX];
+    struct io_request request = {.op = IO_SYNC_DIR, .path = path};
+    size_t size = strlen(set->dir);
+    int64_t result;
+
+    while (size > 1 && set->dir[size - 1] == '/')
+        size--;
+    while (size > 0 && set->dir[size - 1] != '/')
+        size--;
+    KV_ASSERT(size + 2 <= sizeof(path));
+    memcpy(path, size > 0 ? set->dir : ".", size > 0 ? size : 1);
+    path[size > 0 ? size : 1] = '\0';
+    result = io_call(set->io, &request);
+    if (result < 0 && result != -EACCES)
+        return KV_FAIL(kv_status_from_errno((int)result), "cannot sync %s, where %s is: %s", path,
+                       set->dir, strerror((int)-result));
+    return KV_OK;
+}
+
 /* As RocksDB: MANIFEST-000001, which names nothing. */
 static enum kv_status
 create(struct version_set *set, const struct dir_scan *scan, bool may_create)
@@ -305,7 +329,9 @@ create(struct version_set *set, const struct dir_scan *scan, bool may_create)
         return KV_FAIL(KV_CORRUPT, "%s holds tables or WALs but no CURRENT", set->dir);
     if (!may_create)
         return KV_FAIL(KV_NO_FILE, "there is no database in %s", set->dir);
-    st = settle_identity(set, scan->has_identity);
+    st = sync_parent(set);
+    if (st == KV_OK)
+        st = settle_identity(set, scan->has_identity);
     if (st != KV_OK)
         return st;
     draft = draft_make(set, 0, NULL);

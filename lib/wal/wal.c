@@ -89,11 +89,12 @@ log_new(const struct wal_options *options)
     return wal;
 }
 
-/* A new active segment, prepared here and now; its zeros go on in the background. */
+/* A new active segment, prepared here and now; its zeros go on in the background.  Not a recycled
+ * one: writing a new file shows that the disk works. */
 static enum kv_status
 activate_new_segment(struct wal *wal)
 {
-    struct wal_segment *segment = wal_segment_new(wal);
+    struct wal_segment *segment = wal_segment_new(wal, false);
     struct wal_segment *before = wal->active;
     enum kv_status st;
 
@@ -230,7 +231,7 @@ prepare_next(struct wal *wal)
     if (wal->next != NULL || wal->active->step != STEP_NONE ||
         io_now_us(wal->io) < wal->next_retry_us)
         return;
-    wal->next = wal_segment_new(wal);
+    wal->next = wal_segment_new(wal, true);
     wal_segment_go(wal->next);
 }
 
@@ -251,7 +252,7 @@ wal_switch(struct wal *wal)
     if (wal->is_failed)
         return wal->active->number; /* dead already: wal_restart brings the next one */
     if (wal->next == NULL) {
-        wal->next = wal_segment_new(wal);
+        wal->next = wal_segment_new(wal, true);
         wal_segment_go(wal->next);
     }
     wal->active = wal->next;

@@ -7,8 +7,8 @@
  *     | tail of the last group, records ... records, 0 0 0 |
  *     ^ file_offset, a multiple of WAL_SECTOR_BYTES        ^ again
  *
- * Writing the shared sector again is safe: the records in it are written with the same bytes, and
- * a sector is written whole or not at all. */
+ * Writing the shared sector again is safe: the records in it are written with the same bytes, so
+ * even a write torn inside the sector leaves them as they were. */
 #include <errno.h>
 #include <inttypes.h>
 

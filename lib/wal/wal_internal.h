@@ -115,7 +115,8 @@ struct wal {
 };
 
 /* wal_segment.c */
-struct wal_segment *wal_segment_new(struct wal *wal); /* takes a number, or a recycled one's file */
+/* Takes a number, and a recycled file if there is one. */
+struct wal_segment *wal_segment_new(struct wal *wal, bool may_recycle);
 MUST_CHECK enum kv_status wal_segment_prepare_now(struct wal_segment *segment);
 /* Starts or goes on with preparing in the background. */
 void wal_segment_go(struct wal_segment *segment);

@@ -67,13 +67,13 @@ segment_blank(struct wal *wal, uint64_t number)
 }
 
 struct wal_segment *
-wal_segment_new(struct wal *wal)
+wal_segment_new(struct wal *wal, bool may_recycle)
 {
     const uint64_t number = wal->options.next_file_number(wal->options.owner);
     const bool is_aligned = wal->options.sync == WAL_SYNC_ALWAYS;
     struct wal_segment *segment;
 
-    if (is_aligned && !list_empty(&wal->recycled))
+    if (is_aligned && may_recycle && !list_empty(&wal->recycled))
         segment = segment_of_recycled(wal, number);
     else
         segment = segment_blank(wal, number);

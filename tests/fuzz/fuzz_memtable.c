@@ -13,6 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { KEY_COUNT = 700, FAMILY_COUNT = 3, STEP_COUNT_MAX = 100000 };
 
+static struct memtable_pool *sound_pool;
 static struct memtable *sound;
 
 static void
@@ -43,9 +44,10 @@ add(uint32_t number, uint64_t seq)
 static void
 make_sound(void)
 {
-    struct memtable_pool *pool = memtable_pool_new(1 << 20, 0);
-    const enum kv_status st = memtable_new(pool, 0, &sound);
+    enum kv_status st;
 
+    sound_pool = memtable_pool_new(1 << 20, 0);
+    st = memtable_new(sound_pool, 0, &sound);
     KV_ASSERT(st == KV_OK);
     log_set_sink(swallow, NULL);
     for (uint32_t i = 0; i < 2 * KEY_COUNT; i++)

@@ -2,7 +2,7 @@
 
 #include "support/test_table.h"
 
-#include "base/assert.h"
+#include "base/alloc.h"
 
 enum { PASS_COUNT_MAX = 1000 };
 
@@ -100,8 +100,7 @@ test_table_fetch(struct test_table *tables, size_t table_count, struct read_ctx 
             at++;
         KV_ASSERT(at < table_count);
         KV_ASSERT(want->offset + want->size <= tables[at].bytes.size);
-        exact = malloc(want->size); /* so that the sanitizer sees a step over its end */
-        KV_ASSERT(exact != NULL);
+        exact = kv_alloc(want->size); /* so that the sanitizer sees a step over its end */
         memcpy(exact, tables[at].bytes.data + want->offset, want->size);
         st = table_reader_feed(want->table, ctx->cache, ctx, want->offset,
                                slice_of(exact, want->size));

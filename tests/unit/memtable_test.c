@@ -421,6 +421,92 @@ answers_like_a_sorted_list(void)
     memtable_pool_free(pool);
 }
 
+static bool
+family_3000_is_gone(void *owner, uint32_t cf_id)
+{
+    (void)owner;
+    return cf_id != 3000;
+}
+
+/* Puts the record into the batch and, unless it will be passed over, into the model. */
+static void
+batch_and_model_add(struct write_batch *batch, struct model *model,
+                    const struct batch_record *record)
+{
+    switch (record->type) {
+    case TYPE_RANGE_DELETION:
+        write_batch_delete_range(batch, record->cf_id, record->key, record->value);
+        if (slice_compare(record->key, record->value) >= 0)
+            return;
+        break;
+    case TYPE_DELETION:
+        write_batch_delete(batch, record->cf_id, record->key);
+        break;
+    case TYPE_MERGE:
+        write_batch_merge(batch, record->cf_id, record->key, record->value);
+        break;
+    default:
+        write_batch_put(batch, record->cf_id, record->key, record->value);
+    }
+    if (record->cf_id != 3000)
+        model_add(model, record);
+}
+
+static void
+apply_random_batch(struct random *random, unsigned style, struct memtable *memtable,
+                   struct model *model, uint64_t *next_seq)
+{
+    static const enum value_type types[] = {TYPE_VALUE, TYPE_VALUE, TYPE_MERGE, TYPE_DELETION};
+    const uint64_t count = 1 + random_below(random, 40);
+    struct buffer key = {0};
+    struct buffer end = {0};
+    struct write_batch batch;
+
+    write_batch_init(&batch);
+    write_batch_set_sequence(&batch, *next_seq);
+    for (uint64_t i = 0; i < count; i++) {
+        struct batch_record record = {.cf_id = (uint32_t)random_below(random, FAMILY_COUNT) * 1000,
+                                      .seq = (*next_seq)++};
+
+        random_key(random, style, &key);
+        random_key(random, style, &end);
+        record.key = buffer_slice(&key);
+        record.type = types[random_below(random, 4)];
+        if (random_below(random, 60) == 0)
+            record.type = TYPE_RANGE_DELETION;
+        if (record.type != TYPE_DELETION)
+            record.value = buffer_slice(&end);
+        batch_and_model_add(&batch, model, &record);
+    }
+    CU_ASSERT_FATAL(memtable_has_room(memtable, batch.bytes.size, write_batch_count(&batch)));
+    memtable_apply(memtable, buffer_slice(&batch.bytes), family_3000_is_gone, NULL);
+    write_batch_deinit(&batch);
+    buffer_deinit(&key);
+    buffer_deinit(&end);
+}
+
+/* Method: random batches, of all sizes around the group's, with one family passed over. */
+static void
+batches_apply_like_single_records(void)
+{
+    struct memtable_pool *pool = memtable_pool_new(CAPACITY_BYTES, 1);
+    struct random random;
+
+    random_init(&random, unit_seed());
+    for (unsigned style = 0; style <= 4; style++) {
+        struct memtable *memtable = new_memtable(pool);
+        struct model model = {0};
+        uint64_t next_seq = 1;
+
+        for (unsigned i = 0; i < 200; i++)
+            apply_random_batch(&random, style, memtable, &model, &next_seq);
+        check_second_mapping(&random, style, memtable, &model, next_seq);
+        memtable_unref(memtable);
+        model_deinit(&model);
+    }
+    memtable_pool_free(pool);
+}
+
 static void
 add_number(struct memtable *memtable, uint32_t cf_id, uint64_t number, uint64_t seq)
 {
@@ -433,6 +519,25 @@ add_number(struct memtable *memtable, uint32_t cf_id, uint64_t number, uint64_t 
                                         .value = slice_of(&number, sizeof(number))};
 
     memtable_add(memtable, &record);
+}
+
+/* Each number is found, and what lies between two is not. */
+static void
+check_numbers(const struct memtable *memtable, uint64_t count)
+{
+    struct lookup found;
+    size_t wrong = 0;
+
+    for (uint64_t number = 0; number < count; number++) {
+        char key[32];
+        const int size = snprintf(key, sizeof(key), "key:%012llux", (unsigned long long)number);
+
+        memtable_get(memtable, 0, slice_of(key, (size_t)size - 1), SEQUENCE_MAX, &found);
+        wrong += found.kind != LOOKUP_VALUE || memcmp(found.value.data, &number, 8) != 0;
+        memtable_get(memtable, 0, slice_of(key, (size_t)size), SEQUENCE_MAX, &found);
+        wrong += found.kind != LOOKUP_ABSENT;
+    }
+    CU_ASSERT_EQUAL(wrong, 0);
 }
 
 /* Method: numbers in ascending, descending and shuffled order; the walk must count through. */
@@ -461,6 +566,7 @@ many_keys_come_back_in_order(void)
         }
         CU_ASSERT_EQUAL(count, COUNT);
         iter_free(iter);
+        check_numbers(memtable, COUNT);
         memtable_unref(memtable);
     }
     memtable_pool_free(pool);
@@ -672,6 +778,7 @@ main(int argc, char **argv)
     static const struct unit_test tests[] = {
         UNIT_TEST(words_order_like_bytes),
         UNIT_TEST(answers_like_a_sorted_list),
+        UNIT_TEST(batches_apply_like_single_records),
         UNIT_TEST(many_keys_come_back_in_order),
         UNIT_TEST(a_hot_key_keeps_all_versions_in_reach),
         UNIT_TEST(a_thousand_families_fit),

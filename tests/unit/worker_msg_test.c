@@ -1,0 +1,312 @@
+/* Goal: what one process encodes the other decodes, over a real socket, and nothing else is
+ * taken for a message. */
+#include <CUnit/Basic.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "ipc/worker_channel.h"
+#include "key/internal_key.h"
+#include "support/unit.h"
+
+static void
+drop_line(void *owner, enum log_level level, const char *line)
+{
+    (void)owner;
+    (void)level;
+    (void)line;
+}
+
+static void
+put(struct buffer *target, const char *text)
+{
+    buffer_append(target, text, strlen(text));
+}
+
+static void
+make_flush(struct worker_msg *msg, uint32_t output_count, size_t name_bytes)
+{
+    struct worker_flush *flush = &msg->flush;
+
+    *msg = (struct worker_msg){.kind = WORKER_MSG_FLUSH};
+    flush->job_id = 7;
+    flush->creation_time_s = 1700000000;
+    flush->seq_first = 1;
+    flush->seq_last = SEQUENCE_MAX;
+    put(&flush->db_identity, "db");
+    put(&flush->session_identity, "SESSION");
+    flush->snapshot_count = 3;
+    flush->snapshots = kv_alloc_zero(3 * sizeof(uint64_t));
+    for (uint32_t i = 0; i < 3; i++)
+        flush->snapshots[i] = 100 + i;
+    flush->output_count = output_count;
+    flush->outputs = kv_alloc_zero(output_count * sizeof(*flush->outputs));
+    for (uint32_t i = 0; i < output_count; i++) {
+        flush->outputs[i].cf_id = i;
+        flush->outputs[i].file_number = UINT64_MAX - i;
+        for (size_t k = 0; k < name_bytes; k++)
+            buffer_append_byte(&flush->outputs[i].cf_name, 'a');
+        put(&flush->outputs[i].merge_operator, "nullptr");
+        flush->outputs[i].compression = 4;
+        flush->outputs[i].block_bytes = 4096;
+        flush->outputs[i].bloom_bits_per_key = 10;
+    }
+}
+
+static void
+make_table(struct worker_msg *msg, size_t key_bytes)
+{
+    *msg = (struct worker_msg){.kind = WORKER_MSG_TABLE};
+    msg->table = (struct worker_table){.job_id = 7,
+                                       .file_number = 12,
+                                       .file_bytes = UINT64_MAX,
+                                       .seq_smallest = 1,
+                                       .seq_largest = 9,
+                                       .entry_count = 5,
+                                       .deletion_count = 2,
+                                       .range_tombstone_count = 1,
+                                       .checksum_crc32c = 0xdeadbeef};
+    for (size_t i = 0; i < key_bytes; i++) {
+        buffer_append_byte(&msg->table.smallest, 'a');
+        buffer_append_byte(&msg->table.largest, 'b');
+    }
+}
+
+static enum kv_status
+round_trip(const struct worker_msg *msg, struct worker_msg *back)
+{
+    struct buffer encoded = {0};
+    enum kv_status st;
+
+    worker_msg_encode(msg, &encoded);
+    st = worker_msg_decode(buffer_slice(&encoded), back);
+    buffer_deinit(&encoded);
+    return st;
+}
+
+/* Method: each kind with its fields set, the largest flush and the longest keys among them. */
+static void
+messages_come_back_as_they_were(void)
+{
+    struct worker_msg msg, back;
+
+    msg = (struct worker_msg){.kind = WORKER_MSG_HELLO};
+    msg.hello.protocol_version = 1;
+    msg.hello.pid = 4711;
+    snprintf(msg.hello.build, sizeof(msg.hello.build), "0.1.0");
+    CU_ASSERT_EQUAL_FATAL(round_trip(&msg, &back), KV_OK);
+    CU_ASSERT_EQUAL(back.hello.pid, 4711);
+    CU_ASSERT_STRING_EQUAL(back.hello.build, "0.1.0");
+    worker_msg_deinit(&back);
+
+    make_flush(&msg, WORKER_JOB_OUTPUT_COUNT_MAX, WORKER_TEXT_BYTES_MAX);
+    CU_ASSERT_EQUAL_FATAL(round_trip(&msg, &back), KV_OK);
+    CU_ASSERT_EQUAL(back.flush.output_count, WORKER_JOB_OUTPUT_COUNT_MAX);
+    CU_ASSERT_EQUAL(back.flush.outputs[255].file_number, UINT64_MAX - 255);
+    CU_ASSERT_EQUAL(strlen((char *)back.flush.outputs[255].cf_name.data), WORKER_TEXT_BYTES_MAX);
+    CU_ASSERT_STRING_EQUAL(back.flush.outputs[0].merge_operator.data, "nullptr");
+    CU_ASSERT_STRING_EQUAL(back.flush.session_identity.data, "SESSION");
+    CU_ASSERT_EQUAL(back.flush.snapshot_count, 3);
+    CU_ASSERT_EQUAL(back.flush.snapshots[2], 102);
+    worker_msg_deinit(&msg);
+    worker_msg_deinit(&back);
+
+    make_table(&msg, KEY_BYTES_MAX + KEY_FOOTER_BYTES);
+    CU_ASSERT_EQUAL_FATAL(round_trip(&msg, &back), KV_OK);
+    CU_ASSERT_TRUE(
+        slice_equal(buffer_slice(&back.table.largest), buffer_slice(&msg.table.largest)));
+    CU_ASSERT_EQUAL(back.table.checksum_crc32c, 0xdeadbeef);
+    CU_ASSERT_EQUAL(back.table.file_bytes, UINT64_MAX);
+    worker_msg_deinit(&msg);
+    worker_msg_deinit(&back);
+
+    msg = (struct worker_msg){.kind = WORKER_MSG_FAILED};
+    msg.failed.job_id = 3;
+    msg.failed.status = KV_NO_SPACE;
+    put(&msg.failed.reason, "no room");
+    CU_ASSERT_EQUAL_FATAL(round_trip(&msg, &back), KV_OK);
+    CU_ASSERT_EQUAL(back.failed.status, KV_NO_SPACE);
+    CU_ASSERT_STRING_EQUAL(back.failed.reason.data, "no room");
+    worker_msg_deinit(&msg);
+    worker_msg_deinit(&back);
+
+    msg = (struct worker_msg){.kind = WORKER_MSG_SHUTDOWN};
+    CU_ASSERT_EQUAL_FATAL(round_trip(&msg, &back), KV_OK);
+    CU_ASSERT_EQUAL(back.kind, WORKER_MSG_SHUTDOWN);
+}
+
+/* Method: a status that is not a failure of a job, or not of this version, is still a failure. */
+static void
+a_failure_never_decodes_as_success(void)
+{
+    for (int status = 0; status < KV_STATUS_COUNT; status++) {
+        struct worker_msg msg = {.kind = WORKER_MSG_FAILED}, back;
+
+        msg.failed.job_id = 1;
+        msg.failed.status = (enum kv_status)status;
+        CU_ASSERT_EQUAL_FATAL(round_trip(&msg, &back), KV_OK);
+        CU_ASSERT_NOT_EQUAL(back.failed.status, KV_OK);
+        worker_msg_deinit(&back);
+    }
+}
+
+/* Method: messages that are well formed for protobuf and break one limit each. */
+static void
+values_outside_the_limits_are_refused(void)
+{
+    struct worker_msg msg, back;
+
+    make_table(&msg, KEY_FOOTER_BYTES - 1);
+    CU_ASSERT_EQUAL(round_trip(&msg, &back), KV_CORRUPT);
+    CU_ASSERT_EQUAL(back.kind, WORKER_MSG_NONE);
+    worker_msg_deinit(&msg);
+
+    make_table(&msg, 20);
+    msg.table.seq_smallest = 10;
+    CU_ASSERT_EQUAL(round_trip(&msg, &back), KV_CORRUPT);
+    msg.table.seq_smallest = 1;
+    msg.table.seq_largest = SEQUENCE_MAX + 1;
+    CU_ASSERT_EQUAL(round_trip(&msg, &back), KV_CORRUPT);
+    msg.table.seq_largest = 9;
+    msg.table.deletion_count = 6;
+    CU_ASSERT_EQUAL(round_trip(&msg, &back), KV_CORRUPT);
+    worker_msg_deinit(&msg);
+
+    make_flush(&msg, 2, 3);
+    msg.flush.outputs[1].cf_id = 0;
+    CU_ASSERT_EQUAL(round_trip(&msg, &back), KV_CORRUPT);
+    msg.flush.outputs[1].cf_id = 1;
+    msg.flush.snapshots[2] = msg.flush.snapshots[1];
+    CU_ASSERT_EQUAL(round_trip(&msg, &back), KV_CORRUPT);
+    msg.flush.snapshots[2]++;
+    msg.flush.outputs[0].cf_name.data[1] = 0;
+    CU_ASSERT_EQUAL(round_trip(&msg, &back), KV_CORRUPT);
+    msg.flush.outputs[0].cf_name.data[1] = 'a';
+    CU_ASSERT_EQUAL(round_trip(&msg, &back), KV_OK);
+    worker_msg_deinit(&back);
+    worker_msg_deinit(&msg);
+
+    msg = (struct worker_msg){.kind = WORKER_MSG_WELCOME};
+    msg.welcome.heartbeat_ms = 1000;
+    put(&msg.welcome.dir, "relative/path");
+    CU_ASSERT_EQUAL(round_trip(&msg, &back), KV_CORRUPT);
+    worker_msg_deinit(&msg);
+}
+
+/* Method: single bytes of real messages are changed and messages are cut, at random places; the
+ * sanitizers watch, and what still decodes must encode again. */
+static void
+damaged_messages_do_no_harm(void)
+{
+    struct random random;
+    struct worker_msg msgs[2];
+
+    random_init(&random, unit_seed());
+    make_flush(&msgs[0], 5, 9);
+    make_table(&msgs[1], 30);
+    for (int i = 0; i < 20000; i++) {
+        struct buffer encoded = {0}, again = {0};
+        struct worker_msg back;
+
+        worker_msg_encode(&msgs[i % 2], &encoded);
+        for (uint64_t hits = 1 + random_below(&random, 3); hits > 0; hits--)
+            encoded.data[random_below(&random, encoded.size)] = (uint8_t)random_next(&random);
+        if (random_below(&random, 4) == 0)
+            encoded.size = random_below(&random, encoded.size + 1);
+        if (worker_msg_decode(buffer_slice(&encoded), &back) == KV_OK) {
+            worker_msg_encode(&back, &again);
+            CU_ASSERT_TRUE(again.size > 0);
+            worker_msg_deinit(&back);
+        }
+        buffer_deinit(&again);
+        buffer_deinit(&encoded);
+    }
+    worker_msg_deinit(&msgs[0]);
+    worker_msg_deinit(&msgs[1]);
+}
+
+static bool
+fd_is_open(int fd)
+{
+    return fcntl(fd, F_GETFD) >= 0;
+}
+
+/* Method: a memfd travels with a flush; one that comes where none is wanted is closed and the
+ * message refused; so are two at once. */
+static void
+descriptors_arrive_only_where_they_are_due(void)
+{
+    const int memory = memfd_create("x", MFD_CLOEXEC);
+    struct worker_msg msg, back;
+    int pair[2], got = -1, next_free;
+
+    CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    worker_channel_prepare(pair[0]);
+    make_flush(&msg, WORKER_JOB_OUTPUT_COUNT_MAX, WORKER_TEXT_BYTES_MAX);
+    CU_ASSERT_EQUAL(worker_channel_send(pair[0], CHANNEL_NOWAIT, &msg, memory), KV_OK);
+    CU_ASSERT_EQUAL(worker_channel_receive(pair[1], CHANNEL_WAIT, &back, &got), KV_OK);
+    CU_ASSERT_TRUE_FATAL(got >= 0);
+    CU_ASSERT_EQUAL(fcntl(got, F_GETFD), FD_CLOEXEC);
+    worker_msg_deinit(&back);
+
+    next_free = dup(memory);
+    close(next_free);
+    CU_ASSERT_EQUAL(worker_channel_send(pair[0], CHANNEL_NOWAIT, &msg, memory), KV_OK);
+    CU_ASSERT_EQUAL(worker_channel_receive(pair[1], CHANNEL_WAIT, &back, NULL), KV_CORRUPT);
+    CU_ASSERT_FALSE(fd_is_open(next_free));
+    CU_ASSERT_EQUAL(back.kind, WORKER_MSG_NONE);
+
+    CU_ASSERT_EQUAL(worker_channel_receive(pair[1], CHANNEL_NOWAIT, &back, NULL), KV_BUSY);
+    worker_msg_deinit(&msg);
+    close(got);
+    close(memory);
+    close(pair[0]);
+    CU_ASSERT_EQUAL(worker_channel_receive(pair[1], CHANNEL_WAIT, &back, NULL), KV_CANCELLED);
+    close(pair[1]);
+}
+
+/* Method: raw packets: one that is too long, one that is noise, one that is empty. */
+static void
+packets_that_are_no_messages_are_refused(void)
+{
+    static uint8_t noise[WORKER_MSG_BYTES_MAX + 1];
+    const int room = 4 * WORKER_MSG_BYTES_MAX;
+    struct worker_msg back;
+    int pair[2];
+
+    CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    (void)setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+    memset(noise, 0xff, sizeof(noise));
+    CU_ASSERT_EQUAL(send(pair[0], noise, sizeof(noise), 0), (ssize_t)sizeof(noise));
+    CU_ASSERT_EQUAL(worker_channel_receive(pair[1], CHANNEL_WAIT, &back, NULL), KV_CORRUPT);
+    CU_ASSERT_EQUAL(send(pair[0], noise, 100, 0), 100);
+    CU_ASSERT_EQUAL(worker_channel_receive(pair[1], CHANNEL_WAIT, &back, NULL), KV_CORRUPT);
+    CU_ASSERT_EQUAL(send(pair[0], noise, 0, 0), 0);
+    CU_ASSERT_EQUAL(worker_channel_receive(pair[1], CHANNEL_WAIT, &back, NULL), KV_CANCELLED);
+    close(pair[0]);
+    close(pair[1]);
+}
+
+int
+main(int argc, char **argv)
+{
+    static const struct unit_test tests[] = {
+        UNIT_TEST(messages_come_back_as_they_were),
+        UNIT_TEST(a_failure_never_decodes_as_success),
+        UNIT_TEST(values_outside_the_limits_are_refused),
+        UNIT_TEST(damaged_messages_do_no_harm),
+        UNIT_TEST(descriptors_arrive_only_where_they_are_due),
+        UNIT_TEST(packets_that_are_no_messages_are_refused),
+        UNIT_TEST_END,
+    };
+
+    log_set_sink(drop_line, NULL);
+    return unit_main("worker_msg", tests, argc, argv);
+}
