@@ -137,6 +137,16 @@ open_versions(struct db *db)
     return st;
 }
 
+/* A segment and a memtable are full together.  Beyond the maximum it pays no more to write zeros
+ * in advance: a start has to read them. */
+static uint64_t
+segment_bytes(const struct db *db)
+{
+    const uint64_t bytes = db->options.memtable_bytes;
+
+    return bytes < SEGMENT_BYTES_MAX ? bytes : SEGMENT_BYTES_MAX;
+}
+
 static enum kv_status
 open_wal(struct db *db)
 {
@@ -145,7 +155,7 @@ open_wal(struct db *db)
         .dir = db->dir,
         .sync = db->options.wal_sync,
         .interval_us = db->options.wal_interval_us,
-        .segment_bytes = db->options.memtable_bytes,
+        .segment_bytes = segment_bytes(db),
         .recycle_count_max = FROZEN_MEMTABLE_COUNT_MAX,
         .owner = db,
         .next_file_number = next_file_number,

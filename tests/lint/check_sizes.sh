@@ -7,14 +7,22 @@ command -v ctags >/dev/null || { echo "universal-ctags is missing"; exit 77; }
 files=$(find lib daemon worker cli tests -name '*.[ch]')
 status=0
 
-export LC_ALL=C.UTF-8
 for file in $files; do
     lines=$(wc -l <"$file")
     limit=600; case $file in tests/*) limit=900 ;; esac
     [ "$lines" -le $limit ] || { echo "$file: $lines lines"; status=1; }
 done
-awk 'length($0) > 100 { print FILENAME ":" FNR ": " length($0) " columns"; bad = 1 } END { exit bad }' \
-    $files || status=1
+# shellcheck disable=SC2086
+python3 - $files <<'END' || status=1
+import sys
+bad = 0
+for path in sys.argv[1:]:
+    for number, line in enumerate(open(path, encoding="utf-8"), 1):
+        if len(line.rstrip("\n")) > 100:
+            print(f"{path}:{number}: {len(line) - 1} columns")
+            bad = 1
+sys.exit(bad)
+END
 
 # shellcheck disable=SC2086
 while IFS=: read -r file name start end; do
