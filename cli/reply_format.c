@@ -34,6 +34,19 @@ reply_is_pairs(const redisReply *reply)
 }
 
 bool
+reply_is_records(const redisReply *reply)
+{
+    if (reply->type != REDIS_REPLY_ARRAY)
+        return false;
+    for (size_t i = 0; i < reply->elements; i++) {
+        if (!reply_is_pairs(reply->element[i]) ||
+            reply->element[i]->elements != reply->element[0]->elements)
+            return false;
+    }
+    return true;
+}
+
+bool
 reply_next_line(struct slice *rest, struct slice *line_out)
 {
     const uint8_t *end;
@@ -79,6 +92,28 @@ format_raw(const redisReply *reply, bool end_line, struct buffer *target)
     }
     if (end_line)
         buffer_append_byte(target, '\n');
+}
+
+/* "name=value name=value", a line for each record. */
+static void
+format_records(const redisReply *reply, struct buffer *target)
+{
+    for (size_t i = 0; i < reply->elements; i++) {
+        const redisReply *record = reply->element[i];
+
+        for (size_t j = 0; j < record->elements; j += 2) {
+            const redisReply *value = record->element[j + 1];
+
+            buffer_append_format(target, "%s", j == 0 ? "" : " ");
+            escape_append(target, reply_bytes(record->element[j]));
+            buffer_append_byte(target, '=');
+            if (value->type == REDIS_REPLY_INTEGER)
+                buffer_append_format(target, "%lld", value->integer);
+            else if (reply_is_text(value))
+                escape_append(target, reply_bytes(value));
+        }
+        buffer_append_byte(target, '\n');
+    }
 }
 
 static void
@@ -150,7 +185,7 @@ reply_format(const struct reply_format *format, const redisReply *reply, struct 
         format_hex(reply, target);
         return;
     case OUTPUT_PRETTY:
-        if (format->shape == SHAPE_PAIRS)
+        if (format->shape == SHAPE_PAIRS || format->shape == SHAPE_RECORDS)
             reply_format_table(format, reply, target);
         else if (is_info)
             format_info(reply, target);
@@ -160,6 +195,8 @@ reply_format(const struct reply_format *format, const redisReply *reply, struct 
     default:
         if (is_info)
             format_info(reply, target);
+        else if (format->shape == SHAPE_RECORDS && reply_is_records(reply))
+            format_records(reply, target);
         else if (reply->type != REDIS_REPLY_NIL)
             format_raw(reply, format->end_line, target);
     }

@@ -9,6 +9,8 @@ struct slice reply_bytes(const redisReply *reply);
 bool reply_is_text(const redisReply *reply); /* a string, a state or an error */
 /* An array of names and values in turn. */
 bool reply_is_pairs(const redisReply *reply);
+/* An array of such arrays, all of the same length. */
+bool reply_is_records(const redisReply *reply);
 /* The next line of an INFO text, without its end; false: there is none. */
 bool reply_next_line(struct slice *rest, struct slice *line_out);
 

@@ -56,6 +56,28 @@ format_pairs(const redisReply *reply, struct buffer *target)
     buffer_append_byte(target, '}');
 }
 
+static bool
+records_are_utf8(const redisReply *reply)
+{
+    for (size_t i = 0; i < reply->elements; i++) {
+        if (!names_are_utf8(reply->element[i]))
+            return false;
+    }
+    return true;
+}
+
+static void
+format_records(const redisReply *reply, struct buffer *target)
+{
+    buffer_append_byte(target, '[');
+    for (size_t i = 0; i < reply->elements; i++) {
+        if (i > 0)
+            buffer_append_byte(target, ',');
+        format_pairs(reply->element[i], target);
+    }
+    buffer_append_byte(target, ']');
+}
+
 /* {"Section":{"name":"value",...},...}; fields before the first section are in "". */
 static void
 format_info(const redisReply *reply, struct buffer *target)
@@ -99,6 +121,8 @@ reply_format_json(const struct reply_format *format, const redisReply *reply, st
         format_info(reply, target);
     else if (format->shape == SHAPE_PAIRS && reply_is_pairs(reply) && names_are_utf8(reply))
         format_pairs(reply, target);
+    else if (format->shape == SHAPE_RECORDS && reply_is_records(reply) && records_are_utf8(reply))
+        format_records(reply, target);
     else
         format_value(reply, target);
     buffer_append_byte(target, '\n');

@@ -4,11 +4,11 @@
 #include "cli/escape.h"
 #include "cli/reply_format_internal.h"
 
-enum { COLUMN_WIDTH_MAX = 60 };
+enum { COLUMN_WIDTH_MAX = 60, COLUMN_COUNT_MAX = 32 };
 
-/* Rows of two cells; zeroed is empty. */
 struct table {
-    struct buffer *cells; /* owned array of owned; two a row */
+    size_t column_count;
+    struct buffer *cells; /* owned array of owned, row by row; the first row is the head */
     size_t count, capacity;
 };
 
@@ -63,39 +63,73 @@ add_heads(struct table *table, const char *left, const char *right)
 }
 
 static void
-print_rule(struct buffer *target, size_t width)
+measure_columns(const struct table *table, size_t widths[COLUMN_COUNT_MAX])
 {
-    for (size_t i = 0; i < width; i++)
-        buffer_append_byte(target, '-');
+    for (size_t i = 0; i < table->count; i++) {
+        size_t *width = &widths[i % table->column_count];
+        const size_t size = table->cells[i].size;
+
+        if (size > *width)
+            *width = size < COLUMN_WIDTH_MAX ? size : COLUMN_WIDTH_MAX;
+    }
+}
+
+static void
+append_repeated(struct buffer *target, uint8_t byte, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        buffer_append_byte(target, byte);
+}
+
+static void
+print_row(const struct buffer *cells, size_t count, const size_t widths[COLUMN_COUNT_MAX],
+          struct buffer *target)
+{
+    for (size_t i = 0; i < count; i++) {
+        const size_t size = cells[i].size;
+
+        buffer_append_slice(target, buffer_slice(&cells[i]));
+        if (i + 1 < count)
+            append_repeated(target, ' ', 2 + (size < widths[i] ? widths[i] - size : 0));
+    }
+    buffer_append_byte(target, '\n');
 }
 
 static void
 print_table(const struct table *table, struct buffer *target)
 {
-    size_t width = 0, right_width = 0;
+    size_t widths[COLUMN_COUNT_MAX] = {0};
+    const size_t columns = table->column_count;
 
-    KV_ASSERT(table->count % 2 == 0);
-    for (size_t i = 0; i < table->count; i++) {
-        const size_t size = table->cells[i].size;
-        size_t *widest = i % 2 == 0 ? &width : &right_width;
-
-        if (size > *widest)
-            *widest = size < COLUMN_WIDTH_MAX ? size : COLUMN_WIDTH_MAX;
-    }
-    for (size_t i = 0; i < table->count; i += 2) {
-        const struct buffer *left = &table->cells[i];
-
-        buffer_append_slice(target, buffer_slice(left));
-        buffer_append_format(target, "%*s", left->size < width ? (int)(width - left->size) : 0, "");
-        buffer_append_format(target, "  ");
-        buffer_append_slice(target, buffer_slice(left + 1));
-        buffer_append_byte(target, '\n');
-        if (i == 0) {
-            print_rule(target, width);
-            buffer_append_format(target, "  ");
-            print_rule(target, right_width);
-            buffer_append_byte(target, '\n');
+    KV_ASSERT(columns > 0 && columns <= COLUMN_COUNT_MAX);
+    KV_ASSERT(table->count % columns == 0);
+    measure_columns(table, widths);
+    for (size_t i = 0; i < table->count; i += columns) {
+        print_row(&table->cells[i], columns, widths, target);
+        for (size_t column = 0; i == 0 && column < columns; column++) {
+            append_repeated(target, '-', widths[column]);
+            append_repeated(target, column + 1 < columns ? ' ' : '\n',
+                            column + 1 < columns ? 2 : 1);
         }
+    }
+}
+
+static bool
+is_record_table(const struct reply_format *format, const redisReply *reply)
+{
+    return format->shape == SHAPE_RECORDS && reply_is_records(reply) && reply->elements > 0 &&
+           reply->element[0]->elements > 0 && reply->element[0]->elements / 2 <= COLUMN_COUNT_MAX;
+}
+
+static void
+fill_from_records(struct table *table, const redisReply *reply)
+{
+    table->column_count = reply->element[0]->elements / 2;
+    for (size_t i = 0; i < table->column_count; i++)
+        add_bytes(table, reply_bytes(reply->element[0]->element[2 * i]));
+    for (size_t i = 0; i < reply->elements; i++) {
+        for (size_t j = 1; j < reply->element[i]->elements; j += 2)
+            add_value(table, reply->element[i]->element[j]);
     }
 }
 
@@ -147,9 +181,11 @@ void
 reply_format_table(const struct reply_format *format, const redisReply *reply,
                    struct buffer *target)
 {
-    struct table table = {0};
+    struct table table = {.column_count = 2};
 
-    if (format->shape == SHAPE_INFO && reply->type == REDIS_REPLY_STRING) {
+    if (is_record_table(format, reply)) {
+        fill_from_records(&table, reply);
+    } else if (format->shape == SHAPE_INFO && reply->type == REDIS_REPLY_STRING) {
         fill_from_info(&table, reply);
     } else if (format->shape == SHAPE_PAIRS && reply_is_pairs(reply)) {
         fill_from_pairs(&table, reply);

@@ -31,7 +31,7 @@ static const struct verb verbs[] = {
      UINT32_MAX, OUTCOME_ANY, false},
     {"flush", "", "write what is in memory to tables", "KV.FLUSH", 0, 0, OUTCOME_ANY, true},
     {"stats", "", "print the engine's numbers", "KV.STATS", 0, 0, OUTCOME_ANY, true},
-    {"workers", "", "print the state of the worker processes", "INFO workers", 0, 0, OUTCOME_ANY,
+    {"workers", "", "print the state of the worker processes", "KV.WORKERS", 0, 0, OUTCOME_ANY,
      true},
     {"command", "NAME [ARGUMENT]...", "send any command", "", 1, UINT32_MAX, OUTCOME_ANY, false},
 };
@@ -130,6 +130,8 @@ verb_shape(const struct request *request)
         return SHAPE_PAIRS;
     if (request_word_is(request, 0, "INFO") || request_word_is(request, 0, "KV.STATS"))
         return SHAPE_INFO;
+    if (request_word_is(request, 0, "KV.WORKERS"))
+        return SHAPE_RECORDS;
     return SHAPE_PLAIN;
 }
 

@@ -13,9 +13,10 @@
 /* How the formats read a reply. */
 enum reply_shape {
     SHAPE_PLAIN,
-    SHAPE_BY_KEY, /* an array with a value for each word behind the first */
-    SHAPE_PAIRS,  /* an array of names and values in turn */
-    SHAPE_INFO,   /* text: "# Section" and "name:value" lines */
+    SHAPE_BY_KEY,  /* an array with a value for each word behind the first */
+    SHAPE_PAIRS,   /* an array of names and values in turn */
+    SHAPE_RECORDS, /* an array of arrays of names and values in turn */
+    SHAPE_INFO,    /* text: "# Section" and "name:value" lines */
 };
 
 /* Which replies mean that something was not there or not done. */
