@@ -323,6 +323,22 @@ class World:
             self.compare_streams(data)
         pair.call(b"CONFIG", b"SET", b"requirepass", b"")
 
+    def check_value_limit(self):
+        """What is too long by a byte, and what is not."""
+        pair = Pair(self)
+        limit = 1 << 20
+        pair.call(b"CONFIG", b"SET", b"proto-max-bulk-len", b"1mb")
+        pair.call(b"SET", b"h0", b"x" * limit)
+        pair.call(b"APPEND", b"h0", b"y")
+        pair.call(b"APPEND", b"h0", b"")
+        for offset in (limit - 1, limit, limit + 1, -1):
+            pair.call(b"SETRANGE", b"h0", b"%d" % offset, b"z")
+            pair.call(b"SETRANGE", b"h1", b"%d" % offset, b"")
+        pair.call(b"GET", b"h0")
+        self.compare_streams(b"*2\r\n$4\r\nECHO\r\n$%d\r\n" % (limit + 1))
+        pair.call(b"CONFIG", b"SET", b"proto-max-bulk-len", b"512mb")
+        pair.close()
+
     def check_client_reply(self):
         pair = Pair(self)
         for name in (b"OFF", b"SKIP"):
@@ -344,6 +360,7 @@ class World:
     def run(self):
         self.check_differences()
         self.check_client_reply()
+        self.check_value_limit()
         self.check_resp3()
         self.check_passwords()
         kills = 6

@@ -231,6 +231,9 @@ class Generator:
              b"-1"],
             [b"CONFIG", b"SET", b"timeout", b"0"],
             [b"CONFIG", b"SET", b"timeout", b"0", b"timeout", b"0"],
+            [b"CONFIG", b"SET", b"timeout", b"0", b"tcp-keepalive", b"300"],
+            [b"CONFIG", b"SET", b"timeout", b"0", b"tcp-keepalive"],
+            [b"CONFIG", b"GET", b"timeout", b"save", b"timeout"], [b"CONFIG", b"REWRITE"],
             [b"CONFIG", b"SET", b"timeout"]])
 
     def hello(self):
@@ -256,6 +259,10 @@ class Generator:
 
     def other(self):
         return self.pick([[b"RESET"], [b"TIME"], [b"AUTH", b"x"], [b"AUTH", b"default", b"x"],
+                          [b"INFO"], [b"INFO", b"nosuch"], [b"INFO", b"server"], [b"DBSIZE"],
+                          [b"INFO", b"clients", b"CPU"], [b"INFO", b"all"], [b"DBSIZE", b"x"],
+                          [b"SHUTDOWN", b"ABORT"], [b"SHUTDOWN", b"FOO"],
+                          [b"SHUTDOWN", b"SAVE", b"NOSAVE"], [b"SHUTDOWN", b"ABORT", b"NOW"],
                           [b"AUTH", b"nobody", b"x"], [b"AUTH", b"a", b"b", b"c"], [b"TIME", b"x"],
                           [b"RESET", b"x"], [b"ECHO"], [b"SELECT"], [b"HELLO", b"3", b"2"]])
 
