@@ -27,14 +27,16 @@ SHARED = [b"get", b"set", b"setnx", b"getset", b"getdel", b"mget", b"mset", b"ms
 class Generator:
     """Commands as lists of arguments.  All chance is in `random`, nothing depends on replies."""
 
-    def __init__(self, rng):
+    def __init__(self, rng, prefix=b"", cold_count=3000):
         self.random = rng
         self.hot = [b"h%d" % i for i in range(30)] + [b"", b"\0", b"\xff\xff", b"a b", b"\r\n"]
-        self.cold = [b"cold:%06d" % i for i in range(3000)]
+        self.cold = [b"cold:%06d" % i for i in range(cold_count)]
         self.cold += [bytes(rng.randrange(256) for _ in range(rng.randrange(1, 60)))
                       for _ in range(200)]
-        self.cold += [bytes([65 + i]) * (65536 - i) for i in range(3)]
+        self.cold += [bytes([65 + i]) * (65536 - i - len(prefix)) for i in range(3)]
         self.numeric = [b"n%d" % i for i in range(12)]
+        self.hot, self.cold, self.numeric = (
+            [prefix + key for key in keys] for keys in (self.hot, self.cold, self.numeric))
         self.keys = self.hot + self.cold + self.numeric
         block = bytes(rng.randrange(256) for _ in range(4096))
         self.noise = block * 800  # values are cut out of it
