@@ -19,7 +19,7 @@ from kvd_process import BIN, check, skip
 
 KVCTL = os.path.join(BIN, "kvctl")
 ROCKS = os.path.join(BIN, "rocks_tool")
-MUTATION_COUNT = int(os.environ.get("KV_MUTATIONS", "40"))
+MUTATION_COUNT = int(os.environ.get("KV_MUTATIONS", "20"))
 
 
 def run(*words, code=0):
@@ -151,6 +151,20 @@ def certain_damage(path, work):
     run(os.path.join(work, "unknown"), code=2)
 
 
+def damage_in_a_recycled_log(path, work):
+    """A failed check ends such a log; that more of it follows must not go unnoticed."""
+    source = [name for name in files(path, r"\d+\.log") if " 0 records" not in run(name)][-1]
+    target = os.path.join(work, os.path.basename(source))
+    shutil.copy(source, target)
+    with open(target, "r+b") as file:
+        file.seek(20)
+        byte = file.read(1)[0]
+        file.seek(20)
+        file.write(bytes([byte ^ 1]))
+    check("there is more of this log" in run(target, code=65), "more of this log")
+    os.unlink(target)
+
+
 def by_kvd(work):
     path = os.path.join(work, "kvd")
     script = b"".join(b"set key%d value%d\n" % (i, i) for i in range(300)) + b"flush\n" + \
@@ -186,6 +200,7 @@ def main():
         scratch = os.path.join(work, "scratch")
         os.mkdir(scratch)
         certain_damage(first, scratch)
+        damage_in_a_recycled_log(ours, scratch)
         for path in (first, ours):
             damage(path, scratch, rng)
     finally:
