@@ -15,6 +15,7 @@
 #include "daemon/client_internal.h"
 #include "daemon/command.h"
 #include "daemon/command_flush.h"
+#include "daemon/command_value.h"
 #include "daemon/server.h"
 
 enum { TOLD_BYTES_MAX = 128, BATCH_BYTES_KEPT = 1024 * 1024 };
@@ -47,6 +48,14 @@ reply_unknown(struct resp_writer *reply, const struct slice *args, uint32_t arg_
     resp_error_format(reply, "ERR unknown command '%.*s', with args beginning with: %s",
                       (int)(args[0].size < TOLD_BYTES_MAX ? args[0].size : TOLD_BYTES_MAX),
                       (const char *)args[0].data, told);
+}
+
+/* A browser can be made to send a request here, whose body would be commands: as in Redis, such a
+ * connection ends before they run. */
+static bool
+is_http(struct slice name)
+{
+    return argument_is(name, "post") || argument_is(name, "host:");
 }
 
 /* Whether the command may run; else the reply says why not. */
@@ -247,6 +256,12 @@ execute(struct client *client)
     enum kv_status st;
 
     if (!client->command_started) {
+        if (call.command == NULL && is_http(call.args[0])) {
+            kv_log(LOG_LEVEL_WARNING, "client %llu %s speaks HTTP: a cross-protocol attack?",
+                   (unsigned long long)client->id, client->address);
+            client_close(client, "speaks HTTP");
+            return true;
+        }
         if (!admit(&call)) {
             count_rejected(client, call.command, reply_start);
             commit_reply(client, reply_start, 0);

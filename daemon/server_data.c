@@ -172,8 +172,10 @@ server_close_data(struct server *server)
 {
     enum kv_status st = KV_OK;
 
-    if (server->db != NULL)
+    if (server->db != NULL) {
         run_until_idle(server);
+        db_stop(server->db);
+    }
     worker_pool_close(server->pool);
     server->pool = NULL;
     if (server->db == NULL)
