@@ -106,7 +106,7 @@ cut_under_load() {
         ;;
     *)
         ctl "cutat $((1 + RANDOM % 300)) $((seed + RANDOM)) $mode 50"
-        load_start --seconds 2
+        load_start --seconds 2 --wait 3 # it may come before kvd is ready
         ;;
     esac
     load_wait
