@@ -79,7 +79,6 @@ count_record(struct memtable *memtable, uint64_t seq)
         header->seq_first = seq;
     header->seq_last = seq;
     header->entry_count++;
-    memtable->change_count++;
 }
 
 /* What one version adds to the number of keys, modulo 2^64. */
@@ -332,7 +331,6 @@ memtable_rollback(struct memtable *memtable, uint64_t seq_max)
     KV_ASSERT(!memtable->frozen);
     if (header->seq_last <= seq_max)
         return;
-    memtable->change_count++;
     for (; family != NULL; family = mem_family_at(memtable, family->older)) {
         struct mem_node *leaf = mem_node_at(memtable, family->leaf_first);
 
@@ -346,12 +344,6 @@ memtable_rollback(struct memtable *memtable, uint64_t seq_max)
     if (header->seq_last == 0)
         header->seq_first = 0;
     KV_ASSERT((header->seq_last == 0) == (header->entry_count == 0));
-}
-
-uint64_t
-memtable_change_count(const struct memtable *memtable)
-{
-    return memtable->change_count;
 }
 
 uint64_t

@@ -68,8 +68,6 @@ int memtable_fd(const struct memtable *memtable);
 size_t memtable_bytes_used(const struct memtable *memtable);
 size_t memtable_bytes_mapped(const struct memtable *memtable);
 /* Point entries and range tombstones of all families. */
-/* Rises with every addition and rollback: equal means that iterators are still valid. */
-uint64_t memtable_change_count(const struct memtable *memtable);
 uint64_t memtable_entry_count(const struct memtable *memtable);
 uint64_t memtable_seq_first(const struct memtable *memtable); /* 0: empty */
 uint64_t memtable_seq_last(const struct memtable *memtable);

@@ -124,8 +124,7 @@ struct memtable {
     uint64_t key_count;         /* entries in all trees */
     uint64_t leaf_count;
     uint64_t inner_count;
-    uint64_t change_count; /* additions and rollbacks */
-    uint64_t split_count;  /* changes when remembered leaves may be wrong */
+    uint64_t split_count; /* changes when remembered leaves may be wrong */
 };
 
 static inline struct mem_header *
