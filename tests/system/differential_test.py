@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 
+sys.dont_write_bytecode = True  # the source tree stays clean
 from differential.commands import (BROKEN, DATABASES, ENDLESS, FOREIGN, ODD, Generator,
                                    inline)
 from differential.differences import DIFFERENCES, is_same
