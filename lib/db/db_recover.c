@@ -122,9 +122,8 @@ flush_memtable(struct recovery *recovery)
     struct memtable_family *families;
     enum kv_status st = KV_OK;
 
-    if (count == 0)
-        return KV_OK;
-    families = kv_alloc(sizeof(families[0]) * count);
+    /* Without a family there is no table, but a batch may still need a larger memtable. */
+    families = kv_alloc(sizeof(families[0]) * (count + 1));
     memtable_families(recovery->memtable, families, count);
     memtable_freeze(recovery->memtable);
     for (uint32_t i = 0; i < count && st == KV_OK; i++)

@@ -1,0 +1,86 @@
+/* Goal: the engine keeps its promises where configurations and directories are unusual: settings
+ * changed while running, the largest ones, and what other software left in the directory. */
+#include <CUnit/Basic.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "support/db_world.h"
+#include "support/unit.h"
+#include "wal/log_writer.h"
+
+enum { FOREIGN_LOG_NUMBER = 900000 };
+
+static void
+write_file(const struct db_world *world, const char *name, const void *data, size_t size)
+{
+    char path[400];
+    int fd;
+
+    snprintf(path, sizeof(path), "%s/%s", world->dir, name);
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0644);
+    CU_ASSERT_TRUE_FATAL(fd >= 0);
+    CU_ASSERT_EQUAL(write(fd, data, size), (ssize_t)size);
+    close(fd);
+}
+
+/* A RocksDB log: a record of a family that has been dropped, then a batch above memtable-size. */
+static void
+write_foreign_log(const struct db_world *world)
+{
+    enum { VALUE_BYTES = 3 << 20 };
+    struct log_writer writer;
+    struct write_batch batch;
+    struct buffer log = {0};
+    char *value = kv_alloc(VALUE_BYTES);
+    char name[32];
+
+    memset(value, 'v', VALUE_BYTES);
+    log_writer_init(&writer, false, FOREIGN_LOG_NUMBER);
+    write_batch_init(&batch);
+    write_batch_put(&batch, 77, slice_from_text("a"), slice_from_text("1"));
+    write_batch_set_sequence(&batch, 1);
+    log_writer_append(&writer, &log, buffer_slice(&batch.bytes));
+    write_batch_clear(&batch);
+    write_batch_put(&batch, CF_DEFAULT, slice_from_text("huge"), slice_of(value, VALUE_BYTES));
+    write_batch_set_sequence(&batch, 2);
+    log_writer_append(&writer, &log, buffer_slice(&batch.bytes));
+    snprintf(name, sizeof(name), "%d.log", FOREIGN_LOG_NUMBER);
+    write_file(world, name, log.data, log.size);
+    write_batch_deinit(&batch);
+    buffer_deinit(&log);
+    free(value);
+}
+
+static void
+a_dropped_familys_record_leaves_room_for_a_huge_batch(void)
+{
+    struct db_world world;
+    struct db_stats stats;
+
+    db_world_init(&world);
+    CU_ASSERT_EQUAL_FATAL(db_world_open(&world), KV_OK);
+    db_world_close(&world);
+    write_foreign_log(&world);
+    CU_ASSERT_EQUAL_FATAL(db_world_open(&world), KV_OK);
+    CU_ASSERT_EQUAL(db_last_seq(world.db), 2);
+    db_get_stats(world.db, &stats);
+    CU_ASSERT_EQUAL(stats.table_count, 1);
+    CU_ASSERT_EQUAL(stats.recovered_batch_count, 2);
+    CU_ASSERT_PTR_NULL(db_world_get(&world, "a"));
+    db_world_deinit(&world);
+}
+
+int
+main(int argc, char **argv)
+{
+    static const struct unit_test tests[] = {
+        UNIT_TEST(a_dropped_familys_record_leaves_room_for_a_huge_batch),
+        UNIT_TEST_END,
+    };
+
+    return unit_main("db_edges", tests, argc, argv);
+}
