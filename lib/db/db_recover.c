@@ -239,6 +239,23 @@ find_logs(struct recovery *recovery)
     return KV_OK;
 }
 
+/* RocksDB can keep the logs elsewhere.  A directory without any that says so must not be opened
+ * as if nothing had been logged.  (Older versions name their own directory, wherever that was
+ * then; with a log at hand that is taken for what it means.) */
+static enum kv_status
+check_logs_are_here(const struct recovery *recovery)
+{
+    const struct db *db = recovery->db;
+    const char *wal_dir = db->family_options.wal_dir;
+
+    if (recovery->log_count > 0 || wal_dir[0] == '\0' || strcmp(wal_dir, db->dir) == 0)
+        return KV_OK;
+    return KV_FAIL(KV_UNSUPPORTED,
+                   "%s has no log, and its OPTIONS file says wal_dir=%s: move the logs (*.log) "
+                   "from there to here; if there are none, remove that line",
+                   db->dir, wal_dir);
+}
+
 /* A family with tables from behind the point where the replay stopped is ahead of the others
  * (FORMAT.md section 2.1). */
 static enum kv_status
@@ -302,6 +319,8 @@ db_recover(struct db *db, struct recovery_result *result)
     const uint64_t start_us = io_now_us(db->io);
     enum kv_status st = find_logs(&recovery);
 
+    if (st == KV_OK)
+        st = check_logs_are_here(&recovery);
     if (st == KV_OK)
         st = replay(&recovery);
     db->last_seq = version_set_last_seq(db->versions);

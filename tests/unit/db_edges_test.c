@@ -74,11 +74,44 @@ a_dropped_familys_record_leaves_room_for_a_huge_batch(void)
     db_world_deinit(&world);
 }
 
+static void
+run_in_dir(const struct db_world *world, const char *script)
+{
+    char command[600];
+
+    snprintf(command, sizeof(command), "cd '%s' && %s", world->dir, script);
+    CU_ASSERT_EQUAL_FATAL(system(command), 0);
+}
+
+/* Method: the logs go where OPTIONS says that they are.  To open the directory without them would
+ * lose what they hold, so it is refused; with the logs back it opens. */
+static void
+logs_in_another_directory_are_not_forgotten(void)
+{
+    static const char options[] =
+        "[DBOptions]\n  wal_dir=/somewhere/else\n[CFOptions \"default\"]\n";
+    struct db_world world;
+
+    db_world_init(&world);
+    CU_ASSERT_EQUAL_FATAL(db_world_open(&world), KV_OK);
+    db_world_put(&world, "a", "1");
+    db_world_settle(&world);
+    db_world_close(&world);
+    write_file(&world, "OPTIONS-900000", options, sizeof(options) - 1);
+    run_in_dir(&world, "mkdir wal && mv *.log wal/");
+    CU_ASSERT_EQUAL_FATAL(db_world_open(&world), KV_UNSUPPORTED);
+    run_in_dir(&world, "mv wal/*.log .");
+    CU_ASSERT_EQUAL_FATAL(db_world_open(&world), KV_OK);
+    CU_ASSERT_STRING_EQUAL(db_world_get(&world, "a"), "1");
+    db_world_deinit(&world);
+}
+
 int
 main(int argc, char **argv)
 {
     static const struct unit_test tests[] = {
         UNIT_TEST(a_dropped_familys_record_leaves_room_for_a_huge_batch),
+        UNIT_TEST(logs_in_another_directory_are_not_forgotten),
         UNIT_TEST_END,
     };
 
