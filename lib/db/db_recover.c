@@ -61,7 +61,8 @@ build_table(struct recovery *recovery, const struct table_build_options *options
     enum kv_status st;
 
     file_name_format(path, db->dir, FILE_TABLE, options->file_number);
-    st = file_open(db->io, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, &sink.fd);
+    /* A worker of a kvd that was killed may still be at a file of this name: not into that one. */
+    st = file_open(db->io, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, &sink.fd);
     if (st == KV_OK)
         st = flush_build_run(&build, summary_out);
     if (st == KV_OK) {
