@@ -104,7 +104,10 @@ void
 db_set_memtable_bytes(struct db *db, uint64_t bytes)
 {
     KV_ASSERT(bytes >= MEMTABLE_BYTES_MIN);
+    if (bytes == db->options.memtable_bytes)
+        return;
     db->options.memtable_bytes = bytes;
+    memtable_pool_set_capacity(db->pool, db_memtable_capacity(bytes));
 }
 
 void

@@ -27,6 +27,23 @@ write_file(const struct db_world *world, const char *name, const void *data, siz
     close(fd);
 }
 
+static void
+write_value(struct db_world *world, const char *key, size_t size)
+{
+    struct write_batch batch;
+    uint8_t *value = kv_alloc_zero(size);
+    enum kv_status st;
+    uint64_t seq;
+
+    write_batch_init(&batch);
+    write_batch_put(&batch, CF_DEFAULT, slice_from_text(key), slice_of(value, size));
+    while ((st = db_write(world->db, &batch, &seq)) == KV_BUSY)
+        db_world_turn(world);
+    CU_ASSERT_EQUAL(st, KV_OK);
+    write_batch_deinit(&batch);
+    free(value);
+}
+
 /* A RocksDB log: a record of a family that has been dropped, then a batch above memtable-size. */
 static void
 write_foreign_log(const struct db_world *world)
@@ -106,12 +123,60 @@ logs_in_another_directory_are_not_forgotten(void)
     db_world_deinit(&world);
 }
 
+/* Method: 4 GiB is the largest memtable-size that kvd.conf takes; the mapping is sparse. */
+static void
+the_largest_memtable_size_opens(void)
+{
+    struct db_world world;
+
+    db_world_init(&world);
+    world.options.memtable_bytes = UINT64_C(4) << 30;
+    world.options.memory_limit_bytes = UINT64_C(8) << 30;
+    CU_ASSERT_EQUAL_FATAL(db_world_open(&world), KV_OK);
+    db_world_put(&world, "a", "1");
+    CU_ASSERT_STRING_EQUAL(db_world_get(&world, "a"), "1");
+    db_world_deinit(&world);
+}
+
+/* Method: after the change six megabytes fit in one memtable, where one did before; and the way
+ * back. */
+static void
+memtable_size_can_grow_and_shrink_while_running(void)
+{
+    struct db_world world;
+    struct db_stats stats;
+    char key[32];
+
+    db_world_init(&world);
+    world.options.wal_bytes_max = 64 << 20;
+    CU_ASSERT_EQUAL_FATAL(db_world_open(&world), KV_OK);
+    db_set_memtable_bytes(world.db, 8 << 20);
+    db_world_put(&world, "a", "1");
+    db_world_flush(&world);
+    for (int i = 0; i < 96; i++) {
+        snprintf(key, sizeof(key), "key%d", i);
+        write_value(&world, key, 64 << 10);
+        db_world_turn(&world);
+    }
+    db_world_settle(&world);
+    db_get_stats(world.db, &stats);
+    CU_ASSERT_EQUAL(stats.flush_count + stats.frozen_count, 1);
+    db_set_memtable_bytes(world.db, 1 << 20);
+    write_value(&world, "b", 64 << 10);
+    db_world_settle(&world);
+    db_get_stats(world.db, &stats);
+    CU_ASSERT_EQUAL(stats.flush_count + stats.frozen_count, 2);
+    db_world_deinit(&world);
+}
+
 int
 main(int argc, char **argv)
 {
     static const struct unit_test tests[] = {
         UNIT_TEST(a_dropped_familys_record_leaves_room_for_a_huge_batch),
         UNIT_TEST(logs_in_another_directory_are_not_forgotten),
+        UNIT_TEST(the_largest_memtable_size_opens),
+        UNIT_TEST(memtable_size_can_grow_and_shrink_while_running),
         UNIT_TEST_END,
     };
 
