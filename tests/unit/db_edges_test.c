@@ -169,6 +169,48 @@ memtable_size_can_grow_and_shrink_while_running(void)
     db_world_deinit(&world);
 }
 
+static uint64_t
+sync_count(const struct db_world *world)
+{
+    struct db_stats stats;
+
+    db_get_stats(world->db, &stats);
+    return stats.wal.sync_count;
+}
+
+/* Method: under "never" nothing is synced; from the change on each reply means a sync. */
+static void
+wal_sync_always_holds_from_the_next_write_on(void)
+{
+    for (int with_writes_before = 0; with_writes_before < 2; with_writes_before++) {
+        struct db_world world;
+        uint64_t before;
+
+        db_world_init(&world);
+        world.options.wal_sync = WAL_SYNC_NEVER;
+        CU_ASSERT_EQUAL_FATAL(db_world_open(&world), KV_OK);
+        if (with_writes_before)
+            db_world_put(&world, "a", "1");
+        db_world_settle(&world);
+        before = sync_count(&world);
+        CU_ASSERT_EQUAL(before, 0);
+        db_set_wal_sync(world.db, WAL_SYNC_ALWAYS, 0);
+        db_world_put(&world, "b", "2");
+        db_world_settle(&world);
+        CU_ASSERT_TRUE(sync_count(&world) > before);
+        before = sync_count(&world);
+        db_set_wal_sync(world.db, WAL_SYNC_NEVER, 0);
+        db_world_put(&world, "c", "3");
+        db_world_settle(&world);
+        CU_ASSERT_EQUAL(sync_count(&world), before);
+        db_world_close(&world);
+        CU_ASSERT_EQUAL_FATAL(db_world_open(&world), KV_OK);
+        CU_ASSERT_STRING_EQUAL(db_world_get(&world, "b"), "2");
+        CU_ASSERT_STRING_EQUAL(db_world_get(&world, "c"), "3");
+        db_world_deinit(&world);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -177,6 +219,7 @@ main(int argc, char **argv)
         UNIT_TEST(logs_in_another_directory_are_not_forgotten),
         UNIT_TEST(the_largest_memtable_size_opens),
         UNIT_TEST(memtable_size_can_grow_and_shrink_while_running),
+        UNIT_TEST(wal_sync_always_holds_from_the_next_write_on),
         UNIT_TEST_END,
     };
 
