@@ -84,6 +84,9 @@ struct memtable_family {
 };
 uint32_t memtable_families(const struct memtable *memtable, struct memtable_family *families,
                            uint32_t max);
+/* One of them; false: it has no entries. */
+bool memtable_find_family(const struct memtable *memtable, uint32_t cf_id,
+                          struct memtable_family *found);
 
 /* Every version of every key of a family, in internal-key order, without range tombstones.
  * Valid until the memtable is written to.  Never KV_WANT_BLOCK.  KV_CORRUPT: an opened memtable's
