@@ -74,6 +74,10 @@ db_fill_table_meta(struct table_meta *meta, const struct table_summary *table,
     meta->oldest_ancestor_time_s = creation_time_s;
     meta->checksum_crc32c = table->checksum_crc32c;
     meta->has_checksum = true;
+    meta->has_counts =
+        table->entry_count <= TABLE_ENTRY_COUNT_MAX && table->deletion_count <= table->entry_count;
+    meta->entry_count = table->entry_count;
+    meta->deletion_count = table->deletion_count;
 }
 
 static void

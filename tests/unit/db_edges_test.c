@@ -211,6 +211,33 @@ wal_sync_always_holds_from_the_next_write_on(void)
     }
 }
 
+/* Method: after a restart no table is open, so only the MANIFEST can know. */
+static void
+the_number_of_keys_survives_a_restart(void)
+{
+    struct db_world world;
+    char key[32];
+
+    db_world_init(&world);
+    CU_ASSERT_EQUAL_FATAL(db_world_open(&world), KV_OK);
+    for (int i = 0; i < 10; i++) {
+        snprintf(key, sizeof(key), "key%d", i);
+        db_world_put(&world, key, "value");
+    }
+    db_world_flush(&world);
+    db_world_put(&world, "key3", NULL);
+    db_world_put(&world, "key7", NULL);
+    db_world_flush(&world);
+    CU_ASSERT_EQUAL(db_key_count_estimate(world.db, CF_DEFAULT), 8);
+    for (int round = 0; round < 2; round++) {
+        db_world_settle(&world);
+        db_world_close(&world);
+        CU_ASSERT_EQUAL_FATAL(db_world_open(&world), KV_OK);
+        CU_ASSERT_EQUAL(db_key_count_estimate(world.db, CF_DEFAULT), 8);
+    }
+    db_world_deinit(&world);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -220,6 +247,7 @@ main(int argc, char **argv)
         UNIT_TEST(the_largest_memtable_size_opens),
         UNIT_TEST(memtable_size_can_grow_and_shrink_while_running),
         UNIT_TEST(wal_sync_always_holds_from_the_next_write_on),
+        UNIT_TEST(the_number_of_keys_survives_a_restart),
         UNIT_TEST_END,
     };
 
