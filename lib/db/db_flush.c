@@ -192,6 +192,8 @@ start_flush(struct frozen *frozen)
     job->dir = db->dir;
     job->db_identity = version_set_db_id(db->versions);
     job->creation_time_s = io_wall_us(db->io) / 1000000;
+    job->snapshots = NULL; /* the engine has none yet */
+    job->snapshot_count = 0;
     job->on_done = on_flush_done;
     job->owner = frozen;
     frozen->state = FROZEN_RUNNING;
