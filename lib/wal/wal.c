@@ -302,6 +302,7 @@ wal_restart(struct wal *wal)
     if (st != KV_OK)
         return st;
     wal->seq_appended = wal->durable_seq;
+    wal->number_restarted = wal->active->number;
     wal->is_failed = false;
     return KV_OK;
 }
@@ -320,8 +321,11 @@ wal_set_sync(struct wal *wal, enum wal_sync sync, uint64_t interval_us)
         return;
     wal->options.sync = sync;
     discard_next(wal);
-    if (!wal->is_failed)
-        (void)wal_switch(wal); /* a segment keeps its mode */
+    /* A segment keeps its mode.  One that wal_restart made begins behind sequences that were
+     * lost; were it left empty, recovery would take that for a gap before the next one. */
+    if (!wal->is_failed &&
+        (wal->active->stream_bytes > 0 || wal->active->number != wal->number_restarted))
+        (void)wal_switch(wal);
 }
 
 static void

@@ -102,7 +102,8 @@ struct wal {
     bool timer_busy;
     bool is_failed;
     bool is_closed;
-    uint64_t number_first; /* of the first segment that this log made */
+    uint64_t number_first;     /* of the first segment that this log made */
+    uint64_t number_restarted; /* of the one that the last wal_restart made; 0: none */
     uint32_t recycled_count;
     uint32_t pending_count;         /* requests in flight */
     uint64_t next_retry_us;         /* when to try preparing again */
