@@ -74,6 +74,7 @@ signals_open(struct server *server, struct signal_watch **watch_out)
 
     KV_ASSERT(server->ring != NULL);
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a file size limit is a failed write, not an end */
     (void)sigemptyset(&set);
     (void)sigaddset(&set, SIGTERM);
     (void)sigaddset(&set, SIGINT);

@@ -170,6 +170,7 @@ main(int argc, char **argv)
     int socket_fd, code;
 
     log_set_program("kvd-worker");
+    signal(SIGXFSZ, SIG_IGN); /* a file size limit is a failed write, not an end */
     parse_arguments(argc, argv, &arguments);
     if (arguments.selftest_dir != NULL)
         _exit(jail_selftest(arguments.selftest_dir) == 0 ? EX_OK : EX_SOFTWARE);
