@@ -22,6 +22,7 @@
 
 enum {
     CHUNK_BYTES = 32 * LOG_BLOCK_BYTES,
+    KEPT_BYTES_MAX = 4 * 1024 * 1024,
     SECTOR_BYTES = 4096, /* the unit of O_DIRECT */
     LENGTH_OFFSET = 4,
     TYPE_OFFSET = 6,
@@ -204,11 +205,20 @@ next_fragment(struct log_reader *reader, struct fragment *fragment)
     return LOG_READ_END;
 }
 
+/* One huge record must not keep its memory while the next ones are applied. */
+static void
+clear_assembled(struct log_reader *reader)
+{
+    if (reader->assembled.capacity > KEPT_BYTES_MAX)
+        buffer_deinit(&reader->assembled);
+    buffer_clear(&reader->assembled);
+}
+
 static void
 drop_open_record(struct log_reader *reader)
 {
     reader->in_record = false;
-    buffer_clear(&reader->assembled);
+    clear_assembled(reader);
 }
 
 /* Neither a record nor a fragment of one: nothing more comes, or something is wrong. */
@@ -295,7 +305,7 @@ log_reader_next(struct log_reader *reader, struct slice *record_out)
 {
     *record_out = slice_of(NULL, 0);
     if (!reader->in_record)
-        buffer_clear(&reader->assembled);
+        clear_assembled(reader);
     for (;;) {
         struct fragment fragment;
         enum log_read result = next_fragment(reader, &fragment);
