@@ -304,7 +304,7 @@ drop_parsed(struct client *client)
     const struct buffer old = client->query;
     const size_t left = unparsed_bytes(client);
 
-    if (old.capacity > CLIENT_QUERY_SOFT_BYTES && left < old.capacity / 4) {
+    if (old.capacity > CLIENT_SOFT_BYTES_MAX && left < old.capacity / 4) {
         client->query = (struct buffer){0};
         buffer_append(&client->query, old.data + client->query_offset, left);
         free(old.data);
@@ -357,7 +357,7 @@ static void
 pause_or_go_on(struct client *client)
 {
     const bool waits = client->wait != CLIENT_READY || client->server->shutdown != SHUTDOWN_NONE;
-    const bool is_full = waits && unparsed_bytes(client) > CLIENT_QUERY_SOFT_BYTES;
+    const bool is_full = waits && unparsed_bytes(client) > client->server->client_soft_bytes;
 
     if (client->is_closing || client->is_ended)
         return;
@@ -499,7 +499,7 @@ on_sent(struct ring_event *event, int32_t result, uint32_t flags)
     client->sent_bytes = 0;
     client_account(client);
     if (client->wait == CLIENT_WAITS_FOR_OUTPUT &&
-        client_output_bytes(client) <= CLIENT_OUTPUT_SOFT_BYTES)
+        client_output_bytes(client) <= client->server->client_soft_bytes)
         client_resume(client);
     if (client->is_closing)
         return;

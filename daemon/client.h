@@ -24,10 +24,12 @@ enum {
     CLIENT_NAME_BYTES_MAX = 128, /* of names that CLIENT SETNAME and SETINFO set */
     CLIENT_ADDRESS_BYTES = 128,
     CLIENT_COMMANDS_A_TURN_MAX = 1024,
-    CLIENT_OUTPUT_SOFT_BYTES = 1024 * 1024, /* more unsent: no further command is run */
-    CLIENT_QUERY_SOFT_BYTES = 1024 * 1024,  /* more unparsed while waiting: nothing is received */
-    CLIENT_KEPT_BYTES = 16 * 1024,          /* of each buffer that an idle client keeps */
-    CLIENT_POOL_COUNT_MAX = 256,            /* closed clients kept for reuse */
+    /* Bounds of server.client_soft_bytes.  More unsent: no further command is run.  More unparsed
+     * while waiting: nothing is received. */
+    CLIENT_SOFT_BYTES_MIN = 16 * 1024,
+    CLIENT_SOFT_BYTES_MAX = 1024 * 1024,
+    CLIENT_KEPT_BYTES = 16 * 1024, /* of each buffer that an idle client keeps */
+    CLIENT_POOL_COUNT_MAX = 256,   /* closed clients kept for reuse */
 };
 
 struct command;
@@ -41,7 +43,7 @@ enum client_wait {
     CLIENT_WAITS_FOR_WRITABLE, /* for room to write; in server.busy_clients */
     CLIENT_WAITS_FOR_TABLES,   /* KV.FLUSH; its ticket makes it runnable */
     CLIENT_WAITS_FOR_TURN,     /* its share is used up; in server.runnable_clients */
-    CLIENT_WAITS_FOR_OUTPUT,   /* over CLIENT_OUTPUT_SOFT_BYTES */
+    CLIENT_WAITS_FOR_OUTPUT,   /* over server.client_soft_bytes */
     CLIENT_WAITS_FOR_FLUSH,    /* closes once its replies are out */
 };
 

@@ -1,9 +1,10 @@
 /* client_memory.c - all clients' buffers together stay inside a quarter of memory-limit.
  *
  * Every client has limits of its own, but ten thousand harmless ones can be too much together.
- * When they are, idle ones first give back what they keep for their next command, then the largest
- * client is closed, and the next one, until the sum is small enough: whoever caused it goes, and
- * nobody waits for it.
+ * So the more there are, the smaller is the share above which one has to wait for its replies to
+ * be taken.  When that is not enough, idle ones first give back what they keep for their next
+ * command, then the largest client is closed, and the next one, until the sum is small enough:
+ * whoever caused it goes, and nobody waits for it.
  *
  * What counts is what is touched: the bytes in a large buffer, all of a small one (an idle client
  * keeps those).  Invariant: server.client_buffer_bytes is the sum of accounted_bytes of the
@@ -56,6 +57,18 @@ static bool
 is_over_budget(const struct server *server)
 {
     return server->client_buffer_bytes > server->config.memory_limit_bytes / BUDGET_DIVISOR;
+}
+
+/* All shares together are half of the budget, so that single large commands find room too. */
+void
+server_share_client_memory(struct server *server)
+{
+    const uint64_t budget = server->config.memory_limit_bytes / BUDGET_DIVISOR;
+    const uint64_t share = budget / 2 / (server->client_count > 0 ? server->client_count : 1);
+
+    server->client_soft_bytes = share < CLIENT_SOFT_BYTES_MIN   ? CLIENT_SOFT_BYTES_MIN
+                                : share > CLIENT_SOFT_BYTES_MAX ? CLIENT_SOFT_BYTES_MAX
+                                                                : (size_t)share;
 }
 
 /* Of empty buffers only, which nothing points into. */

@@ -325,7 +325,7 @@ may_go_on(struct client *client)
         return true;
     if (server->shutdown != SHUTDOWN_NONE)
         return false;
-    if (client_output_bytes(client) > CLIENT_OUTPUT_SOFT_BYTES) {
+    if (client_output_bytes(client) > server->client_soft_bytes) {
         wait_in(client, CLIENT_WAITS_FOR_OUTPUT, NULL);
         return false;
     }

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -19,6 +20,8 @@
 #include "base/log.h"
 #include "daemon/endpoint.h"
 #include "daemon/server.h"
+
+enum { BIND_TRY_COUNT_MAX = 50, BIND_RETRY_MS = 10 };
 
 struct listener {
     struct listener_set *set; /* borrowed */
@@ -60,6 +63,23 @@ adopt_activated(struct listener_set *set, int count)
     return KV_OK;
 }
 
+/* A kvd that was killed a moment ago may still hold the port: the kernel takes its ring apart, and
+ * gives back the sockets that it waits on, after the process is gone.  A restart must not fail for
+ * that. */
+static int
+bind_patiently(int fd, const struct sockaddr *address, socklen_t size)
+{
+    for (int i = 0; i < BIND_TRY_COUNT_MAX; i++) {
+        if (bind(fd, address, size) == 0)
+            return 0;
+        if (errno != EADDRINUSE)
+            return -1;
+        (void)poll(NULL, 0, BIND_RETRY_MS);
+    }
+    errno = EADDRINUSE;
+    return -1;
+}
+
 /* Binds and listens.  A negative errno, or the descriptor. */
 static int
 listen_on(const struct addrinfo *address, int backlog)
@@ -73,7 +93,8 @@ listen_on(const struct addrinfo *address, int backlog)
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
     if (address->ai_family == AF_INET6)
         (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof(yes));
-    if (bind(fd, address->ai_addr, address->ai_addrlen) != 0 || listen(fd, backlog) != 0) {
+    if (bind_patiently(fd, address->ai_addr, address->ai_addrlen) != 0 ||
+        listen(fd, backlog) != 0) {
         failed = -errno;
         (void)close(fd);
         return failed;

@@ -234,6 +234,7 @@ static void
 turn(struct server *server, uint64_t timeout_us)
 {
     server->stats.turn_count++;
+    server_share_client_memory(server);
     (void)ring_turn(server->ring, has_work(server) ? 0 : timeout_us);
     server->now_us = io_now_us(server->io);
     run_writers(server);

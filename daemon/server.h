@@ -93,6 +93,7 @@ struct server {
     uint32_t pool_count;
     uint64_t next_client_id;
     bool is_full;                 /* a write got KV_BUSY; on_writable is owed */
+    size_t client_soft_bytes;     /* one client's share in this turn */
     uint64_t client_buffer_bytes; /* of all connected clients; see client_memory.c */
 
     struct client *current_client; /* whose command runs; NULL between commands */
@@ -145,6 +146,8 @@ void server_count_error(struct server *server, struct slice reply);
 uint64_t server_ops_per_second(const struct server *server);
 /* All connected clients' buffers; also keeps the peak. */
 uint64_t server_client_memory_bytes(struct server *server);
+/* Sets client_soft_bytes, by how many clients there are.  In client_memory.c. */
+void server_share_client_memory(struct server *server);
 /* NULL: no client has it. */
 struct client *server_find_client(struct server *server, uint64_t id);
 

@@ -25,10 +25,7 @@ def connect(words):
         check(os.path.isabs(words[1]), words)
         return Connection(path=words[1])
     check(words[0] == "tcp", words)
-    connection = Connection.__new__(Connection)
-    connection.socket = socket.create_connection((words[1], int(words[2])), timeout=20)
-    connection.rest = b""
-    return connection
+    return Connection(int(words[2]), host=words[1])
 
 
 def leads_to(kvd, folder, expected):
@@ -40,6 +37,18 @@ def leads_to(kvd, folder, expected):
     check(b"process_id:%d\r\n" % pid in reply, "the same kvd answers")
 
 
+def wait_until_refused(kvd):
+    """The kernel gives a dead process's ring, and the sockets that it waits on, back a little
+    later."""
+    while True:
+        try:
+            kvd.connect().close()
+        except ConnectionRefusedError:
+            return
+        except ConnectionResetError:
+            pass
+
+
 def over_tcp():
     with Kvd() as kvd:
         path = os.path.join(kvd.dir, "kvd.endpoint")
@@ -48,6 +57,7 @@ def over_tcp():
         check(not os.path.exists(path + ".tmp"), "nothing is left")
         check(kvd.stop(signal.SIGKILL) == -9, "killed")
         check(os.path.exists(path), "a crash leaves it")
+        wait_until_refused(kvd)
         with Process([os.path.join(BIN, "kvd"), "--port", str(kvd.port), "--dir", kvd.dir],
                      kvd.port) as again:
             leads_to(again, kvd.dir, ["tcp", "127.0.0.1", str(kvd.port)])
@@ -85,6 +95,7 @@ def with_socket_activation():
 
     def activate():
         os.dup2(passed.fileno(), 3)
+        os.set_inheritable(3, True)
         os.environ["LISTEN_PID"] = str(os.getpid())
         os.execve(os.path.join(BIN, "kvd"), ["kvd", "--dir", folder + "/data"],
                   dict(os.environ, LISTEN_FDS="1"))
