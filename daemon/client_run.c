@@ -15,6 +15,8 @@
 #include "daemon/client_internal.h"
 #include "daemon/command.h"
 #include "daemon/command_flush.h"
+#include "daemon/command_handlers.h"
+#include "daemon/command_value.h"
 #include "daemon/server.h"
 
 enum { TOLD_BYTES_MAX = 128, BATCH_BYTES_KEPT = 1024 * 1024 };
@@ -47,6 +49,14 @@ reply_unknown(struct resp_writer *reply, const struct slice *args, uint32_t arg_
     resp_error_format(reply, "ERR unknown command '%.*s', with args beginning with: %s",
                       (int)(args[0].size < TOLD_BYTES_MAX ? args[0].size : TOLD_BYTES_MAX),
                       (const char *)args[0].data, told);
+}
+
+/* A browser can be made to send a request here, whose body would be commands: as in Redis, such a
+ * connection ends before they run. */
+static bool
+is_http(struct slice name)
+{
+    return argument_is(name, "post") || argument_is(name, "host:");
 }
 
 /* Whether the command may run; else the reply says why not. */
@@ -272,6 +282,12 @@ execute(struct client *client)
     enum kv_status st;
 
     if (!client->command_started) {
+        if (call.command == NULL && is_http(call.args[0])) {
+            kv_log(LOG_LEVEL_WARNING, "client %llu %s speaks HTTP: a cross-protocol attack?",
+                   (unsigned long long)client->id, client->address);
+            client_close(client, "speaks HTTP");
+            return true;
+        }
         if (!admit(&call)) {
             count_rejected(client, call.command, reply_start);
             commit_reply(client, reply_start, 0);
@@ -323,8 +339,6 @@ may_go_on(struct client *client)
         return false;
     if (client->command_started)
         return true;
-    if (server->shutdown != SHUTDOWN_NONE)
-        return false;
     if (client_output_bytes(client) > server->client_soft_bytes) {
         wait_in(client, CLIENT_WAITS_FOR_OUTPUT, NULL);
         return false;
@@ -339,6 +353,18 @@ may_go_on(struct client *client)
     }
     client->turn_command_count++;
     return true;
+}
+
+/* While a stop waits for the last replies nothing new is begun, but for what calls it off. */
+static bool
+is_put_off(const struct client *client)
+{
+    const struct command *command;
+
+    if (client->server->shutdown == SHUTDOWN_NONE || client->command_started)
+        return false;
+    command = command_find(client->parser.args[0]);
+    return command == NULL || command->run != command_shutdown;
 }
 
 size_t
@@ -361,7 +387,7 @@ client_run(struct client *client, struct slice input)
         case RESP_PARSE_EMPTY:
             break;
         case RESP_PARSE_COMMAND:
-            if (!execute(client))
+            if (is_put_off(client) || !execute(client))
                 return taken;
             break;
         }

@@ -8,12 +8,12 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <systemd/sd-daemon.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -21,7 +21,7 @@
 #include "daemon/endpoint.h"
 #include "daemon/server.h"
 
-enum { BIND_TRY_COUNT_MAX = 50, BIND_RETRY_MS = 10 };
+enum { BIND_PAUSE_MS = 10, BIND_ATTEMPT_COUNT_MAX = 200 };
 
 struct listener {
     struct listener_set *set; /* borrowed */
@@ -63,21 +63,37 @@ adopt_activated(struct listener_set *set, int count)
     return KV_OK;
 }
 
-/* A kvd that was killed a moment ago may still hold the port: the kernel takes its ring apart, and
- * gives back the sockets that it waits on, after the process is gone.  A restart must not fail for
- * that. */
+/* A socket file that nobody listens on is left from a crash. */
+static bool
+remove_stale(const struct sockaddr *address)
+{
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const char *path = ((const struct sockaddr_un *)(const void *)address)->sun_path;
+    struct stat info;
+    bool is_stale;
+
+    if (fd < 0)
+        return false;
+    is_stale = lstat(path, &info) == 0 && S_ISSOCK(info.st_mode) &&
+               connect(fd, address, sizeof(struct sockaddr_un)) != 0 && errno == ECONNREFUSED;
+    (void)close(fd);
+    return is_stale && unlink(path) == 0;
+}
+
+/* A kvd that was killed a moment ago may still be listening: the kernel ends its io_uring, and
+ * with it the accept, some time after the process.  0, or an errno. */
 static int
 bind_patiently(int fd, const struct sockaddr *address, socklen_t size)
 {
-    for (int i = 0; i < BIND_TRY_COUNT_MAX; i++) {
-        if (bind(fd, address, size) == 0)
-            return 0;
-        if (errno != EADDRINUSE)
-            return -1;
-        (void)poll(NULL, 0, BIND_RETRY_MS);
+    const struct timespec pause = {.tv_nsec = BIND_PAUSE_MS * 1000 * 1000};
+
+    for (uint32_t attempt = 0; bind(fd, address, size) != 0; attempt++) {
+        if (errno != EADDRINUSE || attempt == BIND_ATTEMPT_COUNT_MAX)
+            return errno;
+        if (address->sa_family != AF_UNIX || !remove_stale(address))
+            (void)nanosleep(&pause, NULL);
     }
-    errno = EADDRINUSE;
-    return -1;
+    return 0;
 }
 
 /* Binds and listens.  A negative errno, or the descriptor. */
@@ -93,13 +109,13 @@ listen_on(const struct addrinfo *address, int backlog)
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
     if (address->ai_family == AF_INET6)
         (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof(yes));
-    if (bind_patiently(fd, address->ai_addr, address->ai_addrlen) != 0 ||
-        listen(fd, backlog) != 0) {
-        failed = -errno;
-        (void)close(fd);
-        return failed;
-    }
-    return fd;
+    failed = bind_patiently(fd, address->ai_addr, address->ai_addrlen);
+    if (failed == 0 && listen(fd, backlog) != 0)
+        failed = errno;
+    if (failed == 0)
+        return fd;
+    (void)close(fd);
+    return -failed;
 }
 
 static bool
@@ -145,23 +161,6 @@ open_tcp(struct listener_set *set, const char *word)
                    strerror(-fd));
 }
 
-/* A socket file that nobody listens on is left from a crash. */
-static bool
-remove_stale(const struct sockaddr_un *address)
-{
-    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct stat info;
-    bool is_stale;
-
-    if (fd < 0)
-        return false;
-    is_stale = lstat(address->sun_path, &info) == 0 && S_ISSOCK(info.st_mode) &&
-               connect(fd, (const struct sockaddr *)address, sizeof(*address)) != 0 &&
-               errno == ECONNREFUSED;
-    (void)close(fd);
-    return is_stale && unlink(address->sun_path) == 0;
-}
-
 static enum kv_status
 open_unix(struct listener_set *set)
 {
@@ -176,11 +175,7 @@ open_unix(struct listener_set *set)
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return KV_FAIL(KV_IO, "socket: %s", strerror(errno));
-    if (bind(fd, plain, sizeof(address)) != 0) {
-        failed = errno;
-        if (failed == EADDRINUSE && remove_stale(&address))
-            failed = bind(fd, plain, sizeof(address)) == 0 ? 0 : errno;
-    }
+    failed = bind_patiently(fd, plain, sizeof(address));
     if (failed == 0 && (chmod(config->unixsocket, (mode_t)config->unixsocketperm) != 0 ||
                         listen(fd, (int)config->tcp_backlog) != 0))
         failed = errno;

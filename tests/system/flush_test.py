@@ -73,6 +73,24 @@ def many_wait_for_one(kvd, witness, worker):
     check(clients[0].until_closed() == b"", "the killed one got nothing")
 
 
+def a_stop_can_be_called_off(kvd, witness, worker):
+    """While a stop waits for the last reply nothing but SHUTDOWN is run, and all else after it."""
+    check(witness.command("SET", "off", "v") == b"+OK", "set")
+    os.kill(worker, signal.SIGSTOP)
+    waiting = kvd.connect()
+    number = id_of(waiting)
+    waiting.send(encode("KV.FLUSH"))
+    wait_until_flags(witness, number, b"b")
+    kvd.process.send_signal(signal.SIGTERM)
+    while "stopping" not in kvd.output():
+        pass
+    in_one_turn(kvd, (witness, encode("SHUTDOWN", "ABORT") + encode("GET", "off")))
+    check(witness.reply() == b"+OK" and witness.reply() == b"v", "called off")
+    os.kill(worker, signal.SIGCONT)
+    check(waiting.reply() == b"+OK", "flushed after all")
+    check(kvd.connect().command("SHUTDOWN", "ABORT").startswith(b"-ERR No shutdown"), "none")
+
+
 def a_stop_with_flushes_under_way(kvd, witness, worker):
     """Nobody is told that a flush is done which is not; nothing is lost or leaked."""
     check(witness.command("SET", "last", "v") == b"+OK", "set")
@@ -95,6 +113,7 @@ def main():
         worker = worker_of(kvd)
         killed_in_the_turn_of_its_flush(kvd, witness)
         many_wait_for_one(kvd, witness, worker)
+        a_stop_can_be_called_off(kvd, witness, worker)
         a_stop_with_flushes_under_way(kvd, witness, worker)
 
 
