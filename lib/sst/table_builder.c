@@ -462,7 +462,7 @@ emit_rest(struct table_builder *builder)
         st = emit_filter(builder, &places.filter);
     if (st == KV_OK)
         st = emit_index(builder, &places.index);
-    if (st == KV_OK && builder->range_dels.count > 0)
+    if (st == KV_OK && builder->range_dels.tombstones.count > 0)
         st = emit_range_dels(builder, &places.range_dels);
     if (st == KV_OK)
         st = emit_properties(builder, &places.properties);
