@@ -120,7 +120,7 @@ print_text(struct slice text)
     for (size_t i = 0; i < text.size; i++) {
         const uint8_t byte = text.data[i];
 
-        if (byte == '\n' || byte == '\t' || (byte >= 0x20 && byte != 0x7f))
+        if (byte == '\n' || byte == '\t' || (byte >= 0x20 && byte < 0x7f))
             (void)putchar(byte);
         else
             (void)printf("\\x%02x", byte);

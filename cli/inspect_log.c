@@ -1,6 +1,13 @@
-/* inspect_log.c - a WAL, record by record; goes on behind damage as far as the format lets it. */
+/* inspect_log.c - a WAL, record by record; goes on behind damage as far as the format lets it.
+ *
+ * In a recycled file a failed check is the end, since the file's former life lies behind it.  So
+ * that damage in the middle does not pass for an end, what follows is searched for fragments that
+ * bear this log's number and a good checksum.
+ */
 #include <stdio.h>
 
+#include "base/alloc.h"
+#include "base/crc32c.h"
 #include "cli/inspect_internal.h"
 #include "io/file.h"
 #include "key/write_batch.h"
@@ -122,19 +129,77 @@ inspect_records(struct inspection *inspection, const struct inspected_file *file
     return end;
 }
 
+enum { LENGTH_OFFSET = 4, TYPE_OFFSET = 6, NUMBER_OFFSET = 7 };
+
+/* Whether a fragment of this log begins here; `rest` goes to the end of the block. */
+static bool
+is_fragment(struct slice rest, uint32_t log_number)
+{
+    uint8_t type;
+    size_t length;
+
+    if (rest.size < LOG_HEADER_RECYCLABLE_BYTES ||
+        load_fixed32(rest.data + NUMBER_OFFSET) != log_number)
+        return false;
+    type = rest.data[TYPE_OFFSET];
+    length = load_fixed16(rest.data + LENGTH_OFFSET);
+    if (type < LOG_RECYCLABLE_FULL || type >= LOG_COMPRESSION ||
+        length > rest.size - LOG_HEADER_RECYCLABLE_BYTES)
+        return false;
+    return crc32c_mask(crc32c_extend(0, rest.data + TYPE_OFFSET,
+                                     LOG_HEADER_RECYCLABLE_BYTES - TYPE_OFFSET + length)) ==
+           load_fixed32(rest.data);
+}
+
+/* *found_out: where the first one is at or behind `offset`. */
+static bool
+find_fragment(struct inspection *inspection, const struct inspected_file *file, uint64_t offset,
+              uint32_t log_number, uint64_t *found_out)
+{
+    uint8_t *block = kv_alloc(LOG_BLOCK_BYTES);
+    uint64_t start = offset - offset % LOG_BLOCK_BYTES;
+    enum kv_status st = KV_OK;
+    bool found = false;
+
+    while (start < file->bytes && st == KV_OK && !found) {
+        const uint64_t left = file->bytes - start;
+        const size_t size = left < LOG_BLOCK_BYTES ? left : LOG_BLOCK_BYTES;
+
+        st = file_read(inspection->io, file->fd, start, block, size);
+        for (size_t at = offset > start ? offset - start : 0; st == KV_OK && at < size; at++) {
+            if (!is_fragment(slice_of(block + at, size - at), log_number))
+                continue;
+            *found_out = start + at;
+            found = true;
+            break;
+        }
+        start += LOG_BLOCK_BYTES;
+    }
+    inspect_note(inspection, st);
+    free(block);
+    return found;
+}
+
 void
 inspect_log(struct inspection *inspection)
 {
     struct log_totals totals = {0};
     struct inspected_file file;
-    uint64_t end;
+    uint64_t number, end, found;
 
     if (!inspect_open(inspection, &file))
         return;
     (void)printf("log %s, %llu bytes\n", inspection->path, (unsigned long long)file.bytes);
-    end = inspect_records(inspection, &file, guess_number(inspection, &file), print_batch, &totals);
+    number = guess_number(inspection, &file);
+    end = inspect_records(inspection, &file, number, print_batch, &totals);
     (void)printf("%llu records, %llu entries, end at %llu\n",
                  (unsigned long long)totals.record_count, (unsigned long long)totals.entry_count,
                  (unsigned long long)end);
+    if (number != 0 && find_fragment(inspection, &file, end, (uint32_t)number, &found))
+        inspect_damage(
+            inspection,
+            "there is more of this log behind its end, from %llu: bytes before that were "
+            "changed, or a power cut left the last write in pieces",
+            (unsigned long long)found);
     file_close(inspection->io, file.fd);
 }

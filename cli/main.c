@@ -33,29 +33,37 @@ run_verb(const struct options *options, int count, char **words)
     return code;
 }
 
+static enum exit_code
+run(const struct options *options, int count, char **words)
+{
+    if (count > 0 && strcmp(words[0], "inspect") == 0)
+        return inspect_main(count, words, options->output == OUTPUT_HEX);
+    local_server_handle_signals();
+    return count == 0 ? shell_run(options) : run_verb(options, count, words);
+}
+
 int
 main(int argc, char **argv)
 {
     struct options options;
+    enum exit_code code = EXIT_OK;
     int verb_at;
 
     complain_for_lib();
     switch (options_read(argc, argv, &options, &verb_at)) {
     case OPTIONS_HELP:
         options_print_help();
-        return EXIT_OK;
+        break;
     case OPTIONS_VERSION:
         (void)printf("kvctl %s\n", KV_VERSION);
-        return EXIT_OK;
+        break;
     case OPTIONS_BAD:
-        return EXIT_USAGE;
+        code = EXIT_USAGE;
+        break;
     case OPTIONS_RUN:
+        code = run(&options, argc - verb_at, argv + verb_at);
         break;
     }
-    if (verb_at < argc && strcmp(argv[verb_at], "inspect") == 0)
-        return (int)inspect_main(argc - verb_at, argv + verb_at, options.output == OUTPUT_HEX);
-    local_server_handle_signals();
-    if (verb_at == argc)
-        return (int)shell_run(&options);
-    return (int)run_verb(&options, argc - verb_at, argv + verb_at);
+    options_deinit(&options);
+    return (int)code;
 }

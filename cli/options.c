@@ -124,14 +124,30 @@ parse_output(const char *text, enum output *output_out)
     return false;
 }
 
-static const char *
-take_password(char *argument)
+static void
+forget_password(struct options *options)
 {
-    const char *copy = strdup(argument);
+    if (options->password_copy != NULL)
+        explicit_bzero(options->password_copy, strlen(options->password_copy));
+    free(options->password_copy);
+    options->password_copy = NULL;
+}
 
-    KV_ASSERT(copy != NULL);
+static void
+take_password(struct options *options, char *argument)
+{
+    forget_password(options);
+    options->password_copy = strdup(argument);
+    KV_ASSERT(options->password_copy != NULL);
+    options->password = options->password_copy;
     memset(argument, '*', strlen(argument));
-    return copy;
+}
+
+void
+options_deinit(struct options *options)
+{
+    forget_password(options);
+    *options = (struct options){0};
 }
 
 static bool
@@ -177,7 +193,7 @@ take_option(struct options *options, int option)
         options->socket_path = optarg;
         return OPTIONS_RUN;
     case 'a':
-        options->password = take_password(optarg);
+        take_password(options, optarg);
         return OPTIONS_RUN;
     case OPTION_PATH:
         options->data_dir = optarg;

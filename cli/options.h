@@ -16,12 +16,13 @@ enum output {
 
 enum { DB_INDEX_MAX = 1000000, TIMEOUT_MS_DEFAULT = 30000 };
 
-/* All texts are borrowed from the arguments or the environment. */
+/* Texts are borrowed from the arguments or the environment, where nothing else is said. */
 struct options {
     const char *host;
     uint16_t port;
     const char *socket_path; /* NULL: TCP */
     const char *password;    /* NULL: none */
+    char *password_copy;     /* owned; what `password` borrows if it was an argument */
     uint32_t db_index;
     uint32_t timeout_ms;  /* for connecting, and for each reply; 0: for ever */
     const char *data_dir; /* NULL: a server that runs */
@@ -38,9 +39,10 @@ enum options_action {
 };
 
 /* *verb_at_out is the index of the first argument that is not an option; argc: none.  A password
- * in the arguments is copied for the life of the process and overwritten there, so that other
- * users do not see it in the list of processes. */
+ * in the arguments is copied and overwritten there, so that other users do not see it in the list
+ * of processes.  `options` is initialised in any case. */
 enum options_action options_read(int argc, char **argv, struct options *options, int *verb_at_out);
+void options_deinit(struct options *options);
 void options_print_help(void);
 
 #endif

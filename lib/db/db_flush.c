@@ -298,8 +298,6 @@ install(struct frozen *frozen)
     }
     frozen->edits[0].has_min_log_to_keep = true;
     frozen->edits[0].min_log_to_keep = frozen->log_next;
-    /* Not further: the recovery takes it for where the logs have to go on. */
-    version_set_raise_last_seq(db->versions, memtable_seq_last(frozen->memtable));
     frozen->state = FROZEN_INSTALLING;
     db->changes_in_flight++;
     version_set_apply(db->versions, frozen->edits, frozen->edit_count, on_installed, frozen);

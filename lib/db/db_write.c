@@ -132,6 +132,7 @@ db_write(struct db *db, struct write_batch *batch, uint64_t *seq_last_out)
     if (st != KV_OK)
         return st;
     memtable_apply(db->active, buffer_slice(&batch->bytes), family_is_live, db);
+    db->memtable_change_count++;
     db->last_seq += count;
     *seq_last_out = db->last_seq;
     return KV_OK;

@@ -23,8 +23,8 @@ rig_end() {
     done
     for ((i = ${#rig_mounts[@]} - 1; i >= 0; i--)); do
         rig_unmount "${rig_mounts[$i]}"
+        [ -n "$loop" ] && losetup -d "$loop" 2>/dev/null && loop=''
     done
-    [ -n "$loop" ] && losetup -d "$loop" 2>/dev/null
     for pid in "${rig_pids[@]}"; do
         kill "$pid" 2>/dev/null
         wait "$pid" 2>/dev/null

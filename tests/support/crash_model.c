@@ -199,6 +199,8 @@ crash_value_read(const struct crash_header *header, uint32_t client, uint32_t ke
     uint64_t number;
 
     memcpy(label, value.data, value.size < sizeof(label) - 1 ? value.size : sizeof(label) - 1);
+    for (char *c = label; *c != '\0'; c++)
+        *c = (char)(*c >= ' ' && *c <= '~' ? *c : '?');
     if (sscanf(label, "%u:%u:%" SCNu64 ":", &label_client, &label_key, &number) != 3 ||
         label_client != client || label_key != key || number == 0) {
         fprintf(stderr, "c%03u:k%06u: %zu bytes that nobody wrote there: %.40s\n", client, key,

@@ -95,6 +95,7 @@ draw_machine(struct sim_world *world)
 {
     struct sim_options *options = sim_io_options(world->sim);
 
+    world->changes_wal_sync = sim_world_draw(world, 8) == 0 && world->options.lie == LIE_NONE;
     world->has_faults = sim_world_draw(world, 2) == 0 || needs_faults(world->options.lie);
     options->harsh_directories =
         sim_world_draw(world, 2) == 0 || world->options.lie == LIE_CURRENT_UNSYNCED;

@@ -39,6 +39,7 @@ struct sim_world {
 
     /* What kind of world it is. */
     bool has_faults;
+    bool changes_wal_sync; /* while running: then only flushes make anything safe for certain */
     uint32_t cut_near_one_in;
     uint32_t life_count, step_count_max;
     uint32_t family_count;

@@ -28,7 +28,7 @@ sim_world_on_durable(void *owner, uint64_t seq)
     }
     world->report->acked_count++;
     world->acked_seq = seq;
-    if (world->db_options.wal_sync == WAL_SYNC_ALWAYS)
+    if (world->db_options.wal_sync == WAL_SYNC_ALWAYS && !world->changes_wal_sync)
         world->hard_seq = seq;
 }
 
@@ -180,7 +180,7 @@ sim_world_write(struct sim_world *world, enum kv_status *status_out)
     world->report->refused_count++;
     if (st == KV_BUSY)
         world->writer_waits = true;
-    else if ((st != KV_READ_ONLY && st != KV_NO_SPACE) || !world->is_troubled)
+    else if ((st != KV_READ_ONLY && st != KV_STALLED && st != KV_NO_SPACE) || !world->is_troubled)
         return sim_world_fail(world, "db_write: %s", kv_status_text(st));
     return true;
 }
@@ -338,7 +338,10 @@ sim_world_clear_faults(struct sim_world *world)
 static void
 play_tricks(struct sim_world *world, uint64_t dice)
 {
-    if (dice < 2) {
+    if (dice == 0 && world->changes_wal_sync) {
+        db_set_wal_sync(world->db, (enum wal_sync)sim_world_draw(world, 3),
+                        1 + sim_world_draw(world, 20000));
+    } else if (dice < 2) {
         sim_io_jump_wall(world->sim, (int64_t)sim_world_draw(world, 7200000000u) - 3600000000);
     } else if (dice < 4) {
         db_set_memory_limit(world->db, (1 << 20) + sim_world_draw(world, 8 << 20));

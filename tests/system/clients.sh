@@ -90,6 +90,12 @@ has "redis-cli --latency" '^[0-9]+ [0-9]+ [0-9.]+ [0-9]+' "$(timeout 1 redis-cli
 has "redis-cli help, from COMMAND DOCS" 'SET' "$(printf 'help set\n' | cli)"
 has "redis-cli info" 'redis_version:7' "$(cli info server)"
 
+# --- the page that tells what is compatible
+
+is "COMPATIBILITY.md has each command, and no other" "$(cli command list | LC_ALL=C sort)" "$(
+    sed -n '/^## Commands/,/^## Limits/s/^| `\([^`]*\)`.*/\1/p' "$here/../../cli/COMPATIBILITY.md" |
+        tr 'A-Z' 'a-z' | LC_ALL=C sort)"
+
 # --- libraries
 
 /usr/bin/python3 "$here/redis_py.py" "$port" >"$dir/out" 2>&1

@@ -27,6 +27,7 @@ from differential.servers import (Connection, Failure, Server, encode, fail, kvd
 SEED = int(os.environ.get("KV_SEED") or random.SystemRandom().randrange(1 << 31))
 COMMAND_COUNT = int(os.environ.get("KV_COMMANDS") or 100000)
 SKIP = 77
+PAIR_COUNT = 4
 
 
 def show(args):
@@ -50,7 +51,6 @@ class Pair:
     def open(self):
         self.redis = Connection(self.world.redis)
         self.kvd = Connection(self.world.kvd)
-        self.database = b"0"
 
     def reopen(self):
         self.close()
@@ -60,9 +60,11 @@ class Pair:
         self.redis.close()
         self.kvd.close()
 
-    def run(self, commands, data, cuts):
+    def send(self, data, cuts=()):
         self.redis.send(data)
         self.kvd.send(data, cuts)
+
+    def receive(self, commands):
         theirs = self.redis.replies(len(commands))
         ours = self.kvd.replies(len(commands))
         for args, one, other in zip(commands, theirs, ours):
@@ -71,6 +73,10 @@ class Pair:
             fail("%d commands: %d replies from Redis, %d from kvd; the first without: %s\n%s" %
                  (len(commands), len(theirs), len(ours),
                   show(commands[min(len(theirs), len(ours))]), self.world.kvd.log_tail()))
+
+    def run(self, commands, data, cuts):
+        self.send(data, cuts)
+        self.receive(commands)
 
     def call(self, *args):
         self.run([args], encode(args), ())
@@ -91,7 +97,11 @@ class World:
         self.make_families(os.path.join(directory, "kvd-data"))
         self.redis.start()
         self.kvd.start()
-        self.pairs = [Pair(self) for _ in range(4)]
+        self.pairs = [Pair(self) for _ in range(PAIR_COUNT)]
+        # With keys of their own, connections can be busy at the same time.
+        self.own_generators = [Generator(self.random, b"%d:" % i, 200) for i in range(PAIR_COUNT)]
+        self.keys = sorted({key for generator in [self.generator] + self.own_generators
+                            for key in generator.keys})
 
     @staticmethod
     def make_families(data):
@@ -119,13 +129,13 @@ class World:
             print(text)
         self.different.append(args)
 
-    def batch(self):
+    def batch(self, generator):
         """Commands of one send, and their bytes."""
         if self.random.random() < 0.3:
             count = 1
         else:
             count = self.random.choice([2, 5, 16, 16, 50, 100])
-        commands = [self.generator.make() for _ in range(count)]
+        commands = [generator.make() for _ in range(count)]
         parts = []
         for args in commands:
             line = inline(self.random, args) if self.random.random() < 0.1 else None
@@ -139,14 +149,24 @@ class World:
 
     def step(self):
         pair = self.random.choice(self.pairs)
-        commands, data = self.batch()
+        commands, data = self.batch(self.generator)
         pair.run(commands, data, self.cuts(len(data)))
+        if self.random.random() < 0.15:
+            self.storm()
         if self.random.random() < 0.01:
             self.quit(pair)
         if self.random.random() < 0.03:
             self.broken()
         if self.random.random() < 0.01:
             self.flush()
+
+    def storm(self):
+        """All connections at once, each with its own keys."""
+        batches = [self.batch(generator) for generator in self.own_generators]
+        for pair, (_, data) in zip(self.pairs, batches):
+            pair.send(data)
+        for pair, (commands, _) in zip(self.pairs, batches):
+            pair.receive(commands)
 
     def quit(self, pair):
         args = [b"QUIT"] + [b"x"] * self.random.randrange(2)
@@ -210,8 +230,8 @@ class World:
         values = []
         for database in range(DATABASES):
             connection.call(b"SELECT", b"%d" % database)
-            for start in range(0, len(self.generator.keys), 100):
-                values.append(connection.call(b"MGET", *self.generator.keys[start:start + 100]))
+            for start in range(0, len(self.keys), 100):
+                values.append(connection.call(b"MGET", *self.keys[start:start + 100]))
         connection.close()
         return values
 
@@ -221,7 +241,7 @@ class World:
             if one == other:
                 continue
             start = i % (len(theirs) // DATABASES) * 100
-            for key, left, right in zip(self.generator.keys[start:], plain(one), plain(other)):
+            for key, left, right in zip(self.keys[start:], plain(one), plain(other)):
                 if left != right:
                     fail("%s, database %d, key %s: redis %s, kvd %s" % (
                         when, i // (len(theirs) // DATABASES), show([key]),
@@ -271,7 +291,7 @@ class World:
 
     def find_prefix(self, commands, answers):
         keys = sorted({arg for args in commands for arg in args[1:] if len(arg) < 100} &
-                      set(self.generator.keys))
+                      set(self.keys))
         ours_connection, redis = Connection(self.kvd), Connection(self.redis)
         ours = ours_connection.call(b"MGET", *keys)
         done = 0
@@ -323,6 +343,22 @@ class World:
             self.compare_streams(data)
         pair.call(b"CONFIG", b"SET", b"requirepass", b"")
 
+    def check_value_limit(self):
+        """What is too long by a byte, and what is not."""
+        pair = Pair(self)
+        limit = 1 << 20
+        pair.call(b"CONFIG", b"SET", b"proto-max-bulk-len", b"1mb")
+        pair.call(b"SET", b"h0", b"x" * limit)
+        pair.call(b"APPEND", b"h0", b"y")
+        pair.call(b"APPEND", b"h0", b"")
+        for offset in (limit - 1, limit, limit + 1, -1):
+            pair.call(b"SETRANGE", b"h0", b"%d" % offset, b"z")
+            pair.call(b"SETRANGE", b"h1", b"%d" % offset, b"")
+        pair.call(b"GET", b"h0")
+        self.compare_streams(b"*2\r\n$4\r\nECHO\r\n$%d\r\n" % (limit + 1))
+        pair.call(b"CONFIG", b"SET", b"proto-max-bulk-len", b"512mb")
+        pair.close()
+
     def check_client_reply(self):
         pair = Pair(self)
         for name in (b"OFF", b"SKIP"):
@@ -344,6 +380,7 @@ class World:
     def run(self):
         self.check_differences()
         self.check_client_reply()
+        self.check_value_limit()
         self.check_resp3()
         self.check_passwords()
         kills = 6

@@ -13,6 +13,7 @@
  *       From then on every read, write and flush is an I/O error, until
  *   on                        the power is back
  *   cutat N SEED MODE [KEEP]  the same at the N-th write from now
+ *   flush                     the cache gets to the platter, as it does in time without being told
  *   eio KIND 0|1              KIND is write, read or flush: an I/O error each time while 1.  A
  *                             write that failed is not in the cache
  *   lie 0|1                   while 1, a flush is acknowledged and does nothing
@@ -185,6 +186,8 @@ control(struct vdisk *disk, const uint8_t *data, uint32_t size)
                            : &disk->fails_flush) = flag != 0;
     } else if (sscanf(line, "lie %u", &flag) == 1) {
         disk->is_lying = flag != 0;
+    } else if (strncmp(line, "flush", 5) == 0) {
+        destage(disk);
     } else if (strncmp(line, "on", 2) == 0) {
         disk->is_off = false;
         disk->cut_at_write = 0;

@@ -27,14 +27,16 @@ SHARED = [b"get", b"set", b"setnx", b"getset", b"getdel", b"mget", b"mset", b"ms
 class Generator:
     """Commands as lists of arguments.  All chance is in `random`, nothing depends on replies."""
 
-    def __init__(self, rng):
+    def __init__(self, rng, prefix=b"", cold_count=3000):
         self.random = rng
         self.hot = [b"h%d" % i for i in range(30)] + [b"", b"\0", b"\xff\xff", b"a b", b"\r\n"]
-        self.cold = [b"cold:%06d" % i for i in range(3000)]
+        self.cold = [b"cold:%06d" % i for i in range(cold_count)]
         self.cold += [bytes(rng.randrange(256) for _ in range(rng.randrange(1, 60)))
                       for _ in range(200)]
-        self.cold += [bytes([65 + i]) * (65536 - i) for i in range(3)]
+        self.cold += [bytes([65 + i]) * (65536 - i - len(prefix)) for i in range(3)]
         self.numeric = [b"n%d" % i for i in range(12)]
+        self.hot, self.cold, self.numeric = (
+            [prefix + key for key in keys] for keys in (self.hot, self.cold, self.numeric))
         self.keys = self.hot + self.cold + self.numeric
         block = bytes(rng.randrange(256) for _ in range(4096))
         self.noise = block * 800  # values are cut out of it
@@ -231,6 +233,9 @@ class Generator:
              b"-1"],
             [b"CONFIG", b"SET", b"timeout", b"0"],
             [b"CONFIG", b"SET", b"timeout", b"0", b"timeout", b"0"],
+            [b"CONFIG", b"SET", b"timeout", b"0", b"tcp-keepalive", b"300"],
+            [b"CONFIG", b"SET", b"timeout", b"0", b"tcp-keepalive"],
+            [b"CONFIG", b"GET", b"timeout", b"save", b"timeout"], [b"CONFIG", b"REWRITE"],
             [b"CONFIG", b"SET", b"timeout"]])
 
     def hello(self):
@@ -256,6 +261,10 @@ class Generator:
 
     def other(self):
         return self.pick([[b"RESET"], [b"TIME"], [b"AUTH", b"x"], [b"AUTH", b"default", b"x"],
+                          [b"INFO"], [b"INFO", b"nosuch"], [b"INFO", b"server"], [b"DBSIZE"],
+                          [b"INFO", b"clients", b"CPU"], [b"INFO", b"all"], [b"DBSIZE", b"x"],
+                          [b"SHUTDOWN", b"ABORT"], [b"SHUTDOWN", b"FOO"],
+                          [b"SHUTDOWN", b"SAVE", b"NOSAVE"], [b"SHUTDOWN", b"ABORT", b"NOW"],
                           [b"AUTH", b"nobody", b"x"], [b"AUTH", b"a", b"b", b"c"], [b"TIME", b"x"],
                           [b"RESET", b"x"], [b"ECHO"], [b"SELECT"], [b"HELLO", b"3", b"2"]])
 
