@@ -73,6 +73,8 @@ add_up(struct sim_world_report *sum, const struct sim_world_report *one)
     sum->wal_failure_count += one->wal_failure_count;
     sum->fault_count += one->fault_count;
     sum->virtual_us += one->virtual_us;
+    if (one->settle_us_max > sum->settle_us_max)
+        sum->settle_us_max = one->settle_us_max;
 }
 
 static double
@@ -92,12 +94,13 @@ print_sum(const struct sim_world_report *sum, double took_s)
            "  %" PRIu64 " batches (%" PRIu64 " refused), %" PRIu64 " acknowledgements, %" PRIu64
            " gets, %" PRIu64 " scans, %" PRIu64 " flushes (%" PRIu64 " failed),\n"
            "  %" PRIu64 " faults, %" PRIu64 " logs failed (%" PRIu64 " with batches taken back), "
-           "%.0f virtual s\n  ",
+           "%.0f virtual s, %.1f of them at most to come to rest\n  ",
            seed_count, (double)seed_count / took_s, sum->step_count,
            sum->cut_count + sum->cut_in_open_count, sum->cut_in_open_count, sum->kill_count,
            sum->stop_count, sum->batch_count, sum->refused_count, sum->acked_count, sum->get_count,
            sum->scan_count, sum->flush_count, sum->flush_failure_count, sum->fault_count,
-           sum->wal_failure_count, sum->taken_back_count, (double)sum->virtual_us / 1e6);
+           sum->wal_failure_count, sum->taken_back_count, (double)sum->virtual_us / 1e6,
+           (double)sum->settle_us_max / 1e6);
 }
 
 static void
