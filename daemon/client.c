@@ -237,6 +237,10 @@ client_retire(struct client *client)
         client_abandon_command(client);
     (void)close(client->fd);
     list_remove(&client->all_link);
+    if (server->pool_count == CLIENT_POOL_COUNT_MAX) {
+        client_free(client);
+        return;
+    }
     shrink(&client->query);
     shrink(&client->sending);
     reply_queue_reset(&client->replies, CLIENT_KEPT_BYTES);
@@ -280,6 +284,17 @@ finish_ended(struct client *client)
         client_close_after_reply(client);
 }
 
+/* A peer that goes on sending would be left with a closed window after our end, since a socket
+ * that is shut down announces no room: a reset tells it at once. */
+static void
+close_with_reset(struct client *client, const char *reason)
+{
+    const struct linger now = {.l_onoff = 1, .l_linger = 0};
+
+    (void)setsockopt(client->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+    client_close(client, reason);
+}
+
 /* Keeps what was not run.  The size of a big argument is known: room for it is made at once. */
 static void
 keep(struct client *client, struct slice rest)
@@ -293,7 +308,7 @@ keep(struct client *client, struct slice rest)
     }
     if (rest.size + unparsed_bytes(client) > config->query_buffer_bytes_max) {
         client->server->stats.query_limit_close_count++;
-        client_close(client, "over client-query-buffer-limit");
+        close_with_reset(client, "over client-query-buffer-limit");
         return;
     }
     buffer_append_slice(&client->query, rest);

@@ -26,10 +26,12 @@ enum {
     CLIENT_COMMANDS_A_TURN_MAX = 1024,
     CLIENT_OUTPUT_SOFT_BYTES = 1024 * 1024, /* more unsent: no further command is run */
     CLIENT_QUERY_SOFT_BYTES = 1024 * 1024,  /* more unparsed while waiting: nothing is received */
-    CLIENT_KEPT_BYTES = 64 * 1024,          /* buffer memory that a client keeps when idle */
+    CLIENT_KEPT_BYTES = 16 * 1024,          /* of each buffer that an idle client keeps */
+    CLIENT_POOL_COUNT_MAX = 256,            /* closed clients kept for reuse */
 };
 
 struct command;
+struct flush_ticket;
 struct server;
 
 /* Why no further command is run. */
@@ -82,6 +84,7 @@ struct client {
     struct read_ctx ctx;
     struct db_waiter waiter;
     enum kv_status fetch_status;
+    struct flush_ticket *flush; /* KV.FLUSH waits for it; see command_flush.c */
 
     /* out */
     struct ring_event send_event;

@@ -14,9 +14,11 @@
 #include "base/log.h"
 #include "daemon/client_internal.h"
 #include "daemon/command.h"
+#include "daemon/command_flush.h"
+#include "daemon/command_value.h"
 #include "daemon/server.h"
 
-enum { TOLD_BYTES_MAX = 128 };
+enum { TOLD_BYTES_MAX = 128, BATCH_BYTES_KEPT = 1024 * 1024 };
 
 static void
 wait_in(struct client *client, enum client_wait wait, struct list *list)
@@ -46,6 +48,14 @@ reply_unknown(struct resp_writer *reply, const struct slice *args, uint32_t arg_
     resp_error_format(reply, "ERR unknown command '%.*s', with args beginning with: %s",
                       (int)(args[0].size < TOLD_BYTES_MAX ? args[0].size : TOLD_BYTES_MAX),
                       (const char *)args[0].data, told);
+}
+
+/* A browser can be made to send a request here, whose body would be commands: as in Redis, such a
+ * connection ends before they run. */
+static bool
+is_http(struct slice name)
+{
+    return argument_is(name, "post") || argument_is(name, "host:");
 }
 
 /* Whether the command may run; else the reply says why not. */
@@ -164,6 +174,8 @@ client_abandon_command(struct client *client)
 {
     KV_ASSERT(client->command_started && !client->fetch_armed);
     read_ctx_deinit(&client->ctx);
+    flush_ticket_drop(client->flush);
+    client->flush = NULL;
     client->command_started = false;
     client->try_count = 0;
     client->command_us = 0;
@@ -244,6 +256,12 @@ execute(struct client *client)
     enum kv_status st;
 
     if (!client->command_started) {
+        if (call.command == NULL && is_http(call.args[0])) {
+            kv_log(LOG_LEVEL_WARNING, "client %llu %s speaks HTTP: a cross-protocol attack?",
+                   (unsigned long long)client->id, client->address);
+            client_close(client, "speaks HTTP");
+            return true;
+        }
         if (!admit(&call)) {
             count_rejected(client, call.command, reply_start);
             commit_reply(client, reply_start, 0);
@@ -261,6 +279,10 @@ execute(struct client *client)
         reply_status(&call.reply, st);
     count_finished(client, call.command, reply_start, client->command_us);
     client_abandon_command(client);
+    if (server->batch.bytes.capacity > BATCH_BYTES_KEPT) {
+        write_batch_deinit(&server->batch);
+        write_batch_init(&server->batch);
+    }
     if (!client->is_closing)
         commit_reply(client, reply_start, call.seq_wait);
     return true;

@@ -34,12 +34,22 @@ is_word(struct slice text, const char *word)
     return strlen(word) == text.size && strncasecmp(word, (const char *)text.data, text.size) == 0;
 }
 
+/* Replies the setting if an argument asks for it; a plain name comes back as it was spelled. */
 static bool
-is_asked_for(const struct command_call *call, const char *name)
+reply_if_asked(const struct command_call *call, struct resp_writer *reply, const char *name,
+               struct slice value)
 {
     for (uint32_t i = 2; i < call->arg_count; i++) {
-        if (glob_match(call->args[i], slice_from_text(name), true))
-            return true;
+        const struct slice pattern = call->args[i];
+
+        if (!glob_match(pattern, slice_from_text(name), true))
+            continue;
+        if (is_word(pattern, name))
+            resp_bulk(reply, pattern);
+        else
+            resp_bulk_text(reply, name);
+        resp_bulk(reply, value);
+        return true;
     }
     return false;
 }
@@ -52,21 +62,13 @@ config_get(struct command_call *call)
     size_t count = 0;
 
     for (uint32_t i = 0; config_option_at(i) != NULL; i++) {
-        if (!is_asked_for(call, config_option_at(i)->name))
-            continue;
-        count++;
         buffer_clear(&value);
         config_format(&call->server->config, i, &value);
-        resp_bulk_text(&writer, config_option_at(i)->name);
-        resp_bulk(&writer, buffer_slice(&value));
+        count += reply_if_asked(call, &writer, config_option_at(i)->name, buffer_slice(&value));
     }
-    for (uint32_t i = 0; i < FIXED_COUNT; i++) {
-        if (!is_asked_for(call, fixed_settings[i].name))
-            continue;
-        count++;
-        resp_bulk_text(&writer, fixed_settings[i].name);
-        resp_bulk_text(&writer, fixed_settings[i].value);
-    }
+    for (uint32_t i = 0; i < FIXED_COUNT; i++)
+        count += reply_if_asked(call, &writer, fixed_settings[i].name,
+                                slice_from_text(fixed_settings[i].value));
     resp_map(&call->reply, count);
     buffer_append_slice(call->reply.target, buffer_slice(&pairs));
     buffer_deinit(&pairs);
@@ -127,7 +129,7 @@ config_set_pairs(struct command_call *call)
     bool is_fine = true;
 
     if (call->arg_count % 2 != 0) {
-        resp_error(&call->reply, "ERR wrong number of arguments for 'config|set' command");
+        resp_error(&call->reply, "ERR syntax error");
         return KV_OK;
     }
     if (!check_names(call))

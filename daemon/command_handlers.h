@@ -21,4 +21,40 @@ enum kv_status command_config(struct command_call *call);
 enum kv_status command_shutdown(struct command_call *call);
 enum kv_status command_time(struct command_call *call);
 
+/* command_command.c */
+enum kv_status command_command(struct command_call *call);
+
+/* command_server.c */
+enum kv_status command_dbsize(struct command_call *call);
+enum kv_status command_info(struct command_call *call);
+enum kv_status command_kv_stats(struct command_call *call);
+enum kv_status command_kv_workers(struct command_call *call);
+
+/* command_flush.c */
+enum kv_status command_kv_flush(struct command_call *call);
+
+/* command_string.c */
+enum kv_status command_del(struct command_call *call);
+enum kv_status command_exists(struct command_call *call);
+enum kv_status command_type(struct command_call *call);
+enum kv_status command_append(struct command_call *call);
+enum kv_status command_get_value(struct command_call *call);
+enum kv_status command_getdel(struct command_call *call);
+enum kv_status command_getrange(struct command_call *call);
+enum kv_status command_getset(struct command_call *call);
+enum kv_status command_mget(struct command_call *call);
+enum kv_status command_mset(struct command_call *call);
+enum kv_status command_msetnx(struct command_call *call);
+enum kv_status command_set(struct command_call *call);
+enum kv_status command_setnx(struct command_call *call);
+enum kv_status command_setrange(struct command_call *call);
+enum kv_status command_strlen(struct command_call *call);
+
+/* command_number.c */
+enum kv_status command_decr(struct command_call *call);
+enum kv_status command_decrby(struct command_call *call);
+enum kv_status command_incr(struct command_call *call);
+enum kv_status command_incrby(struct command_call *call);
+enum kv_status command_incrbyfloat(struct command_call *call);
+
 #endif

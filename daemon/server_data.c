@@ -155,12 +155,14 @@ server_open_data(struct server *server)
     return exit_code_of_data(st);
 }
 
-/* Turns the loop until the engine has nothing in flight; a dead disk is not waited for. */
+/* Turns the loop until the engine has nothing in flight; a dead disk is not waited for.  Without
+ * workers the engine gets no turn of its own, in which it might ask for one. */
 static void
 run_until_idle(struct server *server)
 {
     for (int i = 0; i < IDLE_TURN_COUNT_MAX && !db_is_idle(server->db); i++) {
-        db_turn(server->db);
+        if (server->pool != NULL)
+            db_turn(server->db);
         (void)ring_turn(server->ring, IDLE_TURN_US);
     }
 }
@@ -170,8 +172,10 @@ server_close_data(struct server *server)
 {
     enum kv_status st = KV_OK;
 
-    if (server->db != NULL)
+    if (server->db != NULL) {
         run_until_idle(server);
+        db_stop(server->db);
+    }
     worker_pool_close(server->pool);
     server->pool = NULL;
     if (server->db == NULL)

@@ -159,7 +159,8 @@ worker_job_describe(struct worker_job *job, struct worker_msg *msg)
     described->seq_first = memtable_seq_first(flush->memtable);
     described->seq_last = memtable_seq_last(flush->memtable);
     put_text(&described->db_identity, flush->db_identity);
-    put_text(&described->session_identity, job->pool->session_identity);
+    if (job->pool->session_identity != NULL)
+        put_text(&described->session_identity, job->pool->session_identity);
     described->output_count = job->part_count;
     described->outputs = kv_alloc_zero(job->part_count * sizeof(*described->outputs));
     for (uint32_t i = 0; i < job->part_count; i++)

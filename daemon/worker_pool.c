@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -143,20 +144,43 @@ on_listen(struct ring_event *event, int32_t result, uint32_t flags)
         arm_listen(pool);
 }
 
+/* What a kvd that is no more has left behind is removed; what a living one uses is not. */
+static enum kv_status
+remove_stale(const struct sockaddr_un *address)
+{
+    const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    struct stat old;
+    int error = 0;
+
+    if (fd < 0 || lstat(address->sun_path, &old) != 0 || !S_ISSOCK(old.st_mode)) {
+        if (fd >= 0)
+            close(fd);
+        return KV_OK; /* bind says what is wrong, if anything is */
+    }
+    if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) != 0)
+        error = errno;
+    close(fd);
+    if (error != ECONNREFUSED)
+        return KV_FAIL(KV_LOCKED, "worker-socket %s: another process listens there",
+                       address->sun_path);
+    (void)unlink(address->sun_path);
+    return KV_OK;
+}
+
 static enum kv_status
 bind_socket(int fd, const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct stat old;
+    enum kv_status st;
     mode_t mask;
     int failed;
 
     if (strlen(path) >= sizeof(address.sun_path))
         return KV_FAIL(KV_LIMIT, "worker-socket %s: too long for the path of a socket", path);
     memcpy(address.sun_path, path, strlen(path) + 1);
-    /* The directory's lock says that no other kvd uses it. */
-    if (lstat(path, &old) == 0 && S_ISSOCK(old.st_mode))
-        (void)unlink(path);
+    st = remove_stale(&address);
+    if (st != KV_OK)
+        return st;
     mask = umask(0177);
     failed = bind(fd, (const struct sockaddr *)&address, sizeof(address));
     umask(mask);
@@ -216,7 +240,7 @@ copy_text(const char *text)
 {
     char *copy;
 
-    if (text == NULL)
+    if (text == NULL || text[0] == '\0')
         return NULL;
     copy = kv_alloc(strlen(text) + 1);
     memcpy(copy, text, strlen(text) + 1);
@@ -247,8 +271,7 @@ set_options(struct worker_pool *pool, const struct worker_pool_options *options)
     pool->port.start_flush = start_flush;
     pool->ring = options->ring;
     pool->io = ring_io(options->ring);
-    pool->session_identity =
-        copy_text(options->session_identity != NULL ? options->session_identity : "");
+    pool->session_identity = copy_text(options->session_identity);
     pool->binary_path = copy_text(options->binary_path);
     pool->socket_path = copy_text(options->socket_path);
     pool->timeout_us = options->timeout_us != 0 ? options->timeout_us : TIMEOUT_US_DEFAULT;
@@ -262,21 +285,37 @@ set_options(struct worker_pool *pool, const struct worker_pool_options *options)
     list_init(&pool->waiting);
 }
 
+/* Absolute, since a worker has its own idea of the current directory; it need not exist yet. */
+static enum kv_status
+set_dir(struct worker_pool *pool, const char *dir)
+{
+    char current[PATH_BYTES_MAX], joined[2 * PATH_BYTES_MAX];
+
+    pool->dir = realpath(dir, NULL);
+    if (pool->dir == NULL && errno == ENOENT && dir[0] == '/') {
+        pool->dir = copy_text(dir);
+    } else if (pool->dir == NULL && errno == ENOENT && getcwd(current, sizeof(current)) != NULL) {
+        snprintf(joined, sizeof(joined), "%s/%s", current, dir);
+        pool->dir = copy_text(joined);
+    }
+    if (pool->dir == NULL)
+        return KV_FAIL(kv_status_from_errno(-errno), "%s: %s", dir, strerror(errno));
+    if (strlen(pool->dir) + NAME_ROOM_BYTES > PATH_BYTES_MAX)
+        return KV_FAIL(KV_LIMIT, "%s: too long a path", pool->dir);
+    return KV_OK;
+}
+
 enum kv_status
 worker_pool_open(const struct worker_pool_options *options, struct worker_pool **pool_out)
 {
     struct worker_pool *pool = kv_alloc_zero(sizeof(*pool));
-    enum kv_status st = KV_OK;
+    enum kv_status st;
 
     *pool_out = NULL;
     set_options(pool, options);
-    KV_ASSERT(strlen(pool->session_identity) <= WORKER_TEXT_BYTES_MAX);
-    /* A worker has its own idea of the current directory. */
-    pool->dir = realpath(options->dir, NULL);
-    if (pool->dir == NULL)
-        st = KV_FAIL(kv_status_from_errno(-errno), "%s: %s", options->dir, strerror(errno));
-    else if (strlen(pool->dir) + NAME_ROOM_BYTES > PATH_BYTES_MAX)
-        st = KV_FAIL(KV_LIMIT, "%s: too long a path", pool->dir);
+    KV_ASSERT(options->session_identity == NULL ||
+              strlen(options->session_identity) <= WORKER_TEXT_BYTES_MAX);
+    st = set_dir(pool, options->dir);
     if (st == KV_OK && pool->socket_path != NULL)
         st = listen_for_workers(pool);
     if (st != KV_OK) {

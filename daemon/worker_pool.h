@@ -22,17 +22,18 @@ struct worker_pool;
 struct worker_pool_options {
     struct ring *ring;            /* borrowed until closed */
     const char *dir;              /* of the database; copied */
-    const char *session_identity; /* for the tables' properties; copied; NULL: "" */
-    const char *binary_path;      /* worker-path; copied; NULL: beside this program */
+    const char *session_identity; /* for the tables' properties; copied; may be NULL */
+    const char *binary_path;      /* worker-path; copied; NULL or empty: beside this program */
     uint32_t worker_count;        /* processes to start; 0: only external ones */
-    const char *socket_path;      /* worker-socket; copied; NULL: none */
+    const char *socket_path;      /* worker-socket; copied; NULL or empty: none */
     uint64_t timeout_us;          /* worker-timeout; 0: 10 s */
     bool no_jail;
     bool journal; /* the workers' log lines are for the journal */
 };
 
-/* KV_IO: the listening socket cannot be made (logged); workers that cannot be started are no
- * error here, they are tried again. */
+/* KV_IO, KV_LOCKED: the listening socket cannot be made (logged; its folder must exist).  `dir`
+ * need not exist until the ring turns.  Workers that cannot be started are no error here, they
+ * are tried again. */
 MUST_CHECK enum kv_status worker_pool_open(const struct worker_pool_options *options,
                                            struct worker_pool **pool_out);
 /* Kills the workers and turns the ring until they are gone.  Jobs that are left end with

@@ -38,20 +38,24 @@ bool
 version_filter_keep(struct version_filter *filter, const struct internal_key *key)
 {
     const uint32_t stripe = stripe_of(filter, key->seq);
+    bool keep;
 
     if (!filter->has_key || !slice_equal(buffer_slice(&filter->user_key), key->user_key)) {
         buffer_clear(&filter->user_key);
         buffer_append_slice(&filter->user_key, key->user_key);
         filter->has_key = true;
         filter->stripe_ended = false;
+        filter->keep_next = false;
     } else if (stripe != filter->stripe) {
         KV_ASSERT(stripe < filter->stripe);
         filter->stripe_ended = false;
+        filter->keep_next = false;
     }
     filter->stripe = stripe;
 
-    if (filter->stripe_ended)
-        return false;
-    filter->stripe_ended = key->type != TYPE_MERGE;
-    return true;
+    keep = !filter->stripe_ended || filter->keep_next || key->type == TYPE_SINGLE_DELETION;
+    filter->keep_next = key->type == TYPE_SINGLE_DELETION;
+    if (key->type != TYPE_MERGE)
+        filter->stripe_ended = true;
+    return keep;
 }

@@ -5,6 +5,10 @@
  * live snapshot can tell them apart.  In each stripe everything behind (older than) a value or a
  * deletion is invisible and goes; merge operands stay until such an end is met.  The filter is
  * asked version by version, in internal-key order.
+ *
+ * A single deletion is stored to meet exactly one put (section 8.3).  Leaving out one of such a
+ * pair, or a single deletion that a newer version hides, could let a put further down come back
+ * to life; so every single deletion stays, with whatever stands right behind it in its stripe.
  */
 #ifndef KV_COMPACT_VERSION_FILTER_H
 #define KV_COMPACT_VERSION_FILTER_H
@@ -19,6 +23,7 @@ struct version_filter {
     bool has_key;
     uint32_t stripe;   /* of the version asked last */
     bool stripe_ended; /* a value or deletion of this stripe has passed */
+    bool keep_next;    /* a single deletion of this stripe stands right before */
 };
 
 void version_filter_init(struct version_filter *filter, const uint64_t *snapshots,

@@ -51,6 +51,8 @@ struct db_options {
  * its own in-place builder, since no worker is connected yet.
  * KV_LOCKED, KV_CORRUPT, KV_UNSUPPORTED, KV_IO: with a logged line that says what to do. */
 MUST_CHECK enum kv_status db_open(const struct db_options *options, struct db **db_out);
+/* No job is given to the port any more.  Before the port is closed; db_close follows. */
+void db_stop(struct db *db);
 /* Nothing of the engine's is in flight: no log group, no MANIFEST change, no fetch.  A clean stop
  * runs the loop until this is true, then closes. */
 bool db_is_idle(const struct db *db);
@@ -67,6 +69,7 @@ void db_turn(struct db *db);
 /* Gives the batch its sequence numbers, logs and applies it; visible to reads at once.
  * KV_OK: *seq_last_out is the sequence whose durability the reply must await.
  * KV_BUSY: memtables are full; nothing was done, on_writable follows.
+ * KV_STALLED: the same for longer than a writer should wait; nothing was done.
  * KV_READ_ONLY: a WAL fault is being repaired; nothing was done.
  * KV_NO_SPACE: the same, and the disk is full.
  * KV_LIMIT: larger than BATCH_BYTES_MAX. */

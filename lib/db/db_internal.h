@@ -15,6 +15,7 @@ enum {
     FLUSH_RETRY_US_MIN = 100 * 1000,
     FLUSH_RETRY_US_MAX = 5 * 1000 * 1000,
     REPAIR_RETRY_US = 500 * 1000,
+    SEGMENT_BYTES_MAX = 256 * 1024 * 1024,
     STALL_REFUSE_US = 10 * 1000 * 1000, /* writers wait this long for a flush, then get an error */
 };
 

@@ -23,10 +23,9 @@ next_file_number(void *owner)
 static void
 on_wal_durable(void *owner, uint64_t seq)
 {
-    struct db *db = owner;
+    const struct db *db = owner;
 
-    if (!list_empty(&db->frozen))
-        db_start_flushes(db);
+    /* A flush that waited for this starts at the end of the turn, in db_turn. */
     if (db->options.on_durable != NULL)
         db->options.on_durable(db->options.owner, seq);
 }
@@ -137,19 +136,29 @@ open_versions(struct db *db)
     return st;
 }
 
+/* A log ends with its memtable or at wal-max-size (is_full in db_write.c), whichever comes first.
+ * Beyond the maximum it pays no more to write zeros in advance: a start has to read them. */
+static uint64_t
+segment_bytes(const struct db *db)
+{
+    uint64_t bytes = SEGMENT_BYTES_MAX;
+
+    if (bytes > db->options.memtable_bytes)
+        bytes = db->options.memtable_bytes;
+    if (bytes > db->options.wal_bytes_max)
+        bytes = db->options.wal_bytes_max;
+    return bytes;
+}
+
 static enum kv_status
 open_wal(struct db *db)
 {
-    /* No log gets much longer than the shorter of the two: see is_full in db_write.c. */
-    const uint64_t segment_bytes = db->options.wal_bytes_max < db->options.memtable_bytes
-                                       ? db->options.wal_bytes_max
-                                       : db->options.memtable_bytes;
     const struct wal_options options = {
         .io = db->io,
         .dir = db->dir,
         .sync = db->options.wal_sync,
         .interval_us = db->options.wal_interval_us,
-        .segment_bytes = segment_bytes,
+        .segment_bytes = segment_bytes(db),
         .recycle_count_max = FROZEN_MEMTABLE_COUNT_MAX,
         .owner = db,
         .next_file_number = next_file_number,
@@ -277,6 +286,12 @@ db_open(const struct db_options *options, struct db **db_out)
     return KV_OK;
 }
 
+void
+db_stop(struct db *db)
+{
+    db->is_closing = true;
+}
+
 bool
 db_is_idle(const struct db *db)
 {
@@ -291,7 +306,7 @@ db_close(struct db *db)
     enum kv_status st = KV_OK;
 
     KV_ASSERT(db_is_idle(db));
-    db->is_closing = true;
+    db_stop(db);
     if (!wal_is_failed(db->wal))
         st = wal_drain(db->wal);
     db_destroy(db);

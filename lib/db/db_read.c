@@ -34,7 +34,7 @@ fold(struct lookup *found)
             return entity_default_column(found->value, &found->value);
         return KV_OK;
     }
-    KV_ASSERT(!"a lookup of no kind");
+    KV_ASSERT(false && "a lookup of no kind");
     return KV_CORRUPT;
 }
 

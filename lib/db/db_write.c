@@ -52,7 +52,7 @@ stall(struct db *db)
         io_timer_start(db->io, &db->stall_timer, now_us + STALL_REFUSE_US);
     }
     if (now_us - db->stalled_since >= STALL_REFUSE_US)
-        return KV_READ_ONLY;
+        return KV_STALLED;
     db->writer_waits = true;
     return KV_BUSY;
 }

@@ -162,12 +162,12 @@ rocksdb_opens_what_we_made(void)
     ldb("checkconsistency");
     CU_ASSERT_EQUAL_FATAL(open_set(false, &set), KV_OK);
     CU_ASSERT_EQUAL_FATAL(version_set_start(set, NULL, 0), KV_OK);
-    for (uint32_t i = 1; i <= 2; i++) {
-        struct version_edit add = {.cf_id = i, .is_cf_add = true, .has_log_number = true};
-
-        buffer_append(&add.cf_name, names[i], strlen(names[i]));
-        apply(set, &add, 1);
+    for (uint32_t i = 1; i <= 2; i++) { /* both in one atomic group */
+        edits[i - 1].cf_id = i;
+        edits[i - 1].is_cf_add = edits[i - 1].has_log_number = true;
+        buffer_append(&edits[i - 1].cf_name, names[i], strlen(names[i]));
     }
+    apply(set, edits, 2);
     for (uint32_t i = 0; i < 2; i++) {
         edits[i].cf_id = i;
         edits[i].has_log_number = true;

@@ -180,7 +180,7 @@ sim_world_write(struct sim_world *world, enum kv_status *status_out)
     world->report->refused_count++;
     if (st == KV_BUSY)
         world->writer_waits = true;
-    else if ((st != KV_READ_ONLY && st != KV_NO_SPACE) || !world->is_troubled)
+    else if ((st != KV_READ_ONLY && st != KV_STALLED && st != KV_NO_SPACE) || !world->is_troubled)
         return sim_world_fail(world, "db_write: %s", kv_status_text(st));
     return true;
 }

@@ -381,8 +381,60 @@ a_failed_job_is_tried_again(void)
     bench_close(&bench);
 }
 
-/* Method: the same, for good: in the end the engine is asked for other file numbers, and nothing
- * is left under the old ones. */
+static void
+on_many_done(struct flush_job *job, enum kv_status st, const struct table_summary *tables)
+{
+    struct bench *bench = job->owner;
+
+    bench->ended = true;
+    bench->st = st;
+    for (uint32_t i = 0; st == KV_OK && i < job->output_count; i++) {
+        CU_ASSERT_EQUAL(tables[i].file_number, job->outputs[i].file_number);
+        CU_ASSERT_EQUAL(tables[i].entry_count, 1);
+        CU_ASSERT_TRUE(tables[i].smallest.size > 8);
+    }
+}
+
+/* Method: more families than a message holds; the worker dies between the parts at least once. */
+static void
+many_families_go_out_in_parts(void)
+{
+    enum { MANY = WORKER_JOB_OUTPUT_COUNT_MAX + 20 };
+    static struct flush_output outputs[MANY];
+    struct bench bench;
+
+    bench_open(&bench, 1, 100, NULL);
+    memtable_unref(bench.memtable);
+    CU_ASSERT_EQUAL_FATAL(memtable_new(bench.memtables, 0, &bench.memtable), KV_OK);
+    for (uint32_t i = 0; i < MANY; i++) {
+        const struct batch_record record = {.cf_id = i,
+                                            .type = TYPE_VALUE,
+                                            .seq = i + 1,
+                                            .key = slice_from_text("k"),
+                                            .value = slice_from_text("v")};
+        memtable_add(bench.memtable, &record);
+        outputs[i] = bench.outputs[0];
+        outputs[i].cf_id = i;
+        outputs[i].file_number = 1000 + i;
+    }
+    memtable_freeze(bench.memtable);
+    bench.job.memtable = bench.memtable;
+    bench.job.outputs = outputs;
+    bench.job.output_count = MANY;
+    bench.job.on_done = on_many_done;
+    start_job(&bench);
+    while (info_of(&bench, 0).jobs_done == 0 && !bench.ended)
+        (void)ring_turn(bench.ring, TURN_US);
+    CU_ASSERT_FALSE(bench.ended);
+    if (info_of(&bench, 0).pid > 0)
+        (void)kill(info_of(&bench, 0).pid, SIGKILL);
+    wait_for(&bench, has_ended);
+    CU_ASSERT_EQUAL(bench.st, KV_OK);
+    bench_close(&bench);
+}
+
+/* Method: a directory in the way for good: in the end the engine is asked for other file numbers,
+ * and nothing is left under the old ones. */
 static void
 a_job_that_keeps_failing_goes_back_to_the_engine(void)
 {
@@ -689,6 +741,38 @@ claims_are_held_against_the_files(void)
     }
 }
 
+/* Method: a second pool on the socket of a living one is refused and leaves it be; what a dead
+ * one has left is replaced. */
+static void
+a_living_pools_socket_is_not_taken(void)
+{
+    struct worker_pool *second;
+    struct bench bench;
+    struct worker_pool_options options = {.timeout_us = TIMEOUT_US};
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd;
+
+    bench_open(&bench, 0, 100, NULL);
+    options.ring = bench.ring;
+    options.dir = bench.dir;
+    options.socket_path = bench.socket_path;
+    CU_ASSERT_EQUAL(worker_pool_open(&options, &second), KV_LOCKED);
+    CU_ASSERT_PTR_NULL(second);
+    fd = join_outside(&bench);
+    close(fd);
+    worker_pool_close(bench.pool);
+    CU_ASSERT_EQUAL(access(bench.socket_path, F_OK), -1);
+
+    fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", bench.socket_path);
+    CU_ASSERT_EQUAL(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    close(fd);
+    CU_ASSERT_EQUAL_FATAL(worker_pool_open(&options, &bench.pool), KV_OK);
+    fd = join_outside(&bench);
+    close(fd);
+    bench_close(&bench);
+}
+
 /* Method: noise, a wrong version and a descriptor out of turn, each before any job. */
 static void
 strangers_on_the_socket_are_cut_off(void)
@@ -777,6 +861,8 @@ main(int argc, char **argv)
         UNIT_TEST(a_killed_workers_job_goes_to_the_next),
         UNIT_TEST(a_hung_worker_is_killed_and_its_job_redone),
         UNIT_TEST(a_failed_job_is_tried_again),
+        UNIT_TEST(many_families_go_out_in_parts),
+        UNIT_TEST(a_living_pools_socket_is_not_taken),
         UNIT_TEST(a_job_that_keeps_failing_goes_back_to_the_engine),
         UNIT_TEST(without_a_program_jobs_wait),
         UNIT_TEST(a_lying_worker_is_cut_off),

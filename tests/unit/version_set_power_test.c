@@ -243,11 +243,46 @@ changes_survive_power_cuts(void)
     log_set_sink(NULL, NULL);
 }
 
+/* Method: the disk is full while a change is written, for three seconds; then it is not. */
+static void
+a_change_waits_for_space(void)
+{
+    struct world world = {.submitted = 0};
+    struct sim_options *options;
+    uint64_t used_bytes;
+
+    log_set_sink(discard_line, NULL);
+    world.sim = sim_io_new(&(struct sim_options){.seed = unit_seed()});
+    world.io = sim_io_base(world.sim);
+    options = sim_io_options(world.sim);
+    CU_ASSERT_EQUAL_FATAL(open_set(&world), KV_OK);
+    used_bytes = sim_io_used_bytes(world.sim);
+    options->capacity_bytes = used_bytes;
+    CU_ASSERT_TRUE(submit_change(&world));
+    sim_io_advance(world.sim, 3000 * 1000);
+    CU_ASSERT_EQUAL(world.applied, 0);
+    CU_ASSERT_TRUE(version_set_is_failing(world.set));
+    /* What was tried in vain was taken away again, so it does not fill the disk further. */
+    CU_ASSERT_TRUE(sim_io_used_bytes(world.sim) <= used_bytes);
+    options->capacity_bytes = 0;
+    sim_io_advance(world.sim, 6000 * 1000);
+    CU_ASSERT_EQUAL(world.applied, 1);
+    CU_ASSERT_FALSE(version_set_is_failing(world.set));
+    sim_io_drain(world.sim);
+    version_set_close(world.set);
+    CU_ASSERT_EQUAL_FATAL(open_set(&world), KV_OK);
+    CU_ASSERT_EQUAL(check_contents(&world), 1);
+    version_set_close(world.set);
+    sim_io_free(world.sim);
+    log_set_sink(NULL, NULL);
+}
+
 int
 main(int argc, char **argv)
 {
     static const struct unit_test tests[] = {
         UNIT_TEST(changes_survive_power_cuts),
+        UNIT_TEST(a_change_waits_for_space),
         UNIT_TEST_END,
     };
 
