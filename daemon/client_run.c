@@ -15,6 +15,8 @@
 #include "daemon/client_internal.h"
 #include "daemon/command.h"
 #include "daemon/command_flush.h"
+#include "daemon/command_handlers.h"
+#include "daemon/command_value.h"
 #include "daemon/server.h"
 
 enum { TOLD_BYTES_MAX = 128, BATCH_BYTES_KEPT = 1024 * 1024 };
@@ -47,6 +49,14 @@ reply_unknown(struct resp_writer *reply, const struct slice *args, uint32_t arg_
     resp_error_format(reply, "ERR unknown command '%.*s', with args beginning with: %s",
                       (int)(args[0].size < TOLD_BYTES_MAX ? args[0].size : TOLD_BYTES_MAX),
                       (const char *)args[0].data, told);
+}
+
+/* A browser can be made to send a request here, whose body would be commands: as in Redis, such a
+ * connection ends before they run. */
+static bool
+is_http(struct slice name)
+{
+    return argument_is(name, "post") || argument_is(name, "host:");
 }
 
 /* Whether the command may run; else the reply says why not. */
@@ -84,6 +94,11 @@ reply_status(struct resp_writer *reply, enum kv_status st)
     case KV_NO_SPACE:
         resp_error(reply, "MISCONF No space is left for the write-ahead log: writes are refused "
                           "until there is. Nothing was written by this command.");
+        break;
+    case KV_STALLED:
+        resp_error(reply, "MISCONF Memory is full of writes that no worker has flushed for 10 "
+                          "seconds: writes are refused until one does; see KV.WORKERS and the "
+                          "log. Nothing was written by this command.");
         break;
     case KV_LIMIT:
         resp_error(reply, "ERR the command is larger than a static limit allows");
@@ -157,6 +172,8 @@ commit_reply(struct client *client, size_t reply_start, uint64_t seq_wait)
     if (client_output_bytes(client) > server->config.output_buffer_bytes_max) {
         server->stats.output_limit_close_count++;
         client_close(client, "over client-output-buffer-limit");
+    } else {
+        client_account(client);
     }
 }
 
@@ -167,7 +184,7 @@ client_abandon_command(struct client *client)
     read_ctx_deinit(&client->ctx);
     flush_ticket_drop(client->flush);
     client->flush = NULL;
-    client->command_started = false;
+    client->command_started = client->is_first_writer = false;
     client->try_count = 0;
     client->command_us = 0;
 }
@@ -190,11 +207,25 @@ wait_for(struct client *client, enum kv_status st)
         wait_in(client, CLIENT_WAITS_FOR_BLOCK, NULL);
         client->fetch_armed = true;
         db_fetch(server->db, &client->ctx, &client->waiter);
+    } else if (client->flush != NULL) {
+        wait_in(client, CLIENT_WAITS_FOR_TABLES, NULL);
     } else {
         server->stats.busy_count++;
-        wait_in(client, CLIENT_WAITS_FOR_WRITABLE, &server->busy_clients);
+        wait_in(client, CLIENT_WAITS_FOR_WRITABLE, NULL);
+        if (client->is_first_writer)
+            list_push_front(&server->busy_clients, &client->wait_link);
+        else
+            list_push_back(&server->busy_clients, &client->wait_link);
     }
     return true;
+}
+
+/* Writes are let in in their order: while one waits for room, the later ones do without a try. */
+static bool
+has_to_stand_in_line(const struct client *client, const struct command *command)
+{
+    return (command->flags & COMMAND_WRITE) && !client->is_first_writer && client->flush == NULL &&
+           !list_empty(&client->server->busy_clients);
 }
 
 /* One try.  KV_OK, or the status that it ended with, the reply taken back. */
@@ -204,6 +235,8 @@ try_command(struct client *client, struct command_call *call, size_t reply_start
     struct server *server = client->server;
     enum kv_status st = client->fetch_status;
 
+    if (has_to_stand_in_line(client, call->command))
+        return KV_BUSY;
     client->fetch_status = KV_OK;
     read_ctx_clear_wants(&client->ctx);
     write_batch_clear(&server->batch);
@@ -212,6 +245,8 @@ try_command(struct client *client, struct command_call *call, size_t reply_start
         st = call->command->run(call);
         server->current_client = NULL;
     }
+    if (st == KV_BUSY && client->flush == NULL)
+        server->is_full = true;
     if (st != KV_OK)
         reply_queue_take_back(&client->replies, reply_start);
     return st;
@@ -247,6 +282,12 @@ execute(struct client *client)
     enum kv_status st;
 
     if (!client->command_started) {
+        if (call.command == NULL && is_http(call.args[0])) {
+            kv_log(LOG_LEVEL_WARNING, "client %llu %s speaks HTTP: a cross-protocol attack?",
+                   (unsigned long long)client->id, client->address);
+            client_close(client, "speaks HTTP");
+            return true;
+        }
         if (!admit(&call)) {
             count_rejected(client, call.command, reply_start);
             commit_reply(client, reply_start, 0);
@@ -298,9 +339,7 @@ may_go_on(struct client *client)
         return false;
     if (client->command_started)
         return true;
-    if (server->shutdown != SHUTDOWN_NONE)
-        return false;
-    if (client_output_bytes(client) > CLIENT_OUTPUT_SOFT_BYTES) {
+    if (client_output_bytes(client) > server->client_soft_bytes) {
         wait_in(client, CLIENT_WAITS_FOR_OUTPUT, NULL);
         return false;
     }
@@ -314,6 +353,18 @@ may_go_on(struct client *client)
     }
     client->turn_command_count++;
     return true;
+}
+
+/* While a stop waits for the last replies nothing new is begun, but for what calls it off. */
+static bool
+is_put_off(const struct client *client)
+{
+    const struct command *command;
+
+    if (client->server->shutdown == SHUTDOWN_NONE || client->command_started)
+        return false;
+    command = command_find(client->parser.args[0]);
+    return command == NULL || command->run != command_shutdown;
 }
 
 size_t
@@ -336,7 +387,7 @@ client_run(struct client *client, struct slice input)
         case RESP_PARSE_EMPTY:
             break;
         case RESP_PARSE_COMMAND:
-            if (!execute(client))
+            if (is_put_off(client) || !execute(client))
                 return taken;
             break;
         }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "daemon/command_handlers.h"
 #include "daemon/command_table.h"
 #include "daemon/command_value.h"
@@ -35,27 +36,53 @@ reply_flags(struct resp_writer *reply, const struct command *command)
     }
 }
 
-/* Redis derives the categories from the flags and the group.  Returns how many. */
 enum { CATEGORY_COUNT_MAX = 6 };
 
+/* Where Redis's category is not what the group says. */
+static const struct {
+    const char *command, *category;
+    bool is_in;
+} category_exceptions[] = {
+    {"client", "connection", false},
+    {"command", "connection", true},
+    {"dbsize", "keyspace", true},
+    {"info", "dangerous", true},
+};
+
+/* The category that follows from the group; NULL: none. */
+static const char *
+group_category(const struct command *command)
+{
+    const size_t count = sizeof(category_exceptions) / sizeof(category_exceptions[0]);
+
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(command->name, category_exceptions[i].command) == 0)
+            return category_exceptions[i].is_in ? category_exceptions[i].category : NULL;
+    }
+    if (strcmp(command->group, "generic") == 0)
+        return "keyspace";
+    return strcmp(command->group, "server") == 0 ? NULL : command->group;
+}
+
+/* Redis derives the categories from the flags and the group.  Returns how many. */
 static size_t
 list_categories(const struct command *command, const char *names[CATEGORY_COUNT_MAX])
 {
+    const char *group = group_category(command);
     size_t count = 0;
 
     if (command->flags & COMMAND_WRITE)
         names[count++] = "write";
     if (command->flags & COMMAND_READONLY)
         names[count++] = "read";
-    if (strcmp(command->group, "generic") == 0)
-        names[count++] = "keyspace";
-    else if (strcmp(command->group, "server") != 0)
-        names[count++] = command->group;
+    if (group != NULL)
+        names[count++] = group;
     if (command->flags & COMMAND_ADMIN) {
         names[count++] = "admin";
         names[count++] = "dangerous";
     }
     names[count++] = command->flags & COMMAND_FAST ? "fast" : "slow";
+    KV_ASSERT(count <= CATEGORY_COUNT_MAX);
     return count;
 }
 
@@ -300,7 +327,7 @@ command_command(struct command_call *call)
         {"count", command_command_count, 2, "\nReturn the number of commands."},
         {"docs", command_command_docs, -2,
          "[<command-name> ...]\nReturn what each command does, or of all of them."},
-        {"getkeys", command_command_getkeys, -3,
+        {"getkeys", command_command_getkeys, -4,
          "<full-command>\nReturn the keys of a command line."},
         {"info", command_command_info, -2,
          "[<command-name> ...]\nReturn details about each command, or all of them."},

@@ -129,7 +129,7 @@ config_set_pairs(struct command_call *call)
     bool is_fine = true;
 
     if (call->arg_count % 2 != 0) {
-        resp_error(&call->reply, "ERR wrong number of arguments for 'config|set' command");
+        resp_error(&call->reply, "ERR syntax error");
         return KV_OK;
     }
     if (!check_names(call))

@@ -108,9 +108,13 @@ command_select(struct command_call *call)
     uint32_t cf_id = CF_DEFAULT;
     int64_t database;
 
-    if (!resp_parse_int64(call->args[1], &database) || database > INT32_MAX ||
-        database < INT32_MIN) {
+    if (!resp_parse_int64(call->args[1], &database)) {
         resp_error(&call->reply, "ERR value is not an integer or out of range");
+        return KV_OK;
+    }
+    if (database > INT32_MAX || database < INT32_MIN) {
+        resp_error(&call->reply,
+                   "ERR value is out of range, value must between -2147483648 and 2147483647");
         return KV_OK;
     }
     if (database < 0 || !server_find_database(call->server, (uint64_t)database, &cf_id)) {

@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "daemon/command_handlers.h"
 #include "daemon/command_value.h"
+#include "daemon/server.h"
 
 /* --- reading --- */
 
@@ -31,48 +32,96 @@ command_get_value(struct command_call *call)
     return st;
 }
 
-/* All keys are looked up before giving up, so that all missing blocks are fetched at once. */
-enum kv_status
-command_mget(struct command_call *call)
+/* What several keys have, by the order of the arguments. */
+enum { FOUND_INLINE_COUNT = 16 };
+
+struct found {
+    struct slice value; /* borrowed until the write */
+    bool exists;
+};
+
+struct found_list {
+    struct found *items; /* owned unless they are inline_items */
+    uint32_t count;
+    struct found inline_items[FOUND_INLINE_COUNT];
+};
+
+static void
+found_list_deinit(struct found_list *list)
+{
+    if (list->items != list->inline_items)
+        free(list->items);
+}
+
+/* Reads args[1], args[1 + step] and so on.  Goes on behind a key that is not there yet, so that its
+ * blocks and the next ones' come together, until no more can be asked for at once.  Nothing is
+ * copied before all is there. */
+static enum kv_status
+read_keys(struct command_call *call, uint32_t step, struct found_list *list)
 {
     enum kv_status result = KV_OK;
 
-    resp_array(&call->reply, call->arg_count - 1);
-    for (uint32_t i = 1; i < call->arg_count; i++) {
-        struct slice value;
-        bool exists;
-        const enum kv_status st = value_read(call, call->args[i], &exists, &value);
+    list->count = (call->arg_count - 1) / step;
+    list->items = list->inline_items;
+    if (list->count > FOUND_INLINE_COUNT)
+        list->items = kv_alloc(list->count * sizeof(list->items[0]));
+    for (uint32_t i = 0; i < list->count; i++) {
+        struct found *found = &list->items[i];
+        const enum kv_status st =
+            value_read(call, call->args[1 + i * step], &found->exists, &found->value);
 
-        if (st != KV_OK && st != KV_WANT_BLOCK)
-            return st;
-        if (st == KV_WANT_BLOCK)
+        if (st != KV_OK)
             result = st;
-        else
-            reply_value(call, exists, value);
+        if (st != KV_OK && (st != KV_WANT_BLOCK || call->ctx->want_count == READ_WANT_COUNT_MAX))
+            break;
     }
     return result;
+}
+
+/* A few keys can be asked for a million times over: the reply is measured before it is made.
+ * False: an error has been replied. */
+static bool
+fits_output(struct command_call *call, const struct found_list *list)
+{
+    uint64_t size = 0;
+
+    for (uint32_t i = 0; i < list->count; i++)
+        size += list->items[i].value.size;
+    if (size <= call->server->config.output_buffer_bytes_max)
+        return true;
+    resp_error(&call->reply, "ERR the reply would exceed client-output-buffer-limit");
+    return false;
+}
+
+enum kv_status
+command_mget(struct command_call *call)
+{
+    struct found_list list;
+    const enum kv_status st = read_keys(call, 1, &list);
+
+    if (st == KV_OK && fits_output(call, &list)) {
+        resp_array(&call->reply, list.count);
+        for (uint32_t i = 0; i < list.count; i++)
+            reply_value(call, list.items[i].exists, list.items[i].value);
+    }
+    found_list_deinit(&list);
+    return st;
 }
 
 enum kv_status
 command_exists(struct command_call *call)
 {
-    enum kv_status result = KV_OK;
+    struct found_list list;
+    const enum kv_status st = read_keys(call, 1, &list);
     int64_t count = 0;
 
-    for (uint32_t i = 1; i < call->arg_count; i++) {
-        struct slice value;
-        bool exists;
-        const enum kv_status st = value_read(call, call->args[i], &exists, &value);
-
-        if (st != KV_OK && st != KV_WANT_BLOCK)
-            return st;
-        if (st == KV_WANT_BLOCK)
-            result = st;
-        count += exists;
-    }
-    if (result == KV_OK)
+    if (st == KV_OK) {
+        for (uint32_t i = 0; i < list.count; i++)
+            count += list.items[i].exists;
         resp_integer(&call->reply, count);
-    return result;
+    }
+    found_list_deinit(&list);
+    return st;
 }
 
 enum kv_status
@@ -295,79 +344,73 @@ command_mset(struct command_call *call)
     return st;
 }
 
+static bool
+any_exists(const struct found_list *list)
+{
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (list->items[i].exists)
+            return true;
+    }
+    return false;
+}
+
 enum kv_status
 command_msetnx(struct command_call *call)
 {
-    enum kv_status result = KV_OK;
-    bool any_exists = false;
+    struct found_list list;
+    enum kv_status st;
+    bool is_taken;
 
     if (!has_pairs(call))
         return KV_OK;
-    for (uint32_t i = 1; i < call->arg_count && !any_exists; i += 2) {
-        struct slice value;
-        const enum kv_status st = value_read(call, call->args[i], &any_exists, &value);
-
-        if (st != KV_OK && st != KV_WANT_BLOCK)
-            return st;
-        if (st == KV_WANT_BLOCK)
-            result = st;
+    st = read_keys(call, 2, &list);
+    is_taken = st == KV_OK && any_exists(&list);
+    found_list_deinit(&list);
+    if (st != KV_OK)
+        return st;
+    if (!is_taken) {
+        if (!put_pairs(call))
+            return KV_OK;
+        st = command_write(call);
     }
-    if (result != KV_OK)
-        return result;
-    if (any_exists) {
-        resp_integer(&call->reply, 0);
-        return KV_OK;
-    }
-    if (!put_pairs(call))
-        return KV_OK;
-    result = command_write(call);
-    if (result == KV_OK)
-        resp_integer(&call->reply, 1);
-    return result;
+    if (st == KV_OK)
+        resp_integer(&call->reply, !is_taken);
+    return st;
 }
 
-/* Reads all keys, deletes those that exist, counts each once. */
-static enum kv_status
-delete_existing(struct command_call *call, const bool *is_first, int64_t *count)
+/* Puts the deletions of the keys that exist into the batch; a key that is named twice counts once.
+ * Returns how many. */
+static int64_t
+delete_existing(struct command_call *call, const struct found_list *list)
 {
-    enum kv_status result = KV_OK;
+    bool one = true;
+    bool *is_first = list->count == 1 ? &one : kv_alloc(list->count * sizeof(bool));
+    int64_t count = 0;
 
-    *count = 0;
-    for (uint32_t i = 1; i < call->arg_count; i++) {
-        struct slice value;
-        bool exists;
-        enum kv_status st;
-
-        if (!is_first[i - 1])
+    if (list->count > 1)
+        value_find_first_keys(call->args + 1, list->count, is_first);
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (!list->items[i].exists || !is_first[i])
             continue;
-        st = value_read(call, call->args[i], &exists, &value);
-        if (st != KV_OK && st != KV_WANT_BLOCK)
-            return st;
-        if (st == KV_WANT_BLOCK)
-            result = st;
-        if (!exists)
-            continue;
-        write_batch_delete(call->batch, call->cf_id, call->args[i]);
-        (*count)++;
+        write_batch_delete(call->batch, call->cf_id, call->args[i + 1]);
+        count++;
     }
-    return result;
+    if (is_first != &one)
+        free(is_first);
+    return count;
 }
 
 enum kv_status
 command_del(struct command_call *call)
 {
-    const uint32_t key_count = call->arg_count - 1;
-    bool one = true;
-    bool *is_first = key_count == 1 ? &one : kv_alloc(key_count * sizeof(bool));
-    int64_t count;
-    enum kv_status st;
+    struct found_list list;
+    enum kv_status st = read_keys(call, 1, &list);
+    int64_t count = 0;
 
-    if (key_count > 1)
-        value_find_first_keys(call->args + 1, key_count, is_first);
-    st = delete_existing(call, is_first, &count);
-    if (is_first != &one)
-        free(is_first);
-    if (st == KV_OK && count > 0)
+    if (st == KV_OK)
+        count = delete_existing(call, &list);
+    found_list_deinit(&list);
+    if (count > 0)
         st = command_write(call);
     if (st == KV_OK)
         resp_integer(&call->reply, count);
@@ -382,8 +425,12 @@ write_joined(struct command_call *call, const struct slice *parts, uint32_t part
 {
     struct buffer joined = {0};
     enum kv_status st = KV_OK;
+    size_t size = 0;
     bool fits;
 
+    for (uint32_t i = 0; i < part_count; i++)
+        size += parts[i].size;
+    (void)buffer_reserve(&joined, size);
     for (uint32_t i = 0; i < part_count; i++)
         buffer_append_slice(&joined, parts[i]);
     fits = value_put(call, call->args[1], buffer_slice(&joined));

@@ -77,7 +77,7 @@ value_parse_int64(struct command_call *call, struct slice text, int64_t *number_
 bool
 value_parse_float(struct command_call *call, struct slice text, long double *number_out)
 {
-    char copy[256];
+    char copy[FLOAT_TEXT_BYTES_MAX];
     char *end = copy;
     long double number = 0;
     bool valid = text.size > 0 && text.size < sizeof(copy);

@@ -13,11 +13,15 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <systemd/sd-daemon.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "daemon/endpoint.h"
 #include "daemon/server.h"
+
+enum { BIND_PAUSE_MS = 10, BIND_ATTEMPT_COUNT_MAX = 200 };
 
 struct listener {
     struct listener_set *set; /* borrowed */
@@ -59,6 +63,39 @@ adopt_activated(struct listener_set *set, int count)
     return KV_OK;
 }
 
+/* A socket file that nobody listens on is left from a crash. */
+static bool
+remove_stale(const struct sockaddr *address)
+{
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const char *path = ((const struct sockaddr_un *)(const void *)address)->sun_path;
+    struct stat info;
+    bool is_stale;
+
+    if (fd < 0)
+        return false;
+    is_stale = lstat(path, &info) == 0 && S_ISSOCK(info.st_mode) &&
+               connect(fd, address, sizeof(struct sockaddr_un)) != 0 && errno == ECONNREFUSED;
+    (void)close(fd);
+    return is_stale && unlink(path) == 0;
+}
+
+/* A kvd that was killed a moment ago may still be listening: the kernel ends its io_uring, and
+ * with it the accept, some time after the process.  0, or an errno. */
+static int
+bind_patiently(int fd, const struct sockaddr *address, socklen_t size)
+{
+    const struct timespec pause = {.tv_nsec = BIND_PAUSE_MS * 1000 * 1000};
+
+    for (uint32_t attempt = 0; bind(fd, address, size) != 0; attempt++) {
+        if (errno != EADDRINUSE || attempt == BIND_ATTEMPT_COUNT_MAX)
+            return errno;
+        if (address->sa_family != AF_UNIX || !remove_stale(address))
+            (void)nanosleep(&pause, NULL);
+    }
+    return 0;
+}
+
 /* Binds and listens.  A negative errno, or the descriptor. */
 static int
 listen_on(const struct addrinfo *address, int backlog)
@@ -72,12 +109,13 @@ listen_on(const struct addrinfo *address, int backlog)
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
     if (address->ai_family == AF_INET6)
         (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof(yes));
-    if (bind(fd, address->ai_addr, address->ai_addrlen) != 0 || listen(fd, backlog) != 0) {
-        failed = -errno;
-        (void)close(fd);
-        return failed;
-    }
-    return fd;
+    failed = bind_patiently(fd, address->ai_addr, address->ai_addrlen);
+    if (failed == 0 && listen(fd, backlog) != 0)
+        failed = errno;
+    if (failed == 0)
+        return fd;
+    (void)close(fd);
+    return -failed;
 }
 
 static bool
@@ -123,23 +161,6 @@ open_tcp(struct listener_set *set, const char *word)
                    strerror(-fd));
 }
 
-/* A socket file that nobody listens on is left from a crash. */
-static bool
-remove_stale(const struct sockaddr_un *address)
-{
-    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct stat info;
-    bool is_stale;
-
-    if (fd < 0)
-        return false;
-    is_stale = lstat(address->sun_path, &info) == 0 && S_ISSOCK(info.st_mode) &&
-               connect(fd, (const struct sockaddr *)address, sizeof(*address)) != 0 &&
-               errno == ECONNREFUSED;
-    (void)close(fd);
-    return is_stale && unlink(address->sun_path) == 0;
-}
-
 static enum kv_status
 open_unix(struct listener_set *set)
 {
@@ -154,11 +175,7 @@ open_unix(struct listener_set *set)
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return KV_FAIL(KV_IO, "socket: %s", strerror(errno));
-    if (bind(fd, plain, sizeof(address)) != 0) {
-        failed = errno;
-        if (failed == EADDRINUSE && remove_stale(&address))
-            failed = bind(fd, plain, sizeof(address)) == 0 ? 0 : errno;
-    }
+    failed = bind_patiently(fd, plain, sizeof(address));
     if (failed == 0 && (chmod(config->unixsocket, (mode_t)config->unixsocketperm) != 0 ||
                         listen(fd, (int)config->tcp_backlog) != 0))
         failed = errno;
@@ -263,6 +280,29 @@ listeners_resume(struct listener_set *set)
         if (!set->listeners[i].is_armed)
             arm(&set->listeners[i]);
     }
+}
+
+static bool
+format_first(const struct listener_set *set, bool is_unix, char *text)
+{
+    for (uint32_t i = 0; i < set->count; i++) {
+        struct sockaddr_storage address = {0};
+        struct sockaddr *plain = (struct sockaddr *)&address;
+        socklen_t size = sizeof(address);
+
+        if (set->listeners[i].is_unix == is_unix &&
+            getsockname(set->listeners[i].fd, plain, &size) == 0 &&
+            endpoint_format(plain, size, text))
+            return true;
+    }
+    return false;
+}
+
+bool
+listeners_format_endpoint(const struct listener_set *set, char *text)
+{
+    KV_ASSERT(set != NULL);
+    return format_first(set, true, text) || format_first(set, false, text);
 }
 
 void

@@ -50,7 +50,7 @@ notify_reloading(void)
 void
 notify_stopping(void)
 {
-    (void)sd_notify(0, "STOPPING=1");
+    (void)sd_notify(0, "STOPPING=1\nSTATUS=stopping");
 }
 
 void

@@ -20,6 +20,7 @@
     X(KV_LOCKED, "another process holds the lock")                                                 \
     X(KV_BUSY, "no room now, try again later")                                                     \
     X(KV_READ_ONLY, "writes are refused until the fault is gone")                                  \
+    X(KV_STALLED, "memory is full of writes, and flushes make no progress")                        \
     X(KV_CANCELLED, "the work was cancelled")
 
 #define KV_STATUS_ENUM(code, text) code,

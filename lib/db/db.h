@@ -69,6 +69,7 @@ void db_turn(struct db *db);
 /* Gives the batch its sequence numbers, logs and applies it; visible to reads at once.
  * KV_OK: *seq_last_out is the sequence whose durability the reply must await.
  * KV_BUSY: memtables are full; nothing was done, on_writable follows.
+ * KV_STALLED: the same for longer than a writer should wait; nothing was done.
  * KV_READ_ONLY: a WAL fault is being repaired; nothing was done.
  * KV_NO_SPACE: the same, and the disk is full.
  * KV_LIMIT: larger than BATCH_BYTES_MAX. */

@@ -298,7 +298,6 @@ install(struct frozen *frozen)
     }
     frozen->edits[0].has_min_log_to_keep = true;
     frozen->edits[0].min_log_to_keep = frozen->log_next;
-    version_set_raise_last_seq(db->versions, wal_durable_seq(db->wal));
     frozen->state = FROZEN_INSTALLING;
     db->changes_in_flight++;
     version_set_apply(db->versions, frozen->edits, frozen->edit_count, on_installed, frozen);

@@ -23,10 +23,9 @@ next_file_number(void *owner)
 static void
 on_wal_durable(void *owner, uint64_t seq)
 {
-    struct db *db = owner;
+    const struct db *db = owner;
 
-    if (!list_empty(&db->frozen))
-        db_start_flushes(db);
+    /* A flush that waited for this starts at the end of the turn, in db_turn. */
     if (db->options.on_durable != NULL)
         db->options.on_durable(db->options.owner, seq);
 }
@@ -137,14 +136,18 @@ open_versions(struct db *db)
     return st;
 }
 
-/* A segment and a memtable are full together.  Beyond the maximum it pays no more to write zeros
- * in advance: a start has to read them. */
+/* A log ends with its memtable or at wal-max-size (is_full in db_write.c), whichever comes first.
+ * Beyond the maximum it pays no more to write zeros in advance: a start has to read them. */
 static uint64_t
 segment_bytes(const struct db *db)
 {
-    const uint64_t bytes = db->options.memtable_bytes;
+    uint64_t bytes = SEGMENT_BYTES_MAX;
 
-    return bytes < SEGMENT_BYTES_MAX ? bytes : SEGMENT_BYTES_MAX;
+    if (bytes > db->options.memtable_bytes)
+        bytes = db->options.memtable_bytes;
+    if (bytes > db->options.wal_bytes_max)
+        bytes = db->options.wal_bytes_max;
+    return bytes;
 }
 
 static enum kv_status
@@ -202,7 +205,7 @@ db_new(const struct db_options *options)
     struct db *db = kv_alloc_zero(sizeof(*db));
 
     KV_ASSERT(options->io != NULL && options->port != NULL);
-    KV_ASSERT(options->memtable_bytes >= MEMTABLE_BYTES_MIN);
+    KV_ASSERT(options->memtable_bytes >= MEMTABLE_BYTES_MIN && options->wal_bytes_max > 0);
     db->options = *options;
     db->io = options->io;
     db->dir = strdup(options->dir);

@@ -122,6 +122,7 @@ db_on_wal_failed(void *owner, enum kv_status st)
            kv_status_text(st), (unsigned long long)durable);
     db->fault = st;
     db->repair_has_log = false;
+    db->memtable_change_count++;
     memtable_rollback(db->active, durable);
     for (struct list *node = db->frozen.next; node != &db->frozen; node = node->next) {
         struct frozen *frozen = LIST_ENTRY(node, struct frozen, link);

@@ -2,8 +2,8 @@
  *
  * A merge of every place that may hold a version; of each key the newest version that the scan's
  * sequence can see decides, unless a range tombstone above it covers the key.  A scan pins what
- * it looks at, so flushes may go on; it looks its position up again when the active memtable has
- * changed, since a memtable's iterator does not survive a write.
+ * it looks at, so flushes may go on; it looks its position up again when a memtable may have
+ * changed, since a memtable's iterator survives neither a write nor a rollback.
  */
 #include "base/alloc.h"
 #include "db/db_internal.h"
@@ -19,7 +19,7 @@ struct db_scan {
     uint32_t memtable_count;
     struct version *version; /* owned reference */
     struct iter *merged;     /* owned; NULL before the first seek and after a failed one */
-    uint64_t active_entries; /* of memtables[0] when `merged` was made */
+    uint64_t change_count;   /* of the memtables when `merged` was made */
     struct buffer key;       /* of the live key that the scan stands on */
     struct slice value;
 };
@@ -77,7 +77,7 @@ make_merged(struct db_scan *scan)
         children[i] = memtable_iter_new(scan->memtables[i], scan->cf_id);
     version_iters(scan->version, scan->ctx, children + scan->memtable_count);
     scan->merged = merge_iter_new(children, count);
-    scan->active_entries = memtable_entry_count(scan->memtables[0]);
+    scan->change_count = scan->db->memtable_change_count;
     free(children);
 }
 
@@ -197,7 +197,7 @@ enum kv_status
 db_scan_next(struct db_scan *scan, bool *found)
 {
     KV_ASSERT(scan->key.size <= KEY_BYTES_MAX);
-    if (scan->merged == NULL || memtable_entry_count(scan->memtables[0]) != scan->active_entries) {
+    if (scan->merged == NULL || scan->db->memtable_change_count != scan->change_count) {
         const enum kv_status st = position(scan, buffer_slice(&scan->key), SEQUENCE_MAX);
 
         if (st != KV_OK)

@@ -52,7 +52,7 @@ stall(struct db *db)
         io_timer_start(db->io, &db->stall_timer, now_us + STALL_REFUSE_US);
     }
     if (now_us - db->stalled_since >= STALL_REFUSE_US)
-        return KV_READ_ONLY;
+        return KV_STALLED;
     db->writer_waits = true;
     return KV_BUSY;
 }
@@ -132,6 +132,7 @@ db_write(struct db *db, struct write_batch *batch, uint64_t *seq_last_out)
     if (st != KV_OK)
         return st;
     memtable_apply(db->active, buffer_slice(&batch->bytes), family_is_live, db);
+    db->memtable_change_count++;
     db->last_seq += count;
     *seq_last_out = db->last_seq;
     return KV_OK;

@@ -12,6 +12,13 @@ is_space(uint8_t byte)
     return byte == ' ' || (byte >= '\t' && byte <= '\r');
 }
 
+/* What ends a word that is not quoted: fewer bytes than what separates words. */
+static bool
+ends_word(uint8_t byte)
+{
+    return byte == ' ' || byte == '\n' || byte == '\r' || byte == '\t' || byte == '\0';
+}
+
 static int
 hex_digit(uint8_t byte)
 {
@@ -83,7 +90,7 @@ resp_inline_next(struct slice *rest, struct buffer *target)
     while (rest->size > 0) {
         const uint8_t byte = rest->data[0];
 
-        if (is_space(byte) || byte == '\0')
+        if (ends_word(byte))
             break;
         skip(rest, 1);
         if (byte == '"' || byte == '\'') {

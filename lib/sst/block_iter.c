@@ -47,8 +47,8 @@ block_iter_deinit(struct block_iter *iter)
     block_iter_init(iter);
 }
 
-static bool
-fault(struct block_iter *iter, const char *text)
+bool
+block_iter_fault(struct block_iter *iter, const char *text)
 {
     iter->fault = text;
     iter->fault_status = KV_CORRUPT;
@@ -77,9 +77,9 @@ block_iter_open(struct block_iter *iter, struct slice block, struct block_form f
     iter->restart_count = 0;
     iter->entries_bytes = 0;
     if (block.size < 2 * sizeof(uint32_t))
-        return fault(iter, "too short for its restart points");
+        return block_iter_fault(iter, "too short for its restart points");
     if (block.size > BLOCK_BYTES_MAX)
-        return fault(iter, "larger than a block may be");
+        return block_iter_fault(iter, "larger than a block may be");
     count = load_fixed32(block.data + block.size - sizeof(uint32_t));
     if (block.size <= BLOCK_HASHED_BYTES_MAX && (count & BLOCK_HASH_INDEX_FLAG) != 0) {
         count &= ~BLOCK_HASH_INDEX_FLAG;
@@ -87,38 +87,73 @@ block_iter_open(struct block_iter *iter, struct slice block, struct block_form f
     }
     tail_bytes += (uint64_t)count * sizeof(uint32_t);
     if (count == 0 || tail_bytes > block.size)
-        return fault(iter, "restart points do not fit");
+        return block_iter_fault(iter, "restart points do not fit");
     iter->data = block.data;
     iter->restart_count = count;
     iter->entries_bytes = block.size - tail_bytes;
     return true;
 }
 
-/* The three lengths at the front of an entry; nearly always one byte each. */
-static bool
+/* get_varint32 and get_varint64 without a call for nearly all that is met: the fast paths read
+ * whatever is inside `rest`, and leave the rest, faults included, to the thorough ones. */
+static inline bool
+take_varint32(struct slice *rest, uint32_t *value_out)
+{
+    if (rest->size == 0 || rest->data[0] >= 0x80)
+        return get_varint32(rest, value_out);
+    *value_out = rest->data[0];
+    *rest = slice_of(rest->data + 1, rest->size - 1);
+    return true;
+}
+
+static inline bool
+take_varint64(struct slice *rest, uint64_t *value_out)
+{
+    uint64_t value = 0;
+
+    for (size_t i = 0; i < 5 && i < rest->size; i++) {
+        const uint64_t byte = rest->data[i];
+
+        value |= (byte & 0x7f) << (7 * i);
+        if (byte < 0x80) {
+            *value_out = value;
+            *rest = slice_of(rest->data + i + 1, rest->size - i - 1);
+            return true;
+        }
+    }
+    return get_varint64(rest, value_out);
+}
+
+/* The lengths at the front of an entry; nearly always one byte each. */
+static inline bool
 parse_lengths(struct slice *rest, bool with_value, uint32_t *shared, uint32_t *non_shared,
               uint32_t *value_size)
 {
     *value_size = 0;
-    if (with_value && rest->size >= 3 && (rest->data[0] | rest->data[1] | rest->data[2]) < 0x80) {
-        *shared = rest->data[0];
-        *non_shared = rest->data[1];
-        *value_size = rest->data[2];
-        *rest = slice_of(rest->data + 3, rest->size - 3);
-        return true;
-    }
-    return get_varint32(rest, shared) && get_varint32(rest, non_shared) &&
-           (!with_value || get_varint32(rest, value_size));
+    return take_varint32(rest, shared) && take_varint32(rest, non_shared) &&
+           (!with_value || take_varint32(rest, value_size));
 }
 
-static bool
+/* get_bytes in line. */
+static inline bool
+take_bytes(struct slice *rest, size_t size, struct slice *bytes_out)
+{
+    if (rest->size < size)
+        return false;
+    *bytes_out = slice_of(rest->data, size);
+    *rest = slice_of(rest->data + size, rest->size - size);
+    return true;
+}
+
+static inline bool
 parse_handle(const struct block_iter *iter, struct slice *rest, struct raw_entry *entry)
 {
     uint64_t delta;
 
     if (!iter->form.values_delta || entry->shared == 0)
-        return get_varint64(rest, &entry->handle.offset) && get_varint64(rest, &entry->handle.size);
-    if (!get_varint64(rest, &delta))
+        return take_varint64(rest, &entry->handle.offset) &&
+               take_varint64(rest, &entry->handle.size);
+    if (!take_varint64(rest, &delta))
         return false;
     /* Unsigned: nonsense wraps, and is refused when the handle is held against the file. */
     entry->handle.offset = iter->handle.offset + iter->handle.size + BLOCK_TRAILER_BYTES;
@@ -133,14 +168,14 @@ parse_index_value(struct block_iter *iter, struct slice *rest, uint32_t value_si
 {
     struct slice value = *rest;
 
-    if (!iter->form.values_delta && !get_bytes(rest, value_size, &value))
-        return fault(iter, "an index value runs past the entries");
+    if (!iter->form.values_delta && !take_bytes(rest, value_size, &value))
+        return block_iter_fault(iter, "an index value runs past the entries");
     entry->value = value;
     if (!parse_handle(iter, &value, entry))
-        return fault(iter, "an index value is not a handle");
+        return block_iter_fault(iter, "an index value is not a handle");
     if (iter->form.has_first_keys &&
         (!get_lstr(&value, &entry->first_key) || entry->first_key.size < KEY_FOOTER_BYTES))
-        return fault(iter, "an index value has no first key");
+        return block_iter_fault(iter, "an index value has no first key");
     if (iter->form.values_delta) {
         entry->value.size -= value.size;
         *rest = value;
@@ -156,16 +191,16 @@ parse_entry(struct block_iter *iter, size_t offset, size_t key_bytes_max, struct
     uint32_t non_shared, value_size;
 
     if (!parse_lengths(&rest, !iter->form.values_delta, &entry->shared, &non_shared, &value_size))
-        return fault(iter, "an entry's lengths are malformed");
+        return block_iter_fault(iter, "an entry's lengths are malformed");
     if (entry->shared > key_bytes_max)
-        return fault(iter, "an entry shares more than the key before it has");
-    if (!get_bytes(&rest, non_shared, &entry->key_rest))
-        return fault(iter, "a key runs past the entries");
+        return block_iter_fault(iter, "an entry shares more than the key before it has");
+    if (!take_bytes(&rest, non_shared, &entry->key_rest))
+        return block_iter_fault(iter, "a key runs past the entries");
     if (iter->form.keys_internal && entry->shared + entry->key_rest.size < KEY_FOOTER_BYTES)
-        return fault(iter, "a key is shorter than its footer");
+        return block_iter_fault(iter, "a key is shorter than its footer");
     if (!iter->form.values_handles) {
-        if (!get_bytes(&rest, value_size, &entry->value))
-            return fault(iter, "a value runs past the entries");
+        if (!take_bytes(&rest, value_size, &entry->value))
+            return block_iter_fault(iter, "a value runs past the entries");
     } else if (!parse_index_value(iter, &rest, value_size, entry)) {
         return false;
     }
@@ -197,7 +232,8 @@ check_type(struct block_iter *iter, const struct raw_entry *entry)
     const uint64_t footer = entry_footer(iter, entry);
 
     if (iter->form.check_seq_zero && footer >> 8 != 0)
-        return fault(iter, "a key of an ingested table has a sequence number of its own");
+        return block_iter_fault(iter,
+                                "a key of an ingested table has a sequence number of its own");
     switch (footer & 0xff) {
     case TYPE_DELETION:
     case TYPE_VALUE:
@@ -210,7 +246,7 @@ check_type(struct block_iter *iter, const struct raw_entry *entry)
     case TYPE_DELETION_WITH_TIMESTAMP:
         return fault_unsupported(iter, "a key has the type of a deletion with timestamp (0x14)");
     default:
-        return fault(iter, "a key has a type that is never stored");
+        return block_iter_fault(iter, "a key has a type that is never stored");
     }
 }
 
@@ -304,7 +340,7 @@ block_iter_next(struct block_iter *iter)
     if (iter->form.check_types && !check_type(iter, &entry))
         return false;
     if (iter->form.check_order && compare_to_current(iter, &entry) <= 0)
-        return fault(iter, "a key is not above the one before it");
+        return block_iter_fault(iter, "a key is not above the one before it");
     take_entry(iter, &entry);
     return true;
 }
@@ -334,43 +370,62 @@ compare(const struct block_iter *iter, struct slice key, struct slice user_key, 
     return (key_footer < footer) - (key_footer > footer);
 }
 
-/* The offset of the last restart point whose key is below the target, or of the first one. */
-static bool
-search_restarts(struct block_iter *iter, struct slice user_key, uint64_t footer, size_t *offset_out)
+/* Where the entry of a restart point begins. */
+static inline bool
+restart_offset(struct block_iter *iter, uint32_t index, size_t *offset_out)
 {
-    const uint8_t *restarts = iter->data + iter->entries_bytes;
-    uint32_t low = 0, high = iter->restart_count - 1;
+    KV_ASSERT(index < iter->restart_count);
+    *offset_out = load_fixed32(iter->data + iter->entries_bytes + (size_t)index * sizeof(uint32_t));
+    if (*offset_out >= iter->entries_bytes)
+        return block_iter_fault(iter, "a restart point lies behind the entries");
+    return true;
+}
+
+bool
+block_iter_restart_key(struct block_iter *iter, uint32_t index, struct slice *user_key_out)
+{
     struct raw_entry entry;
+    size_t offset;
+
+    if (!restart_offset(iter, index, &offset) || !parse_entry(iter, offset, 0, &entry))
+        return false;
+    *user_key_out = iter->form.keys_internal ? internal_key_user(entry.key_rest) : entry.key_rest;
+    return true;
+}
+
+/* The offset of the last restart point of [low, high] whose key is below the target, or of low. */
+static inline bool
+search_restarts(struct block_iter *iter, struct slice user_key, uint64_t footer, uint32_t low,
+                uint32_t high, size_t *offset_out)
+{
+    struct raw_entry entry;
+    size_t offset;
 
     while (low < high) {
         const uint32_t middle = low + (high - low + 1) / 2;
-        const uint32_t offset = load_fixed32(restarts + (size_t)middle * sizeof(uint32_t));
 
-        if (offset >= iter->entries_bytes)
-            return fault(iter, "a restart point lies behind the entries");
-        if (!parse_entry(iter, offset, 0, &entry))
+        if (!restart_offset(iter, middle, &offset) || !parse_entry(iter, offset, 0, &entry))
             return false;
         if (compare(iter, entry.key_rest, user_key, footer) < 0)
             low = middle;
         else
             high = middle - 1;
     }
-    *offset_out = load_fixed32(restarts + (size_t)low * sizeof(uint32_t));
-    if (*offset_out >= iter->entries_bytes)
-        return fault(iter, "a restart point lies behind the entries");
-    return true;
+    return restart_offset(iter, low, offset_out);
 }
 
 bool
-block_iter_seek(struct block_iter *iter, struct slice user_key, uint64_t footer)
+block_iter_seek_within(struct block_iter *iter, struct slice user_key, uint64_t footer,
+                       uint32_t low, uint32_t high)
 {
     size_t offset;
 
-    KV_ASSERT(iter->restart_count > 0);
+    KV_ASSERT(low <= high && high < iter->restart_count);
     iter->valid = false;
     if (iter->entries_bytes == 0)
         return true;
-    if (!search_restarts(iter, user_key, footer, &offset) || !step_to_restart(iter, offset))
+    if (!search_restarts(iter, user_key, footer, low, high, &offset) ||
+        !step_to_restart(iter, offset))
         return false;
     while (compare(iter, iter->key, user_key, footer) < 0) {
         if (block_iter_is_last(iter)) {
@@ -383,4 +438,10 @@ block_iter_seek(struct block_iter *iter, struct slice user_key, uint64_t footer)
         }
     }
     return true;
+}
+
+bool
+block_iter_seek(struct block_iter *iter, struct slice user_key, uint64_t footer)
+{
+    return block_iter_seek_within(iter, user_key, footer, 0, iter->restart_count - 1);
 }

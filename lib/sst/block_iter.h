@@ -62,6 +62,15 @@ MUST_CHECK bool block_iter_seek_first(struct block_iter *iter);
 /* To the first entry >= (user_key, footer); with plain keys only user_key counts.  Not valid
  * afterwards: there is none.  After false it is not valid. */
 MUST_CHECK bool block_iter_seek(struct block_iter *iter, struct slice user_key, uint64_t footer);
+/* Likewise, if it is known that of the restart points the last one below the target is one of
+ * [low, high], or that none is and low is 0 (restart_words.h). */
+MUST_CHECK bool block_iter_seek_within(struct block_iter *iter, struct slice user_key,
+                                       uint64_t footer, uint32_t low, uint32_t high);
+/* The user key at a restart point of a block with entries; it lies in the block. */
+MUST_CHECK bool block_iter_restart_key(struct block_iter *iter, uint32_t index,
+                                       struct slice *user_key_out);
+/* Notes what a caller found wrong with the block (static text).  Always false. */
+bool block_iter_fault(struct block_iter *iter, const char *text);
 /* Only while valid, and only if an entry follows.  After false the iterator, its key and its
  * value are as they were. */
 MUST_CHECK bool block_iter_next(struct block_iter *iter);

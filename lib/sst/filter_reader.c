@@ -64,11 +64,10 @@ filter_reader_init(struct filter_reader *filter, struct slice content)
 static bool
 fast_local_may_contain(const struct filter_reader *filter, uint64_t hash)
 {
-    const uint64_t line = ((uint64_t)filter->line_count * (uint32_t)hash) >> 32;
-    const uint8_t *bits = filter->lines + line * FILTER_LINE_BYTES;
+    const uint8_t *bits = filter_reader_line(filter, hash);
     uint32_t probe = (uint32_t)(hash >> 32);
 
-    KV_ASSERT(line < filter->line_count);
+    KV_ASSERT(filter->line_count > 0); /* so bits is one of the lines */
     for (uint32_t i = 0; i < filter->probe_count; i++) {
         const uint32_t bit = probe >> 23;
 
@@ -97,7 +96,8 @@ legacy_may_contain(const struct filter_reader *filter, uint32_t hash)
 }
 
 bool
-filter_reader_may_contain(const struct filter_reader *filter, struct slice user_key)
+filter_reader_may_contain_hash(const struct filter_reader *filter, struct slice user_key,
+                               uint64_t hash)
 {
     switch (filter->kind) {
     case FILTER_MAYBE:
@@ -105,10 +105,17 @@ filter_reader_may_contain(const struct filter_reader *filter, struct slice user_
     case FILTER_NEVER:
         return false;
     case FILTER_FAST_LOCAL:
-        return fast_local_may_contain(filter, hash_xxph3(user_key.data, user_key.size));
+        return fast_local_may_contain(filter, hash);
     case FILTER_LEGACY:
         return legacy_may_contain(filter, hash32(user_key.data, user_key.size, FILTER_LEGACY_SEED));
     }
     KV_ASSERT(false);
     return true;
+}
+
+bool
+filter_reader_may_contain(const struct filter_reader *filter, struct slice user_key)
+{
+    return filter_reader_may_contain_hash(filter, user_key,
+                                          hash_xxph3(user_key.data, user_key.size));
 }

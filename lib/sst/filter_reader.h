@@ -27,5 +27,18 @@ struct filter_reader {
 void filter_reader_init(struct filter_reader *filter, struct slice content);
 /* False: `user_key` was certainly not added. */
 bool filter_reader_may_contain(const struct filter_reader *filter, struct slice user_key);
+/* The same for one who asks many filters: `hash` is hash_xxph3 of the key. */
+bool filter_reader_may_contain_hash(const struct filter_reader *filter, struct slice user_key,
+                                    uint64_t hash);
+
+/* Where filter_reader_may_contain_hash is going to look; NULL: not known. */
+static inline const uint8_t *
+filter_reader_line(const struct filter_reader *filter, uint64_t hash)
+{
+    if (filter->kind != FILTER_FAST_LOCAL)
+        return NULL;
+    return filter->lines +
+           (((uint64_t)filter->line_count * (uint32_t)hash) >> 32) * filter->line_bytes;
+}
 
 #endif

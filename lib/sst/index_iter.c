@@ -115,12 +115,24 @@ next_part(struct index_iter *index)
     return enter_part(index);
 }
 
+static bool
+seek_top(struct index_iter *index, struct slice user_key, uint64_t footer)
+{
+    const struct restart_words *words = &index->table->index_words;
+    struct restart_range range;
+
+    if (words->count == 0)
+        return true;
+    range = restart_words_find(words, user_key);
+    return block_iter_seek_within(&index->top, user_key, footer, range.low, range.high);
+}
+
 enum kv_status
 index_iter_seek(struct index_iter *index, struct slice user_key, uint64_t footer)
 {
     enum kv_status st;
 
-    if (!open_top(index) || !block_iter_seek(&index->top, user_key, footer))
+    if (!open_top(index) || !seek_top(index, user_key, footer))
         return top_fault(index);
     if (!index->table->two_level || !index->top.valid)
         return KV_OK;

@@ -378,6 +378,8 @@ validate_index(struct table_reader *table)
             break;
         well_formed = block_iter_next(&iter);
     }
+    if (well_formed && st == KV_OK)
+        well_formed = restart_words_init(&table->index_words, &iter);
     if (!well_formed)
         st = table_block_fault(table, table->footer.index.offset, &iter);
     if (table->partition_count > 1)

@@ -6,6 +6,7 @@
 #include "sst/table_reader.h"
 
 #include "base/alloc.h"
+#include "base/hash.h"
 #include "base/limits.h"
 #include "io/file.h"
 #include "sst/compression.h"
@@ -61,6 +62,7 @@ table_reader_unref(struct table_reader *table)
     range_tombstones_deinit(&table->tombstones);
     buffer_deinit(&table->smallest);
     buffer_deinit(&table->largest);
+    restart_words_deinit(&table->index_words);
     buffer_deinit(&table->index);
     buffer_deinit(&table->filter_raw);
     buffer_deinit(&table->dictionary);
@@ -108,6 +110,7 @@ table_reader_bytes_used(const struct table_reader *table)
     bytes += table->tombstone_raw.capacity + table->tombstone_last.capacity;
     bytes += range_tombstones_bytes_used(&table->tombstones);
     bytes += table->partition_count * sizeof(uint64_t);
+    bytes += restart_words_bytes(&table->index_words);
     for (uint32_t i = 0; i < table->piece_count; i++)
         bytes += table->pieces[i].bytes == NULL ? 0 : table->pieces[i].size;
     return bytes;
@@ -270,27 +273,52 @@ search_points(struct table_reader *table, struct read_ctx *ctx, struct slice key
     return st;
 }
 
+struct table_target
+table_target_of(struct slice key, uint64_t seq_max)
+{
+    KV_ASSERT(seq_max <= SEQUENCE_MAX);
+    return (struct table_target){
+        .key = key, .seq_max = seq_max, .filter_hash = hash_xxph3(key.data, key.size)};
+}
+
+void
+table_reader_prefetch(const struct table_reader *table, const struct table_target *target)
+{
+    const uint8_t *line = filter_reader_line(&table->filter, target->filter_hash);
+
+    if (line != NULL)
+        __builtin_prefetch(line);
+}
+
 enum kv_status
-table_reader_get(struct table_reader *table, struct read_ctx *ctx, struct slice key,
-                 uint64_t seq_max, struct lookup *found)
+table_reader_find(struct table_reader *table, struct read_ctx *ctx,
+                  const struct table_target *target, struct lookup *found)
 {
     uint64_t tombstone_seq;
     enum kv_status st = table_open_advance(table, ctx);
 
-    KV_ASSERT(seq_max <= SEQUENCE_MAX);
     *found = (struct lookup){.kind = LOOKUP_ABSENT};
     if (st != KV_OK)
         return st;
-    if (filter_reader_may_contain(&table->filter, key)) {
-        st = search_points(table, ctx, key, seq_max, found);
+    if (filter_reader_may_contain_hash(&table->filter, target->key, target->filter_hash)) {
+        st = search_points(table, ctx, target->key, target->seq_max, found);
         if (st != KV_OK)
             return st;
     }
-    if (range_tombstones_cover(&table->tombstones, key, seq_max, &tombstone_seq) &&
+    if (range_tombstones_cover(&table->tombstones, target->key, target->seq_max, &tombstone_seq) &&
         (found->kind == LOOKUP_ABSENT || tombstone_seq > found->seq))
         *found = (struct lookup){
             .kind = LOOKUP_TOMBSTONE, .type = TYPE_RANGE_DELETION, .seq = tombstone_seq};
     return KV_OK;
+}
+
+enum kv_status
+table_reader_get(struct table_reader *table, struct read_ctx *ctx, struct slice key,
+                 uint64_t seq_max, struct lookup *found)
+{
+    const struct table_target target = table_target_of(key, seq_max);
+
+    return table_reader_find(table, ctx, &target, found);
 }
 
 enum kv_status

@@ -61,6 +61,20 @@ MUST_CHECK enum kv_status table_reader_get(struct table_reader *table, struct re
                                            struct slice key, uint64_t seq_max,
                                            struct lookup *found);
 
+/* A key that is looked up in several tables: what they all need is made once. */
+struct table_target {
+    struct slice key; /* borrowed */
+    uint64_t seq_max;
+    uint64_t filter_hash;
+};
+struct table_target table_target_of(struct slice key, uint64_t seq_max);
+/* Begins to load what table_reader_find will look at first, without waiting for it. */
+void table_reader_prefetch(const struct table_reader *table, const struct table_target *target);
+/* As table_reader_get. */
+MUST_CHECK enum kv_status table_reader_find(struct table_reader *table, struct read_ctx *ctx,
+                                            const struct table_target *target,
+                                            struct lookup *found);
+
 /* All point entries in internal-key order; holds a reference to the table. */
 struct iter *table_iter_new(struct table_reader *table, struct read_ctx *ctx);
 

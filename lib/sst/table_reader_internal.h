@@ -12,6 +12,7 @@
 #include "sst/block_iter.h"
 #include "sst/filter_reader.h"
 #include "sst/range_tombstones.h"
+#include "sst/restart_words.h"
 #include "sst/sst_format.h"
 #include "sst/table_reader.h"
 
@@ -70,7 +71,8 @@ struct table_reader {
     bool two_level;
     bool has_global_seq;
     uint64_t global_seq;
-    struct buffer index;      /* the (top) index block, uncompressed */
+    struct buffer index; /* the (top) index block, uncompressed */
+    struct restart_words index_words;
     struct buffer filter_raw; /* what `filter` reads */
     struct filter_reader filter;
     struct buffer dictionary;

@@ -258,15 +258,20 @@ version_get(struct version *version, struct read_ctx *ctx, struct slice key, uin
             struct lookup *found)
 {
     struct candidate_walk walk = {.version = version, .key = key};
+    const struct table_target target = table_target_of(key, seq_max);
+    const struct version_level *level_0 = &version->levels[0];
     struct table_file *file;
     enum kv_status st;
 
     KV_ASSERT(version->ref_count > 0);
     *found = (struct lookup){.kind = LOOKUP_ABSENT};
+    /* Most of them will be asked, and each would wait for its filter alone. */
+    for (uint32_t i = 0; i < level_0->count; i++)
+        table_reader_prefetch(level_0->files[i]->reader, &target);
     while ((file = candidate_next(&walk)) != NULL) {
         if (file->meta.seq_smallest > seq_max)
             continue;
-        st = table_reader_get(file->reader, ctx, key, seq_max, found);
+        st = table_reader_find(file->reader, ctx, &target, found);
         if (st != KV_OK || found->kind != LOOKUP_ABSENT)
             return st;
     }

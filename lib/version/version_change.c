@@ -215,6 +215,7 @@ apply_change(struct version_set *set, struct version_change *change)
         }
     }
     change->live_count = at;
+    change->last_seq = set->last_seq;
 }
 
 static void
@@ -280,6 +281,7 @@ encode_change(struct version_set *set, struct version_change *change, struct log
         struct version_edit *edit = &change->edits[i];
 
         fill_counters(set, edit);
+        edit->last_seq = change->last_seq;
         if (edit->is_cf_add)
             set_text(&edit->has_comparator, &edit->comparator, COMPARATOR_NAME);
         edit->has_max_cf_id = edit->is_cf_add || edit->is_cf_drop;

@@ -30,6 +30,7 @@ enum {
 struct version_change {
     struct list link;
     struct version_edit *edits; /* owned array; the first live_count are applied */
+    uint64_t last_seq;          /* of the tables up to this change: where the logs go on */
     uint32_t edit_count;
     uint32_t live_count;
     version_applied_fn *on_applied;

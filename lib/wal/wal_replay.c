@@ -12,7 +12,9 @@
  * Our own rule: the tail of a recycled or zero-filled file that was lost looks like its end.  So
  * in point-in-time mode a later log must go on at the next sequence after such a file too;
  * otherwise acknowledged batches are missing in between, and what follows must not be shown.
- * (Plain files may leave out sequences: RocksDB's writes without WAL, ingested files.) */
+ * (Plain files may leave out sequences: RocksDB's writes without WAL, ingested files.)
+ * The same goes for an empty file if the log behind it has log-numbered records: written through
+ * the page cache, the later file can outlive a power cut that leaves nothing of the earlier. */
 #include "wal/wal_replay.h"
 
 #include <fcntl.h>
@@ -32,6 +34,7 @@ struct replay_state {
     uint64_t number;      /* of the log that is read */
     uint64_t seq_min;     /* the next batch may not begin below; 0: no batch yet */
     bool must_continue;   /* the next log has to begin at seq_next */
+    bool was_empty;       /* a log before had no bytes, so the next may have to, too */
     bool stopped;         /* point in time: only a log that continues is replayed */
     bool log_has_records; /* the current one gave a batch or damage */
     uint64_t bytes_before, bytes_total, bytes_told;
@@ -183,10 +186,12 @@ judge_continuity(struct replay_state *state, uint64_t seq_first, enum kv_status 
 {
     static const char reason[] = "the sequences before this log are missing";
     const enum wal_recovery_mode mode = state->replay->mode;
-    const bool has_gap = state->must_continue && seq_first > state->replay->seq_next;
+    const bool must_continue =
+        state->must_continue || (state->was_empty && state->reader.first_is_recyclable);
+    const bool has_gap = must_continue && seq_first > state->replay->seq_next;
     const bool was_stopped = state->stopped;
 
-    state->must_continue = false;
+    state->must_continue = state->was_empty = false;
     if (was_stopped && seq_first == state->replay->seq_next) {
         kv_log(LOG_LEVEL_NOTICE, "%s: goes on at sequence %llu, where replay had stopped",
                state->path, (unsigned long long)seq_first);
@@ -314,6 +319,8 @@ replay_log(struct replay_state *state, uint64_t number)
     }
     if (state->reader.first_is_recyclable || (file_bytes > 0 && !state->log_has_records))
         state->must_continue = true;
+    if (file_bytes == 0)
+        state->was_empty = true;
     state->reader.offset = file_bytes;
     tell_progress(state, true);
     state->bytes_before += file_bytes;

@@ -43,6 +43,12 @@ sim_path_of(struct sim_io *sim, const struct io_request *request)
     return fd != NULL ? fd->node->path : "?";
 }
 
+const char *
+sim_io_path(struct sim_io *sim, const struct io_request *request)
+{
+    return sim_path_of(sim, request);
+}
+
 bool
 sim_has_suffix(const char *path, const char *suffix)
 {
@@ -85,6 +91,8 @@ planned_fault(struct sim_io *sim, const struct io_request *request)
         struct sim_fault *fault = &sim->faults[i];
 
         if (fault->op != request->op || !sim_has_suffix(path, fault->path_suffix))
+            continue;
+        if (fault->path_part != NULL && strstr(path, fault->path_part) == NULL)
             continue;
         if (fault->skip_count > 0) {
             fault->skip_count--;

@@ -56,6 +56,7 @@ struct sim_options {
 struct sim_fault {
     enum io_op op;
     const char *path_suffix; /* NULL: any; borrowed for ever */
+    const char *path_part;   /* what the path must contain as well; NULL: nothing; likewise */
     uint32_t skip_count;     /* so many pass first */
     uint32_t fail_count;     /* then so many fail; 0: all */
     int error;               /* a positive errno, or 0: a short count */
@@ -108,6 +109,9 @@ bool sim_io_flip_bit(struct sim_io *sim, const char *path, uint64_t bit_offset);
 /* In any byte of any file whose name ends in path_suffix. */
 bool sim_io_flip_random_bit(struct sim_io *sim, const char *path_suffix);
 uint64_t sim_io_used_bytes(const struct sim_io *sim);
+/* The path of the request or of its descriptor's file, "?" if there is none; valid until the next
+ * operation. */
+const char *sim_io_path(struct sim_io *sim, const struct io_request *request);
 
 /* Of every operation, its result and its time so far. */
 uint64_t sim_io_trace_hash(const struct sim_io *sim);

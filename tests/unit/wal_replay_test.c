@@ -45,6 +45,8 @@ static const struct page pages[] = {
     {"recycled, next", "ab/-cd", true, FLIP, 'b', 12, {"acd", "acd", "acd", "acd"}},
     {"recycled, gap", "abc/de", true, FLIP, 'b', 12, {"ade", "-", "a", "ade"}},
     {"plain, gap", "ab/+cd", false, NONE, 'a', 0, {"abcd", "abcd", "abcd", "abcd"}},
+    {"recycled, gap behind nothing", "+/ab", true, NONE, 'a', 0, {"ab", "-", "", "ab"}},
+    {"plain, gap behind nothing", "+/ab", false, NONE, 'a', 0, {"ab", "ab", "ab", "ab"}},
     {"torn, resumes", "ab/c/--d", false, CUT, 'b', -3, {"-", "-", "ad", "ac"}},
     {"recycled, resumes", "ab/c/--d", true, FLIP, 'b', 12, {"-", "-", "ad", "ac"}},
 };

@@ -1,0 +1,27 @@
+/* exit_code.h - what kvctl's exit code tells a script, and how it complains. */
+#ifndef KV_CLI_EXIT_CODE_H
+#define KV_CLI_EXIT_CODE_H
+
+#include "base/status.h"
+
+enum exit_code {
+    EXIT_OK = 0,
+    EXIT_NOT_FOUND = 1,
+    EXIT_USAGE = 2,
+    EXIT_NO_CONNECTION = 3,
+    EXIT_SERVER_ERROR = 4,
+    EXIT_CONDITION_FAILED = 5,
+    EXIT_DAMAGE = 65,   /* inspect: bytes that fail a check, or that kvd does not understand */
+    EXIT_NO_INPUT = 66, /* inspect: no such file */
+    EXIT_IO = 74,       /* a file or standard output cannot be read or written */
+    EXIT_INTERRUPTED = 130,
+};
+
+/* One line, "kvctl: <message>", to standard error. */
+void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Failures that lib/ logs become such lines too. */
+void complain_for_lib(void);
+/* The exit code of a failure in lib/ that was met while a file was read. */
+enum exit_code exit_code_of(enum kv_status st);
+
+#endif

@@ -1,0 +1,401 @@
+/* sim_world_step.c - what clients do, and what happens to them. */
+#include <errno.h>
+
+#include "support/sim_world_internal.h"
+
+/* -- callbacks --------------------------------------------------------------------------- */
+
+/* After a cut the engine lives on in a dream: nobody hears it. */
+static bool
+is_dreaming(const struct sim_world *world)
+{
+    return sim_io_is_down(world->sim);
+}
+
+void
+sim_world_on_durable(void *owner, uint64_t seq)
+{
+    struct sim_world *world = owner;
+
+    if (is_dreaming(world))
+        return;
+    if (seq < world->acked_seq || seq > sim_model_last_seq(&world->model) ||
+        !sim_model_has_boundary(&world->model, seq)) {
+        (void)sim_world_fail(world, "on_durable says %llu; before %llu, last submitted %llu",
+                             (unsigned long long)seq, (unsigned long long)world->acked_seq,
+                             (unsigned long long)sim_model_last_seq(&world->model));
+        return;
+    }
+    world->report->acked_count++;
+    world->acked_seq = seq;
+    if (world->db_options.wal_sync == WAL_SYNC_ALWAYS && !world->changes_wal_sync)
+        world->hard_seq = seq;
+}
+
+void
+sim_world_on_write_failed(void *owner, uint64_t seq)
+{
+    struct sim_world *world = owner;
+
+    if (is_dreaming(world))
+        return;
+    sim_world_note(world, "the log failed; durable is %llu, submitted was %llu",
+                   (unsigned long long)seq, (unsigned long long)sim_model_last_seq(&world->model));
+    if (seq != world->acked_seq || !world->is_troubled)
+        (void)sim_world_fail(world, "on_write_failed says %llu after on_durable %llu%s",
+                             (unsigned long long)seq, (unsigned long long)world->acked_seq,
+                             world->is_troubled ? "" : ", without a fault");
+    world->report->wal_failure_count++;
+    if (sim_model_last_seq(&world->model) > seq)
+        world->report->taken_back_count++;
+    sim_model_take_back(&world->model, seq);
+    for (uint32_t i = 0; i < READER_COUNT; i++)
+        world->readers[i].is_unsure = true;
+}
+
+void
+sim_world_on_writable(void *owner)
+{
+    ((struct sim_world *)owner)->writer_waits = false;
+}
+
+static void
+on_flushed(void *owner, enum kv_status st)
+{
+    struct flush_wait *wait = owner;
+    struct sim_world *world = wait->world;
+
+    wait->is_busy = false;
+    if (is_dreaming(world))
+        return;
+    if (st != KV_OK)
+        (void)sim_world_fail(world, "a flush ended with: %s", kv_status_text(st));
+    else if (wait->seq <= world->acked_seq && wait->seq > world->hard_seq)
+        world->hard_seq = wait->seq;
+}
+
+void
+sim_world_flush(struct sim_world *world)
+{
+    for (uint32_t i = 0; i < FLUSH_WAIT_COUNT; i++) {
+        struct flush_wait *wait = &world->flushes[i];
+
+        if (wait->is_busy)
+            continue;
+        *wait = (struct flush_wait){
+            .world = world, .is_busy = true, .seq = sim_model_last_seq(&world->model)};
+        db_flush(world->db, on_flushed, wait);
+        return;
+    }
+}
+
+/* -- writing ----------------------------------------------------------------------------- */
+
+static uint32_t
+draw_value_bytes(struct sim_world *world)
+{
+    const uint64_t dice = sim_world_draw(world, 1000);
+    uint64_t max = world->value_bytes_max;
+
+    if (dice < 5)
+        max *= 300; /* now and then larger than a memtable */
+    else if (dice < 40)
+        max *= 20;
+    return (uint32_t)sim_world_draw(world, max + 1);
+}
+
+static void
+add_put(struct sim_world *world, struct write_batch *batch, uint32_t family)
+{
+    const uint32_t key = (uint32_t)sim_world_draw(world, MODEL_KEY_COUNT);
+    const struct model_value value =
+        sim_model_put(&world->model, family, key, draw_value_bytes(world));
+    char text[8];
+
+    buffer_clear(&world->scratch);
+    buffer_reserve(&world->scratch, value.bytes + 8);
+    sim_model_fill(value, world->scratch.data);
+    write_batch_put(batch, world->cf_ids[family], sim_model_key(key, text),
+                    slice_of(world->scratch.data, value.bytes));
+}
+
+static void
+add_delete(struct sim_world *world, struct write_batch *batch, uint32_t family)
+{
+    const uint32_t key = (uint32_t)sim_world_draw(world, MODEL_KEY_COUNT);
+    char text[8];
+
+    sim_model_delete(&world->model, family, key, key + 1);
+    write_batch_delete(batch, world->cf_ids[family], sim_model_key(key, text));
+}
+
+static void
+add_range_delete(struct sim_world *world, struct write_batch *batch, uint32_t family)
+{
+    const uint32_t from = (uint32_t)sim_world_draw(world, MODEL_KEY_COUNT);
+    const uint32_t to = from + 1 + (uint32_t)sim_world_draw(world, 4);
+    const uint32_t end = to < MODEL_KEY_COUNT ? to : MODEL_KEY_COUNT;
+    char text[8], text_end[8];
+
+    sim_model_delete(&world->model, family, from, end);
+    write_batch_delete_range(batch, world->cf_ids[family], sim_model_key(from, text),
+                             sim_model_key(end, text_end));
+}
+
+static void
+fill_batch(struct sim_world *world, struct write_batch *batch)
+{
+    for (uint64_t count = 1 + sim_world_draw(world, 4); count > 0; count--) {
+        const uint32_t family = (uint32_t)sim_world_draw(world, world->family_count);
+        const uint64_t dice = sim_world_draw(world, 100);
+
+        if (dice < 75)
+            add_put(world, batch, family);
+        else if (dice < 95)
+            add_delete(world, batch, family);
+        else
+            add_range_delete(world, batch, family);
+    }
+}
+
+bool
+sim_world_write(struct sim_world *world, enum kv_status *status_out)
+{
+    struct write_batch batch;
+    uint64_t seq;
+    enum kv_status st;
+
+    write_batch_init(&batch);
+    fill_batch(world, &batch);
+    st = db_write(world->db, &batch, &seq);
+    write_batch_deinit(&batch);
+    *status_out = st;
+    if (st == KV_OK) {
+        sim_model_submit(&world->model, seq);
+        world->report->batch_count++;
+        sim_world_note(world, "batch up to %llu", (unsigned long long)seq);
+        return true;
+    }
+    sim_model_cancel(&world->model);
+    world->report->refused_count++;
+    if (st == KV_BUSY)
+        world->writer_waits = true;
+    else if ((st != KV_READ_ONLY && st != KV_STALLED && st != KV_NO_SPACE) || !world->is_troubled)
+        return sim_world_fail(world, "db_write: %s", kv_status_text(st));
+    return true;
+}
+
+/* -- reading ----------------------------------------------------------------------------- */
+
+bool
+sim_world_step_readers(struct sim_world *world)
+{
+    for (uint32_t i = 0; i < READER_COUNT; i++) {
+        struct sim_reader *reader = &world->readers[i];
+        char text[200];
+
+        if (reader->stage == READER_IDLE || sim_io_is_down(world->sim))
+            continue;
+        switch (sim_reader_step(reader, world->db, &world->model, text, sizeof(text))) {
+        case READER_GOES_ON:
+        case READER_WAITS:
+            break;
+        case READER_DONE:
+        case READER_FAILED:
+            sim_reader_end(reader);
+            break;
+        case READER_WRONG:
+            return sim_world_fail(world, "%s", text);
+        }
+    }
+    return true;
+}
+
+static void
+start_reader(struct sim_world *world)
+{
+    const uint32_t family = (uint32_t)sim_world_draw(world, world->family_count);
+
+    for (uint32_t i = 0; i < READER_COUNT; i++) {
+        struct sim_reader *reader = &world->readers[i];
+
+        if (reader->stage != READER_IDLE)
+            continue;
+        if (sim_world_draw(world, 4) > 0) {
+            sim_reader_get(reader, world->db, family, world->cf_ids[family],
+                           (uint32_t)sim_world_draw(world, MODEL_KEY_COUNT));
+            world->report->get_count++;
+        } else {
+            sim_reader_scan(reader, world->db, &world->model, family, world->cf_ids[family]);
+            world->report->scan_count++;
+        }
+        reader->may_fail = world->reads_may_fail;
+        return;
+    }
+}
+
+/* -- mishaps ----------------------------------------------------------------------------- */
+
+static const struct sim_fault fault_kinds[] = {
+    {.op = IO_WRITE, .path_suffix = ".log"},
+    {.op = IO_WRITE, .path_suffix = ".log"},
+    {.op = IO_WRITE, .path_suffix = ".sst"},
+    {.op = IO_WRITE, .path_suffix = ".dbtmp"},
+    {.op = IO_WRITE, .path_part = "/MANIFEST-"},
+    {.op = IO_FSYNC, .path_suffix = ".sst"},
+    {.op = IO_FSYNC, .path_suffix = ".log"},
+    {.op = IO_FSYNC, .path_part = "/MANIFEST-"},
+    {.op = IO_FDATASYNC, .path_suffix = ".log"},
+    {.op = IO_FDATASYNC, .path_part = "/MANIFEST-"},
+    {.op = IO_FDATASYNC, .path_part = "/MANIFEST-"},
+    {.op = IO_SYNC_DIR},
+    {.op = IO_OPEN, .path_suffix = ".log"},
+    {.op = IO_OPEN, .path_suffix = ".sst"},
+    {.op = IO_OPEN, .path_suffix = ".dbtmp"},
+    {.op = IO_OPEN, .path_part = "/MANIFEST-"},
+    {.op = IO_RENAME, .path_suffix = ".log"},
+    {.op = IO_RENAME, .path_suffix = ".dbtmp"},
+    {.op = IO_ALLOCATE},
+    {.op = IO_UNLINK},
+    {.op = IO_READ, .path_suffix = ".sst"},
+};
+enum { FAULT_KIND_COUNT = sizeof(fault_kinds) / sizeof(fault_kinds[0]) };
+
+static void
+spoil_reads(struct sim_world *world)
+{
+    world->reads_may_fail = true;
+    for (uint32_t i = 0; i < READER_COUNT; i++)
+        world->readers[i].may_fail = true;
+}
+
+static void
+start_planned_fault(struct sim_world *world)
+{
+    static const int errors[] = {EIO, EIO, ENOSPC, EDQUOT, 0};
+    struct sim_fault fault = fault_kinds[sim_world_draw(world, FAULT_KIND_COUNT)];
+
+    fault.error = errors[sim_world_draw(world, 5)];
+    if (fault.error == 0 && fault.op != IO_WRITE && fault.op != IO_READ)
+        fault.error = EIO;
+    if (world->fault_count++ == FAULTS_AT_ONCE_MAX) {
+        sim_io_clear_faults(world->sim);
+        world->fault_count = 1;
+    }
+    fault.skip_count = (uint32_t)sim_world_draw(world, 4);
+    fault.fail_count = (uint32_t)sim_world_draw(world, 4);
+    sim_io_add_fault(world->sim, &fault);
+    if (fault.op == IO_READ || fault.op == IO_OPEN)
+        spoil_reads(world);
+    sim_world_note(world, "fault: op %d on %s%s, errno %d, %u times after %u", (int)fault.op,
+                   fault.path_suffix != NULL ? fault.path_suffix : "",
+                   fault.path_part != NULL ? fault.path_part : "", fault.error, fault.fail_count,
+                   fault.skip_count);
+}
+
+void
+sim_world_start_fault(struct sim_world *world)
+{
+    struct sim_options *options = sim_io_options(world->sim);
+
+    world->is_troubled = true;
+    world->report->fault_count++;
+    switch (sim_world_draw(world, 8)) {
+    case 0:
+        options->write_error_permille = (uint32_t)sim_world_draw(world, 200);
+        break;
+    case 1:
+        options->sync_error_permille = (uint32_t)sim_world_draw(world, 200);
+        break;
+    case 2:
+        options->short_permille = (uint32_t)sim_world_draw(world, 200);
+        break;
+    case 3:
+        options->read_error_permille = (uint32_t)sim_world_draw(world, 200);
+        spoil_reads(world);
+        break;
+    case 4:
+        options->capacity_bytes = sim_io_used_bytes(world->sim) + sim_world_draw(world, 10000);
+        sim_world_note(world, "the disk is full");
+        break;
+    default:
+        start_planned_fault(world);
+        break;
+    }
+}
+
+void
+sim_world_clear_faults(struct sim_world *world)
+{
+    struct sim_options *options = sim_io_options(world->sim);
+
+    sim_world_note(world, "no faults any more");
+    sim_io_clear_faults(world->sim);
+    world->fault_count = 0;
+    options->write_error_permille = options->sync_error_permille = options->short_permille =
+        options->read_error_permille = 0;
+    options->capacity_bytes = 0;
+    world->port.fail_count = 0;
+    world->reads_may_fail = false;
+}
+
+static void
+play_tricks(struct sim_world *world, uint64_t dice)
+{
+    if (dice == 0 && world->changes_wal_sync) {
+        db_set_wal_sync(world->db, (enum wal_sync)sim_world_draw(world, 3),
+                        1 + sim_world_draw(world, 20000));
+    } else if (dice < 2) {
+        sim_io_jump_wall(world->sim, (int64_t)sim_world_draw(world, 7200000000u) - 3600000000);
+    } else if (dice < 4) {
+        db_set_memory_limit(world->db, (1 << 20) + sim_world_draw(world, 8 << 20));
+    } else if (dice < 8) {
+        sim_world_flush(world);
+    } else if (!world->has_faults) {
+        sim_world_turn(world);
+    } else if (dice < 11) {
+        world->port.fail_count = 1 + (uint32_t)sim_world_draw(world, 2);
+        world->is_troubled = true; /* writers may have to wait for so long that they are refused */
+    } else if (dice < 15) {
+        sim_world_start_fault(world);
+    } else if (dice < 17) {
+        sim_world_clear_faults(world);
+    }
+}
+
+/* -- a step ------------------------------------------------------------------------------ */
+
+void
+sim_world_turn(struct sim_world *world)
+{
+    db_turn(world->db);
+    /* Without any event the loop would sleep; here time goes on. */
+    if (!sim_io_is_down(world->sim) && !sim_io_turn(world->sim))
+        sim_io_advance(world->sim, 10000);
+}
+
+bool
+sim_world_step(struct sim_world *world)
+{
+    const uint64_t dice = sim_world_draw(world, 100);
+    enum kv_status st;
+
+    world->report->step_count++;
+    if (dice < 38 && (!world->writer_waits || dice == 0)) {
+        if (!sim_world_write(world, &st))
+            return false;
+    } else if (dice < 65) {
+        for (uint64_t turns = 1 + sim_world_draw(world, 5); turns > 0; turns--)
+            sim_world_turn(world);
+    } else if (dice < 77) {
+        start_reader(world);
+    } else if (dice < 82) {
+        const uint64_t duration_us = dice == 81 ? 1000000 : 3000;
+
+        db_turn(world->db);
+        sim_io_advance(world->sim, sim_world_draw(world, duration_us));
+    } else {
+        play_tricks(world, dice - 82);
+    }
+    return sim_world_is_fine(world) && sim_world_step_readers(world);
+}

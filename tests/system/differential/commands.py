@@ -1,0 +1,324 @@
+"""commands.py - random commands, well and badly formed, and bytes that are none."""
+from differential.servers import encode
+
+DATABASES = 3  # how many of the databases the test uses
+
+INTEGERS = [b"0", b"1", b"-1", b"10", b"-10", b"9223372036854775807", b"9223372036854775808",
+            b"-9223372036854775808", b"-9223372036854775809", b"18446744073709551616", b"007",
+            b"+5", b" 5", b"5 ", b"", b"abc", b"1.5", b"1e3", b"0x10", b"-0", b"-", b"5\0",
+            b"99999999999999999999999999", b"4611686018427387904", b"-4611686018427387904"]
+FLOATS = [b"0", b"1", b"-1", b"1.5", b"-0.1", b"0.1", b"1e10", b"1e17", b"1e-17", b"3.0e3", b"-0",
+          b"-0.0", b"1e400", b"-1e400", b"1e-400", b"1e4931", b"1e4932", b"1e4933", b"-1e4932",
+          b"1e-4950", b"1e-5000", b"nan", b"inf", b"-inf", b"+inf", b"Infinity", b"NaN", b"0x1p3",
+          b"0x", b" 1", b"1 ", b"", b".5", b"5.", b".", b"1e", b"e1", b"+1", b"1.0000000000000001",
+          b"1" * 200, b"1" * 300, b"0." + b"3" * 300, b"1" * 5119, b"1" * 5120, b"1,5", b"1\0",
+          b"99999999999999999999.99999999999999999", b"0.00000000000000000049", b"nan(1)"]
+SET_WORDS = [b"NX", b"XX", b"GET", b"KEEPTTL", b"nx", b"xX", b"get", b"FOO", b"", b"NXX", b"N"]
+UNKNOWN = [b"FOO", b"foo bar", b"GETT", b"", b"\0", b"get\0", b"\xff\xfe", b"x" * 200,
+           b"a\r\nb", b"KV", b"%s%n", b"GE", b"set "]
+CONFIG_NAMES = [b"save", b"appendonly", b"maxmemory", b"databases", b"timeout", b"tcp-keepalive",
+                b"maxclients", b"PORT", b"replica-read-only", b"no-such-setting", b"proto-max-bulk-len"]
+SHARED = [b"get", b"set", b"setnx", b"getset", b"getdel", b"mget", b"mset", b"msetnx", b"del",
+          b"unlink", b"exists", b"strlen", b"append", b"getrange", b"setrange", b"incr", b"decr",
+          b"incrby", b"decrby", b"incrbyfloat", b"type", b"ping", b"echo", b"select", b"quit",
+          b"reset", b"time", b"auth", b"hello", b"client", b"command", b"config"]
+
+
+class Generator:
+    """Commands as lists of arguments.  All chance is in `random`, nothing depends on replies."""
+
+    def __init__(self, rng, prefix=b"", cold_count=3000):
+        self.random = rng
+        self.hot = [b"h%d" % i for i in range(30)] + [b"", b"\0", b"\xff\xff", b"a b", b"\r\n"]
+        self.cold = [b"cold:%06d" % i for i in range(cold_count)]
+        self.cold += [bytes(rng.randrange(256) for _ in range(rng.randrange(1, 60)))
+                      for _ in range(200)]
+        self.cold += [bytes([65 + i]) * (65536 - i - len(prefix)) for i in range(3)]
+        self.numeric = [b"n%d" % i for i in range(12)]
+        self.hot, self.cold, self.numeric = (
+            [prefix + key for key in keys] for keys in (self.hot, self.cold, self.numeric))
+        self.keys = self.hot + self.cold + self.numeric
+        block = bytes(rng.randrange(256) for _ in range(4096))
+        self.noise = block * 800  # values are cut out of it
+        self.makers = [(weight, maker) for weight, maker in (
+            (16, self.get), (16, self.set), (3, self.setnx), (3, self.getset), (3, self.getdel),
+            (5, self.mget), (4, self.mset), (3, self.msetnx), (6, self.delete), (3, self.exists),
+            (3, self.strlen), (6, self.append), (5, self.getrange), (5, self.setrange),
+            (10, self.count), (5, self.count_float), (2, self.type), (2, self.ping),
+            (1, self.select), (1, self.client), (1, self.command), (1, self.config),
+            (1, self.hello), (1, self.unknown), (3, self.wrong_arity), (1, self.other),
+            (1, self.subcommand))]
+        self.weights = [weight for weight, _ in self.makers]
+        self.functions = [maker for _, maker in self.makers]
+
+    def make(self):
+        args = self.random.choices(self.functions, self.weights)[0]()
+        if self.random.random() < 0.1:
+            args[0] = bytes(byte ^ 0x20 if self.random.random() < 0.5 and chr(byte).isalpha()
+                            else byte for byte in args[0])
+        return args
+
+    def key(self):
+        kind = self.random.random()
+        if kind < 0.5:
+            return self.random.choice(self.hot)
+        if kind < 0.93:
+            return self.random.choice(self.cold)
+        return self.random.choice(self.numeric)
+
+    def value(self):
+        kind = self.random.random()
+        if kind < 0.08:
+            return self.random.choice(INTEGERS)
+        if kind < 0.11:
+            return self.random.choice(FLOATS)
+        if kind < 0.6:
+            size = self.random.randrange(50)
+        elif kind < 0.93:
+            size = self.random.randrange(3000)
+        elif kind < 0.999:
+            size = self.random.randrange(30000)
+        else:
+            size = self.random.randrange(2000000)
+        start = self.random.randrange(4096)
+        return self.noise[start:start + size]
+
+    def pick(self, choices):
+        return self.random.choice(choices)
+
+    def some_keys(self):
+        count = 1 if self.random.random() < 0.3 else self.random.randrange(1, 12)
+        if self.random.random() < 0.01:
+            count = 150
+        keys = [self.key() for _ in range(count)]
+        if self.random.random() < 0.2:
+            keys.append(keys[0])
+        return keys
+
+    def get(self):
+        return [b"GET", self.key()]
+
+    def set(self):
+        words = []
+        if self.random.random() < 0.4:
+            words = self.random.choices(SET_WORDS[:4] if self.random.random() < 0.7 else SET_WORDS,
+                                        k=self.random.randrange(1, 4))
+        return [b"SET", self.key(), self.value()] + words
+
+    def setnx(self):
+        return [b"SETNX", self.key(), self.value()]
+
+    def getset(self):
+        return [b"GETSET", self.key(), self.value()]
+
+    def getdel(self):
+        return [b"GETDEL", self.key()]
+
+    def mget(self):
+        return [b"MGET"] + self.some_keys()
+
+    def pairs(self):
+        args = []
+        for key in self.some_keys():
+            args += [key, self.value()]
+        if self.random.random() < 0.05:
+            args.append(b"odd")
+        return args
+
+    def mset(self):
+        return [b"MSET"] + self.pairs()
+
+    def msetnx(self):
+        return [b"MSETNX"] + self.pairs()
+
+    def delete(self):
+        return [self.pick([b"DEL", b"UNLINK"])] + self.some_keys()
+
+    def exists(self):
+        return [b"EXISTS"] + self.some_keys()
+
+    def strlen(self):
+        return [b"STRLEN", self.key()]
+
+    def append(self):
+        return [b"APPEND", self.key(), self.value()[:20000]]
+
+    def position(self):
+        kind = self.random.random()
+        if kind < 0.2:
+            return self.pick(INTEGERS)
+        if kind < 0.7:
+            return b"%d" % self.random.randrange(-60, 60)
+        return b"%d" % self.random.randrange(-40000, 40000)
+
+    def getrange(self):
+        return [b"GETRANGE", self.key(), self.position(), self.position()]
+
+    def setrange(self):
+        offset = self.position()
+        if self.random.random() < 0.03:
+            offset = self.pick([b"536870911", b"536870912", b"536870913", b"600000000",
+                                b"9223372036854775800"])
+            return [b"SETRANGE", self.key(), offset, b"0123456789"]
+        return [b"SETRANGE", self.key(), offset, self.value()[:5000]]
+
+    def number_key(self):
+        return self.pick(self.numeric) if self.random.random() < 0.85 else self.key()
+
+    def count(self):
+        name = self.pick([b"INCR", b"DECR", b"INCRBY", b"DECRBY"])
+        if name in (b"INCR", b"DECR"):
+            return [name, self.number_key()]
+        amount = b"%d" % self.random.randrange(-1000, 1000)
+        if self.random.random() < 0.3:
+            amount = self.pick(INTEGERS)
+        return [name, self.number_key(), amount]
+
+    def count_float(self):
+        amount = b"%.*f" % (self.random.randrange(18), self.random.uniform(-1000, 1000))
+        if self.random.random() < 0.4:
+            amount = self.pick(FLOATS)
+        key = self.number_key()
+        if self.random.random() < 0.1:
+            return [b"SET", key, self.pick(FLOATS)]
+        return [b"INCRBYFLOAT", key, amount]
+
+    def type(self):
+        return [b"TYPE", self.key()]
+
+    def ping(self):
+        return self.pick([[b"PING"], [b"PING", self.value()], [b"ECHO", self.value()],
+                          [b"PING", b"a", b"b"]])
+
+    def select(self):
+        number = b"%d" % self.random.randrange(DATABASES)
+        if self.random.random() < 0.2:
+            number = self.pick([b"-1", b"16", b"17", b"a", b"", b"1.0", b"99999999999", b" 0",
+                                b"4294967296", b"2147483647", b"2147483648", b"-2147483649"])
+        return [b"SELECT", number]
+
+    def client(self):
+        return self.pick([
+            [b"CLIENT", b"ID"], [b"CLIENT", b"INFO"], [b"CLIENT", b"GETNAME"],
+            [b"CLIENT", b"SETNAME", self.pick([b"name", b"", b"a b", b"a\n", b"\x7f", b"n" * 60])],
+            [b"CLIENT", b"NO-EVICT", self.pick([b"on", b"OFF", b"maybe"])],
+            [b"CLIENT", b"REPLY", self.pick([b"ON", b"maybe"])],
+            [b"CLIENT", b"KILL", self.pick([b"1.2.3.4:5", b"", b"ID", b"x y"])],
+            [b"CLIENT", b"KILL", b"ID", self.pick([b"999999999", b"0", b"-1", b"x"])],
+            [b"CLIENT", b"KILL", b"TYPE", self.pick([b"master", b"foo", b"pubsub"])],
+            [b"CLIENT", b"KILL", b"ADDR", b"1.2.3.4:5", b"SKIPME", self.pick([b"yes", b"foo"])],
+            [b"CLIENT", b"KILL", b"USER", b"nobody"],
+            [b"CLIENT", b"LIST", b"TYPE", self.pick([b"master", b"replica", b"foo"])],
+            [b"CLIENT", b"LIST", b"ID", self.pick([b"x", b"999999999", b""])],
+            [b"CLIENT", b"LIST", self.pick([b"foo", b"ID", b"TYPE"])]])
+
+    def command(self):
+        shared = self.random.choices(SHARED, k=self.random.randrange(1, 4))
+        return self.pick([
+            [b"COMMAND", b"COUNT"], [b"COMMAND", b"LIST"],
+            [b"COMMAND", b"LIST", b"FILTERBY", b"PATTERN", self.pick([b"*get*", b"x*", b"[", b""])],
+            [b"COMMAND", b"LIST", b"FILTERBY", self.pick([b"MODULE", b"FOO", b"PATTERN"])],
+            [b"COMMAND", b"LIST", b"FILTERBY", b"MODULE", b"none"],
+            [b"COMMAND", b"INFO"] + [name for name in shared if name not in (b"client", b"command", b"config")]
+            + [b"nosuchcommand"],
+            [b"COMMAND", b"GETKEYS"] + self.pick([self.get, self.mset, self.delete, self.setrange,
+                                                  self.ping, self.unknown])(),
+            [b"COMMAND", b"DOCS", b"nosuchcommand"]])
+
+    def config(self):
+        return self.pick([
+            [b"CONFIG", b"GET", self.pick(CONFIG_NAMES)],
+            [b"CONFIG", b"RESETSTAT"],
+            [b"CONFIG", b"SET", self.pick([b"no-such-setting", b"save "]),
+             b"-1"],
+            [b"CONFIG", b"SET", b"timeout", b"0"],
+            [b"CONFIG", b"SET", b"timeout", b"0", b"timeout", b"0"],
+            [b"CONFIG", b"SET", b"timeout", b"0", b"tcp-keepalive", b"300"],
+            [b"CONFIG", b"SET", b"timeout", b"0", b"tcp-keepalive"],
+            [b"CONFIG", b"GET", b"timeout", b"save", b"timeout"], [b"CONFIG", b"REWRITE"],
+            [b"CONFIG", b"SET", b"timeout"]])
+
+    def hello(self):
+        return self.pick([
+            [b"HELLO"], [b"HELLO", b"2"], [b"HELLO", b"3"], [b"HELLO", b"4"], [b"HELLO", b"x"],
+            [b"HELLO", b"1"], [b"HELLO", b"3", b"FOO"], [b"HELLO", b"3", b"SETNAME", b"hello"],
+            [b"HELLO", b"3", b"SETNAME"], [b"HELLO", b"2", b"SETNAME", b"a b"],
+            [b"HELLO", b"3", b"AUTH", b"default"], [b"HELLO", b""],
+            [b"HELLO", b"3", b"AUTH", b"nobody", b"x"], [b"HELLO", b"99999999999999999999"]])
+
+    def unknown(self):
+        extra = [self.value()[:300] for _ in range(self.random.randrange(6))]
+        return [self.pick(UNKNOWN)] + extra
+
+    def wrong_arity(self):
+        args = self.random.choices(self.functions[:20], self.weights[:20])[0]()
+        kind = self.random.random()
+        if kind < 0.3:
+            return args[:1]
+        if kind < 0.6:
+            return args[:-1] or args
+        return args + [self.value()[:10]]
+
+    def other(self):
+        return self.pick([[b"RESET"], [b"TIME"], [b"AUTH", b"x"], [b"AUTH", b"default", b"x"],
+                          [b"INFO"], [b"INFO", b"nosuch"], [b"INFO", b"server"], [b"DBSIZE"],
+                          [b"INFO", b"clients", b"CPU"], [b"INFO", b"all"], [b"DBSIZE", b"x"],
+                          [b"SHUTDOWN", b"ABORT"], [b"SHUTDOWN", b"FOO"],
+                          [b"SHUTDOWN", b"SAVE", b"NOSAVE"], [b"SHUTDOWN", b"ABORT", b"NOW"],
+                          [b"AUTH", b"nobody", b"x"], [b"AUTH", b"a", b"b", b"c"], [b"TIME", b"x"],
+                          [b"RESET", b"x"], [b"ECHO"], [b"SELECT"], [b"HELLO", b"3", b"2"]])
+
+    def subcommand(self):
+        name = self.pick([b"CLIENT", b"COMMAND", b"CONFIG"])
+        return self.pick([[name], [name, b"FOO"], [name, b""], [name, b"HELP", b"x"],
+                          [name, b"GETNAME", b"x"], [name, b"GET"], [name, b"SETNAME"],
+                          [name, b"COUNT", b"x"], [name, b"foo\r\nbar"], [name, b"y" * 200],
+                          [name, b"ID", b"x"], [name, b"KILL"], [name, b"GETKEYS"]])
+
+
+INLINE_SAFE = set(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:._-")
+
+
+def inline(rng, args):
+    """The command as a line, quoted where it must be and sometimes where it need not; None: it
+    has no such form."""
+    if not args[0] or sum(len(arg) for arg in args) > 8000 or args[0][:1] == b"*":
+        return None
+    words = []
+    for arg in args:
+        is_safe = len(arg) > 0 and all(byte in INLINE_SAFE for byte in arg)
+        if is_safe and rng.random() < 0.7:
+            words.append(arg)
+        elif rng.random() < 0.3 and not set(arg) & set(b"'\\\r\n\0"):
+            words.append(b"'" + arg + b"'")
+        else:
+            words.append(b'"' + b"".join(
+                bytes([byte]) if byte in INLINE_SAFE else b"\\x%02x" % byte for byte in arg) + b'"')
+    return rng.choice([b" ", b"  ", b"\t"]).join(words) + rng.choice([b"\r\n", b"\n"])
+
+
+# Each ends its connection, or not; both servers must do and say the same.
+BROKEN = [
+    b"*1\r\n$-1\r\n", b"*1\r\n$x\r\n", b"*x\r\n", b"*1\r\nPING\r\n", b"*1\r\n\r\n",
+    b"*2147483648\r\n", b"*99999999999999999999\r\n", b"*1\r\n$536870913\r\n",
+    b"*1\r\n$99999999999999999999\r\n", b"*1\r\n:4\r\nPING\r\n", b'GET "abc\r\n', b"GET 'abc\r\n",
+    b'GET "a"b\r\n', b"*2\r\n$3\r\nGET\r\n$-5\r\n", b"*1\r\n$4 \r\nPING\r\n", b"*1 \r\n",
+    b"* 1\r\n", b"*+1\r\n$4\r\nPING\r\n", b"*01\r\n$4\r\nPING\r\n", b"*1\r\n$04\r\nPING\r\n",
+    b"*1\r\n*1\r\n$4\r\nPING\r\n",
+    b"*1\r\n$1\r\nPING\r\n", b"*1\r\n-ERR\r\n", b"*1\r\n\xff\r\n",
+]
+# Lines without an end, sent alone: with something behind them it depends on how they arrive.
+# What a browser can be made to send: the connection ends without a word.
+FOREIGN = [b"POST / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+           encode([b"hOsT:", b"x"]), encode([b"post"])]
+ENDLESS = [b"*" + b"1" * 140000, b"x" * 140000, b"*1\r\n$" + b"1" * 140000, b"'" * 140000]
+# Unusual, but not errors; a QUIT behind them ends the connection.
+ODD = [
+    b"\r\n", b"\n", b"*0\r\n", b"*-1\r\n", b"*-5\r\n", b"   \r\n", b"PING\n", b"ping\r\n",
+    b"PING\r\n\r\n\r\nPING\r\n", b"  PING  \r\n", b'""\r\n', b'"PING"\r\n',
+    b"ECHO \"\\x41\\n\\r\\t\\a\\b\\\\\\\"\\q\"\r\n", b"ECHO 'it\\'s'\r\n", b"ECHO a\"b\"\r\n",
+    b"ECHO \"\\x4g\"\r\n", b"$4\r\nPING\r\n",
+    b"*1\r\n$4\r\nPINGxx", b"*1\r\n$0\r\n\r\n", b"*2\r\n$4\r\nECHO\r\n$0\r\n\r\n", b"\x01\x02\r\n",
+    b"-ERR x\r\n", b"+OK\r\n", b":1\r\n", b"ECHO a\tb\r\n", b"ECHO a\x0bb\r\n", b"PING\r\r\n",
+    b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\nGET k\r\nDEL k\r\n",
+]

@@ -1,0 +1,141 @@
+/* get_bench DIR KEYS TABLES - nanoseconds of CPU a point read from level-0 tables, all cached.
+ *
+ * Fills DIR once with 3 x KEYS random sets of KEYS keys ("key:%012u", 100-byte values), flushed
+ * into TABLES tables, and reads them afterwards in three ways: any key, a hot set of a hundredth
+ * of them, and keys that are not there.  Best of ROUND_COUNT rounds.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/random.h"
+#include "support/tool_db.h"
+
+enum { KEY_BYTES = 16, VALUE_BYTES = 100, ROUND_COUNT = 16, READ_COUNT = 200000, BATCH_COUNT = 8 };
+
+struct bench {
+    struct tool_db tool;
+    struct random random;
+    uint32_t key_count;
+    uint64_t found_count;
+    bool absent; /* read keys that lie between those that are there */
+};
+
+static uint64_t
+cpu_now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static struct slice
+key_make(uint8_t *target, uint64_t number)
+{
+    memcpy(target, "key:", 4);
+    for (unsigned i = KEY_BYTES - 1; i >= 4; i--) {
+        target[i] = (uint8_t)('0' + number % 10);
+        number /= 10;
+    }
+    return slice_of(target, KEY_BYTES);
+}
+
+static void
+fill_table(struct bench *bench, uint64_t count)
+{
+    static const uint8_t value[VALUE_BYTES];
+    struct write_batch batch;
+    uint8_t key[KEY_BYTES];
+
+    write_batch_init(&batch);
+    for (uint64_t done = 0; done < count; done += BATCH_COUNT) {
+        write_batch_clear(&batch);
+        for (unsigned i = 0; i < BATCH_COUNT; i++)
+            write_batch_put(&batch, CF_DEFAULT,
+                            key_make(key, random_below(&bench->random, bench->key_count)),
+                            slice_of(value, VALUE_BYTES));
+        tool_db_write(&bench->tool, &batch);
+    }
+    write_batch_deinit(&batch);
+    tool_db_flush(&bench->tool);
+}
+
+static void
+get(struct bench *bench, uint64_t number)
+{
+    struct read_ctx ctx;
+    struct lookup found;
+    uint8_t key[KEY_BYTES];
+    enum kv_status st;
+
+    read_ctx_init(&ctx, db_block_cache(bench->tool.db));
+    key_make(key, number);
+    if (bench->absent)
+        key[KEY_BYTES - 1] = 'x';
+    while ((st = db_get(bench->tool.db, &ctx, CF_DEFAULT, slice_of(key, KEY_BYTES), SEQUENCE_MAX,
+                        &found)) == KV_WANT_BLOCK) {
+        if (tool_db_fetch(&bench->tool, &ctx) != KV_OK)
+            exit(74);
+    }
+    if (st != KV_OK || (found.kind == LOOKUP_VALUE && found.value.size != VALUE_BYTES))
+        exit(65);
+    bench->found_count += found.kind == LOOKUP_VALUE;
+    read_ctx_deinit(&ctx);
+}
+
+/* Random keys of [first, first + count). */
+static void
+measure(struct bench *bench, const char *name, uint64_t first, uint64_t count)
+{
+    uint64_t best = UINT64_MAX;
+
+    for (unsigned round = 0; round < ROUND_COUNT; round++) {
+        uint64_t start, taken;
+
+        bench->found_count = 0;
+        start = cpu_now_ns();
+        for (unsigned i = 0; i < READ_COUNT; i++)
+            get(bench, first + random_below(&bench->random, count));
+        taken = cpu_now_ns() - start;
+        best = taken < best ? taken : best;
+    }
+    printf("%-12s %6llu ns  (%llu of %u found)\n", name, (unsigned long long)(best / READ_COUNT),
+           (unsigned long long)bench->found_count, READ_COUNT);
+}
+
+int
+main(int argc, char **argv)
+{
+    struct bench bench = {0};
+    bool is_filled;
+    unsigned table_count;
+
+    if (argc != 4) {
+        fprintf(stderr, "usage: get_bench DIR KEYS TABLES\n");
+        return 64;
+    }
+    bench.key_count = (uint32_t)strtoul(argv[2], NULL, 10);
+    table_count = (unsigned)strtoul(argv[3], NULL, 10);
+    is_filled = access(argv[1], F_OK) == 0;
+    random_init(&bench.random, 1);
+    tool_db_init(&bench.tool, argv[1]);
+    bench.tool.options.memory_limit_bytes = (uint64_t)3 << 30;
+    bench.tool.options.memtable_bytes = 512 << 20;
+    bench.tool.options.wal_bytes_max = (uint64_t)2 << 30;
+    tool_db_open(&bench.tool);
+    for (unsigned i = 0; i < table_count && !is_filled; i++)
+        fill_table(&bench, 3 * (uint64_t)bench.key_count / table_count);
+    random_init(&bench.random, 2); /* whether it was filled now or before */
+    for (uint64_t i = 0; i < bench.key_count; i++)
+        get(&bench, i);
+    tool_db_turn(&bench.tool);
+    measure(&bench, "any", 0, bench.key_count);
+    measure(&bench, "hot", bench.key_count / 2, bench.key_count / 100);
+    bench.absent = true;
+    measure(&bench, "absent", 0, bench.key_count);
+    tool_db_close(&bench.tool);
+    return 0;
+}
