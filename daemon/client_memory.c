@@ -120,6 +120,9 @@ client_account(struct client *client)
     const uint64_t before = client->accounted_bytes;
 
     update(client);
+    /* Half is used: in this turn nobody gets more than the least, whatever the share was. */
+    if (server->client_buffer_bytes > server->config.memory_limit_bytes / BUDGET_DIVISOR / 2)
+        server->client_soft_bytes = CLIENT_SOFT_BYTES_MIN;
     if (client->accounted_bytes <= before || !is_over_budget(server))
         return;
     for (struct list *node = server->clients.next; node != &server->clients; node = node->next)
