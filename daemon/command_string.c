@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "daemon/command_handlers.h"
 #include "daemon/command_value.h"
+#include "daemon/server.h"
 
 /* --- reading --- */
 
@@ -77,13 +78,28 @@ read_keys(struct command_call *call, uint32_t step, struct found_list *list)
     return result;
 }
 
+/* A few keys can be asked for a million times over: the reply is measured before it is made.
+ * False: an error has been replied. */
+static bool
+fits_output(struct command_call *call, const struct found_list *list)
+{
+    uint64_t size = 0;
+
+    for (uint32_t i = 0; i < list->count; i++)
+        size += list->items[i].value.size;
+    if (size <= call->server->config.output_buffer_bytes_max)
+        return true;
+    resp_error(&call->reply, "ERR the reply would exceed client-output-buffer-limit");
+    return false;
+}
+
 enum kv_status
 command_mget(struct command_call *call)
 {
     struct found_list list;
     const enum kv_status st = read_keys(call, 1, &list);
 
-    if (st == KV_OK) {
+    if (st == KV_OK && fits_output(call, &list)) {
         resp_array(&call->reply, list.count);
         for (uint32_t i = 0; i < list.count; i++)
             reply_value(call, list.items[i].exists, list.items[i].value);

@@ -9,7 +9,7 @@
 # hit too.   KV_ROUNDS=200 KV_SEED=7 kill9.sh
 . "$(dirname "$0")/rig.bash"
 rounds=${KV_ROUNDS:-10}
-DIR_ROUNDS=20
+DIR_ROUNDS=${KV_DIR_ROUNDS:-5}
 data=$work/db
 total_writes=0 total_survivors=0 total_reads=0
 declare -A hits=([kvd]=0 [worker]=0 [both]=0 [recovery]=0)
@@ -65,12 +65,14 @@ end_directory() {
     total_reads=$((total_reads + $(journal_number reads)))
     total_survivors=$((total_survivors + $(journal_number survivors)))
     rm -rf "$data"
+    echo "round $round: ${settings[*]}: $(journal_number checks) checks, $(journal_number writes) writes"
 }
 
 echo "seed=$seed"
 for ((round = 1; round <= rounds; round++)); do
     if [ -z "$kvd_pid" ]; then
         journal_new --keys 100
+        settings_draw
         kvd_start "$data"
     fi
     case $((RANDOM % 10)) in

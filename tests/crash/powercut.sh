@@ -20,7 +20,7 @@ done
 [ -w /dev/shm ] && export KV_WORK=${KV_WORK:-/dev/shm}
 . "$(dirname "$0")/rig.bash"
 cuts=${KV_CUTS:-10}
-CUTS_PER_DIR=15
+CUTS_PER_DIR=${KV_DIR_ROUNDS:-5}
 MODES=(none prefix subset torn torn)
 mnt=$work/mnt ctl=$work/vdisk/ctl data=$work/mnt/db
 vdisk_pid='' total_writes=0 total_survivors=0 in_recovery=0 at_cut='' extra=()
@@ -79,14 +79,16 @@ begin_directory() {
     # The same file: vdisk has it mapped.
     "$client" new --journal "$work/journal.new" --keys 60 --seed $((seed + RANDOM)) &&
         cat "$work/journal.new" 1<>"$journal" || die "no journal"
+    settings_draw
     kvd_start "$data" "${extra[@]}"
 }
 
-end_directory() {
+end_directory() { # where
     kvd_stop || die "a clean stop ended with code $?"
     check_with_rocksdb "$data"
     total_writes=$((total_writes + $(journal_number writes)))
     total_survivors=$((total_survivors + $(journal_number survivors)))
+    echo "$1: ${settings[*]}: $(journal_number checks) checks, $(journal_number writes) writes"
 }
 
 # The power goes under load.  Sets at_cut.
@@ -147,9 +149,9 @@ run_cuts() { # file system, how many
         ((RANDOM % 5 == 0)) && cut_in_recovery "$1"
         kvd_start "$data" "${extra[@]}"
         check "$at_cut"
-        ((i % CUTS_PER_DIR == 0)) && end_directory
+        ((i % CUTS_PER_DIR == 0)) && end_directory "$1 $i"
     done
-    [ -z "$kvd_pid" ] || end_directory
+    [ -z "$kvd_pid" ] || end_directory "$1 $2"
     disk_remove
 }
 

@@ -62,13 +62,32 @@ die() {
     exit 1
 }
 
+pick() { # one of the words
+    local words=("$@")
+    picked=${words[$((RANDOM % $#))]}
+}
+
+# For a new directory.  Small memtables make freezes, flushes and installs happen all the time; the
+# larger ones and the longer logs make recovery have more to do.
+settings=()
+settings_draw() {
+    pick 1mb 1mb 1mb 4mb
+    settings=(--memtable-size "$picked")
+    pick 1mb 2mb 2mb 64mb
+    settings+=(--wal-max-size "$picked")
+    pick lz4 none zstd
+    settings+=(--compression "$picked")
+    pick 1 2 3
+    settings+=(--workers "$picked")
+}
+
 # Every setting may be given again: the last one counts.
 kvd_start() { # directory, options...
     local directory=$1
     shift
     rm -f "$socket"
     "$bin/kvd" --dir "$directory" --port 0 --unixsocket "$socket" --memtable-size 1mb \
-        --memory-limit 64mb --wal-max-size 2mb "$@" >>"$log" 2>&1 &
+        --memory-limit 64mb --wal-max-size 2mb "${settings[@]}" "$@" >>"$log" 2>&1 &
     kvd_pid=$!
 }
 
@@ -111,9 +130,12 @@ load_wait() {
 }
 
 check() { # what just happened
-    "$client" check --journal "$journal" --socket "$socket" >"$work/check.log" 2>&1 && return 0
-    cat "$work/check.log"
-    die "$1"
+    "$client" check --journal "$journal" --socket "$socket" >"$work/check.log" 2>&1 ||
+        { cat "$work/check.log"; die "$1"; }
+    # A program that was to be killed anyway may have died of something else before.
+    grep -aqE 'assertion|AddressSanitizer|runtime error:' "$log" || return 0
+    grep -aE -A 20 'assertion|AddressSanitizer|runtime error:' "$log" | head -n 60
+    die "$1: a program died of its own"
 }
 
 # Prints one number of the journal: checks, writes, reads, survivors.

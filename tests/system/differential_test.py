@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 
+sys.dont_write_bytecode = True  # the source tree stays clean
 from differential.commands import (BROKEN, DATABASES, ENDLESS, FOREIGN, ODD, Generator,
                                    inline)
 from differential.differences import DIFFERENCES, is_same
@@ -359,6 +360,32 @@ class World:
         pair.call(b"CONFIG", b"SET", b"proto-max-bulk-len", b"512mb")
         pair.close()
 
+    def check_huge_value(self):
+        """A value larger than all of kvd's memory-limit."""
+        pair = Pair(self)
+        pair.call(b"SET", b"h0", self.generator.noise * 6)
+        pair.call(b"APPEND", b"h0", b"end")
+        pair.call(b"GETRANGE", b"h0", b"-100", b"-1")
+        self.flush()
+        pair.call(b"GET", b"h0")
+        pair.call(b"SETRANGE", b"h0", b"5000000", b"middle")
+        pair.call(b"GETSET", b"h0", b"small")
+        pair.call(b"GET", b"h0")
+        pair.close()
+
+    def check_output_limit(self):
+        """kvd alone: a reply that would take all memory is refused, and nothing else is."""
+        connection = Connection(self.kvd)
+        connection.call(b"SET", b"difference", b"x" * 100000)
+        connection.call(b"CONFIG", b"SET", b"client-output-buffer-limit", b"1mb")
+        for count, expected in ((10, b"*10"), (11, b"-ERR the reply would"), (9999, b"-ERR"), (1, b"*1")):
+            reply = connection.call(b"MGET", *([b"difference"] * count))
+            if not reply.startswith(expected):
+                fail("MGET of %d times 100 kB: %s" % (count, clip(reply)))
+        connection.call(b"CONFIG", b"SET", b"client-output-buffer-limit", b"1gb")
+        connection.call(b"DEL", b"difference")
+        connection.close()
+
     def check_client_reply(self):
         pair = Pair(self)
         for name in (b"OFF", b"SKIP"):
@@ -381,6 +408,8 @@ class World:
         self.check_differences()
         self.check_client_reply()
         self.check_value_limit()
+        self.check_huge_value()
+        self.check_output_limit()
         self.check_resp3()
         self.check_passwords()
         kills = 6

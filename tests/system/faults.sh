@@ -5,7 +5,7 @@
 # Method: the crash rig's clients, which check every reply under load and every key afterwards,
 # while a small file system (tmpfs, then ext4 on a loop device) is filled up by another file; while
 # the workers are killed over and over; and with a worker program that is not there.
-#   KV_SEED=7 faults.sh [dying_workers|missing_worker|full_tmpfs|full_ext4]...
+#   KV_SEED=7 faults.sh [dying_workers|hung_workers|missing_worker|full_tmpfs|full_ext4]...
 . "$(dirname "$0")/../crash/rig.bash"
 data=$work/db
 
@@ -135,6 +135,28 @@ dying_workers() {
         "$(grep -o 'longest silence [0-9]* ms' "$work/load.log" | head -n 1)"
 }
 
+# Workers that hang without dying are replaced: service goes on without a restart.
+hung_workers() {
+    local pids
+    data=$work/db
+    journal_new --keys 60
+    kvd_start "$data"
+    load_start --seconds 16 --writes 200000 --on-error go --silence 40
+    sleep 0.5
+    pids=$(kvd_workers)
+    kill -STOP $pids
+    load_wait
+    load_until_fine 40
+    [[ " $(kvd_workers) " == *" ${pids%% *} "* ]] && die "a hung worker is still there"
+    check "workers hung"
+    restart_and_check "workers hung"
+    kvd_stop || die "a clean stop ended with code $?"
+    check_with_rocksdb "$data"
+    rm -rf "$data"
+    echo "ok: workers hung: $(journal_number errors) errors," \
+        "$(grep -o 'longest silence [0-9]* ms' "$work/load.log" | head -n 1)"
+}
+
 # kvd serves what it can: writes until its memory is full, reads always.
 missing_worker() {
     data=$work/db
@@ -153,7 +175,7 @@ missing_worker() {
 }
 
 echo "seed=$seed"
-parts=(${*:-dying_workers missing_worker full_tmpfs full_ext4})
+parts=(${*:-dying_workers hung_workers missing_worker full_tmpfs full_ext4})
 for part in "${parts[@]}"; do
     rm -f "$work/load.log"
     if [[ $part = full_* && $(id -u) -ne 0 ]]; then

@@ -165,7 +165,7 @@ def passwords():
 
 
 def unix_socket():
-    path = os.path.join(tempfile.gettempdir(), "kvctl-test-%d.sock" % os.getpid())
+    path = os.path.join(os.environ["TMPDIR"], "kvd.sock")
     with Kvd("--unixsocket", path):
         expect(run("-s", path, "set", "a", "1"), b"OK\n")
         expect(run("-s", path, "get", "a"), b"1")

@@ -67,6 +67,7 @@ commands_are_taken_apart(void)
     CHECK("PING\r\nECHO a\n", "PING;ECHO|a;+");
     CHECK("  SET  a\t'b c'  \r\n", "SET|a|b c;+");
     CHECK("SET a\"b\\x41\\n\\q\\\"\" 'it\\'s' \"\"\r\n", "SET|abA\nq\"|it's|;+");
+    CHECK("ECHO\va\vb \f c\r\n", "ECHO\va\vb|c;+");
 }
 
 /* Method: every error text, as redis-server 7.0.15 gives them (tests/system/protocol compares). */
