@@ -71,7 +71,7 @@ full_disk() { # name
     full=$(($(stat -f -c '%a * %S' "$mnt") - 6 * 1024 * 1024))
     fallocate -l "$full" "$mnt/filler" || die "no filler"
     load_until_error 30
-    expect_error_text '(MISCONF No space|ERR memory is full of writes)'
+    expect_error_text '(MISCONF No space|MISCONF Memory is full of writes)'
     check "$1 is full"
     start_when_full "$1"
     rm "$mnt/filler"
