@@ -210,16 +210,18 @@ static enum kv_status
 take_batch(struct recovery *recovery, struct slice batch, uint64_t seq, uint32_t count)
 {
     struct write_batch *pending = &recovery->pending;
+    const bool stays_alone = batch.size > PENDING_BYTES_MAX / 2;
     enum kv_status st;
 
-    if (batch.size + pending->bytes.size > PENDING_BYTES_MAX ||
+    /* What is pending comes before this one, whichever way this one goes. */
+    if (stays_alone || batch.size + pending->bytes.size > PENDING_BYTES_MAX ||
         seq != write_batch_sequence(pending) + write_batch_count(pending)) {
         st = apply_pending(recovery);
         if (st != KV_OK)
             return st;
         write_batch_set_sequence(pending, seq);
     }
-    if (batch.size > PENDING_BYTES_MAX / 2)
+    if (stays_alone)
         return apply_batch(recovery, batch, count);
     write_batch_append(pending, batch);
     return KV_OK;

@@ -220,8 +220,10 @@ def running_server():
     with Kvd() as kvd:
         endpoint = os.path.join(kvd.dir, "kvd.endpoint")
         good = "%d\ntcp 127.0.0.1 %d\n" % (kvd.process.pid, kvd.port)
-        if not os.path.exists(endpoint):
-            expect(run("--path", kvd.dir, "ping"), b"", 3, "is in use by process")
+        deadline = time.monotonic() + 30
+        while not os.path.exists(endpoint):
+            check(time.monotonic() < deadline, "kvd says where it listens")
+        expect(run("--path", kvd.dir, "ping"), b"PONG\n")
         for text in ("", "1\n", "garbage", good[:-1], good + "x", "-1\ntcp 127.0.0.1 7379\n",
                      "%d\ntcp 127.0.0.1 %d\n" % (kvd.process.pid + 1, kvd.port),
                      "%d\nunix relative\n" % kvd.process.pid, "%d\nunix \n" % kvd.process.pid,
