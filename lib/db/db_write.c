@@ -8,6 +8,14 @@
  */
 #include "db/db_internal.h"
 
+/* An eighth more, so that the batch that would exceed the size finds it, not the mapping. */
+size_t
+db_memtable_capacity(uint64_t memtable_bytes)
+{
+    KV_ASSERT(memtable_bytes <= UINT64_MAX / 2);
+    return (size_t)(memtable_bytes + memtable_bytes / 8);
+}
+
 /* The cache gets what the memtables and the open tables leave. */
 void
 db_update_budget(struct db *db)
