@@ -78,7 +78,8 @@ MUST_CHECK enum kv_status table_reader_find(struct table_reader *table, struct r
 /* All point entries in internal-key order; holds a reference to the table. */
 struct iter *table_iter_new(struct table_reader *table, struct read_ctx *ctx);
 
-/* Range tombstones as stored, cut to the table's bounds, in internal-key order; they may overlap. */
+/* Range tombstones as stored, cut to the table's bounds, in internal-key order; they may overlap.
+ */
 struct range_tombstone {
     struct slice begin, end; /* user keys, end exclusive; borrowed from the table */
     uint64_t seq;
