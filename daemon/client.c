@@ -197,7 +197,20 @@ client_close(struct client *client, const char *reason)
     list_remove(&client->held_link);
     list_remove(&client->wait_link);
     list_remove(&client->send_link);
+    /* Perhaps much, and never in the kernel's hands.  A command that runs may be writing to it. */
+    if (client != server->current_client)
+        reply_queue_reset(&client->replies, CLIENT_KEPT_BYTES);
+    client_account(client);
     (void)shutdown(client->fd, SHUT_RDWR);
+}
+
+void
+client_close_with_reset(struct client *client, const char *reason)
+{
+    const struct linger now = {.l_onoff = 1, .l_linger = 0};
+
+    (void)setsockopt(client->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+    client_close(client, reason);
 }
 
 void
@@ -284,15 +297,21 @@ finish_ended(struct client *client)
         client_close_after_reply(client);
 }
 
-/* A peer that goes on sending would be left with a closed window after our end, since a socket
- * that is shut down announces no room: a reset tells it at once. */
+/* A big argument that is done with must not leave its memory behind. */
 static void
-close_with_reset(struct client *client, const char *reason)
+drop_parsed(struct client *client)
 {
-    const struct linger now = {.l_onoff = 1, .l_linger = 0};
+    const struct buffer old = client->query;
+    const size_t left = unparsed_bytes(client);
 
-    (void)setsockopt(client->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-    client_close(client, reason);
+    if (old.capacity > CLIENT_SOFT_BYTES_MAX && left < old.capacity / 4) {
+        client->query = (struct buffer){0};
+        buffer_append(&client->query, old.data + client->query_offset, left);
+        free(old.data);
+    } else {
+        buffer_consume(&client->query, client->query_offset);
+    }
+    client->query_offset = 0;
 }
 
 /* Keeps what was not run.  The size of a big argument is known: room for it is made at once. */
@@ -302,13 +321,11 @@ keep(struct client *client, struct slice rest)
     const struct config *config = &client->server->config;
     size_t missing;
 
-    if (client->query_offset > client->query.size / 2) {
-        buffer_consume(&client->query, client->query_offset);
-        client->query_offset = 0;
-    }
+    if (client->query_offset > client->query.size / 2)
+        drop_parsed(client);
     if (rest.size + unparsed_bytes(client) > config->query_buffer_bytes_max) {
         client->server->stats.query_limit_close_count++;
-        close_with_reset(client, "over client-query-buffer-limit");
+        client_close_with_reset(client, "over client-query-buffer-limit");
         return;
     }
     buffer_append_slice(&client->query, rest);
@@ -339,8 +356,8 @@ run_query(struct client *client)
 static void
 pause_or_go_on(struct client *client)
 {
-    const bool is_full =
-        client->wait != CLIENT_READY && unparsed_bytes(client) > CLIENT_QUERY_SOFT_BYTES;
+    const bool waits = client->wait != CLIENT_READY || client->server->shutdown != SHUTDOWN_NONE;
+    const bool is_full = waits && unparsed_bytes(client) > client->server->client_soft_bytes;
 
     if (client->is_closing || client->is_ended)
         return;
@@ -391,6 +408,7 @@ on_received(struct ring_event *event, int32_t result, uint32_t flags)
             receive(client, slice_of(receive_buffers_at(buffers, flags), (size_t)result));
         receive_buffers_give_back(buffers, flags);
     }
+    client_account(client);
     if (client->is_closing)
         return;
     if (result == 0) {
@@ -413,6 +431,7 @@ client_resume(struct client *client)
     client->wait = CLIENT_READY;
     run_query(client);
     finish_ended(client);
+    client_account(client);
     pause_or_go_on(client);
 }
 
@@ -447,6 +466,7 @@ client_flush(struct client *client)
         reply_queue_move_free(&client->replies, &client->sending);
         client->sent_bytes = 0;
         arm_send(client);
+        client_account(client);
     } else if (client->wait == CLIENT_WAITS_FOR_FLUSH && client->replies.bytes.size == 0) {
         client_close(client, NULL);
     }
@@ -477,9 +497,12 @@ on_sent(struct ring_event *event, int32_t result, uint32_t flags)
     }
     shrink(&client->sending);
     client->sent_bytes = 0;
+    client_account(client);
     if (client->wait == CLIENT_WAITS_FOR_OUTPUT &&
-        client_output_bytes(client) <= CLIENT_OUTPUT_SOFT_BYTES)
+        client_output_bytes(client) <= client->server->client_soft_bytes)
         client_resume(client);
+    if (client->is_closing)
+        return;
     if (client->replies.free_bytes > 0 || client->wait == CLIENT_WAITS_FOR_FLUSH)
         client_want_flush(client);
 }
@@ -495,14 +518,4 @@ size_t
 client_output_bytes(const struct client *client)
 {
     return client->replies.bytes.size + client->sending.size - client->sent_bytes;
-}
-
-size_t
-client_memory_bytes(const struct client *client)
-{
-    return sizeof(*client) + client->query.capacity + client->sending.capacity +
-           client->replies.bytes.capacity +
-           client->replies.held_capacity * sizeof(*client->replies.held) +
-           client->parser.arg_capacity * (sizeof(struct slice) + 2 * sizeof(size_t)) +
-           client->parser.inline_bytes.capacity;
 }

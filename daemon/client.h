@@ -24,10 +24,12 @@ enum {
     CLIENT_NAME_BYTES_MAX = 128, /* of names that CLIENT SETNAME and SETINFO set */
     CLIENT_ADDRESS_BYTES = 128,
     CLIENT_COMMANDS_A_TURN_MAX = 1024,
-    CLIENT_OUTPUT_SOFT_BYTES = 1024 * 1024, /* more unsent: no further command is run */
-    CLIENT_QUERY_SOFT_BYTES = 1024 * 1024,  /* more unparsed while waiting: nothing is received */
-    CLIENT_KEPT_BYTES = 16 * 1024,          /* of each buffer that an idle client keeps */
-    CLIENT_POOL_COUNT_MAX = 256,            /* closed clients kept for reuse */
+    /* Bounds of server.client_soft_bytes.  More unsent: no further command is run.  More unparsed
+     * while waiting: nothing is received. */
+    CLIENT_SOFT_BYTES_MIN = 16 * 1024,
+    CLIENT_SOFT_BYTES_MAX = 1024 * 1024,
+    CLIENT_KEPT_BYTES = 16 * 1024, /* of each buffer that an idle client keeps */
+    CLIENT_POOL_COUNT_MAX = 256,   /* closed clients kept for reuse */
 };
 
 struct command;
@@ -38,9 +40,10 @@ struct server;
 enum client_wait {
     CLIENT_READY,
     CLIENT_WAITS_FOR_BLOCK,    /* db_fetch is under way */
-    CLIENT_WAITS_FOR_WRITABLE, /* KV_BUSY; in server.busy_clients */
+    CLIENT_WAITS_FOR_WRITABLE, /* for room to write; in server.busy_clients */
+    CLIENT_WAITS_FOR_TABLES,   /* KV.FLUSH; its ticket makes it runnable */
     CLIENT_WAITS_FOR_TURN,     /* its share is used up; in server.runnable_clients */
-    CLIENT_WAITS_FOR_OUTPUT,   /* over CLIENT_OUTPUT_SOFT_BYTES */
+    CLIENT_WAITS_FOR_OUTPUT,   /* over server.client_soft_bytes */
     CLIENT_WAITS_FOR_FLUSH,    /* closes once its replies are out */
 };
 
@@ -79,6 +82,7 @@ struct client {
     /* the command in progress */
     bool command_started; /* ctx is initialised; a try wanted a block or was busy */
     bool fetch_armed;
+    bool is_first_writer; /* the command has stood in line for room: it need not again */
     uint32_t try_count;
     uint64_t command_us; /* spent in earlier tries */
     struct read_ctx ctx;
@@ -93,6 +97,7 @@ struct client {
     struct buffer sending; /* owned; the kernel reads it while send_armed */
     size_t sent_bytes;     /* of `sending` */
 
+    uint64_t accounted_bytes; /* its part of server.client_buffer_bytes */
     struct list
         all_link; /* server.clients (the longest idle first), .closing_clients or the pool */
     struct list held_link; /* server.held_clients: replies wait for durability */
@@ -125,6 +130,9 @@ bool client_is_busy(const struct client *client);
 /* Unsent reply bytes, and all memory of its buffers. */
 size_t client_output_bytes(const struct client *client);
 size_t client_memory_bytes(const struct client *client);
+/* After a change of its buffers: keeps the sum of all, and closes the largest clients when that
+ * is more than a quarter of memory-limit; `client` may be one of them. */
+void client_account(struct client *client);
 /* As after connecting, but for the name of the library: RESET. */
 void client_reset(struct client *client);
 /* Whether `name` may be a client's or library's name; else replies with an error about `what`. */

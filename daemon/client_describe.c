@@ -48,7 +48,8 @@ append_flags(const struct client *client, struct buffer *target)
 {
     const size_t before = target->size;
 
-    if (client->wait == CLIENT_WAITS_FOR_BLOCK || client->wait == CLIENT_WAITS_FOR_WRITABLE)
+    if (client->wait == CLIENT_WAITS_FOR_BLOCK || client->wait == CLIENT_WAITS_FOR_WRITABLE ||
+        client->wait == CLIENT_WAITS_FOR_TABLES)
         buffer_append_byte(target, 'b');
     if (client->is_unix)
         buffer_append_byte(target, 'U');

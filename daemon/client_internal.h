@@ -7,6 +7,9 @@
 /* Runs the commands at the front of `input` while nothing makes the client wait; returns how
  * many bytes they took. */
 size_t client_run(struct client *client, struct slice input);
+/* A peer that goes on sending would be left with a closed window after our end, since a socket
+ * that is shut down announces no room: a reset tells it at once. */
+void client_close_with_reset(struct client *client, const char *reason);
 /* A fetch that client_run began has arrived. */
 db_arrived_fn client_on_arrived;
 /* Ends a command that will not be run again: its client is closed. */

@@ -15,6 +15,7 @@
 #include "daemon/client_internal.h"
 #include "daemon/command.h"
 #include "daemon/command_flush.h"
+#include "daemon/command_handlers.h"
 #include "daemon/command_value.h"
 #include "daemon/server.h"
 
@@ -94,6 +95,11 @@ reply_status(struct resp_writer *reply, enum kv_status st)
         resp_error(reply, "MISCONF No space is left for the write-ahead log: writes are refused "
                           "until there is. Nothing was written by this command.");
         break;
+    case KV_STALLED:
+        resp_error(reply, "MISCONF Memory is full of writes that no worker has flushed for 10 "
+                          "seconds: writes are refused until one does; see KV.WORKERS and the "
+                          "log. Nothing was written by this command.");
+        break;
     case KV_LIMIT:
         resp_error(reply, "ERR the command is larger than a static limit allows");
         break;
@@ -166,6 +172,8 @@ commit_reply(struct client *client, size_t reply_start, uint64_t seq_wait)
     if (client_output_bytes(client) > server->config.output_buffer_bytes_max) {
         server->stats.output_limit_close_count++;
         client_close(client, "over client-output-buffer-limit");
+    } else {
+        client_account(client);
     }
 }
 
@@ -176,7 +184,7 @@ client_abandon_command(struct client *client)
     read_ctx_deinit(&client->ctx);
     flush_ticket_drop(client->flush);
     client->flush = NULL;
-    client->command_started = false;
+    client->command_started = client->is_first_writer = false;
     client->try_count = 0;
     client->command_us = 0;
 }
@@ -199,11 +207,25 @@ wait_for(struct client *client, enum kv_status st)
         wait_in(client, CLIENT_WAITS_FOR_BLOCK, NULL);
         client->fetch_armed = true;
         db_fetch(server->db, &client->ctx, &client->waiter);
+    } else if (client->flush != NULL) {
+        wait_in(client, CLIENT_WAITS_FOR_TABLES, NULL);
     } else {
         server->stats.busy_count++;
-        wait_in(client, CLIENT_WAITS_FOR_WRITABLE, &server->busy_clients);
+        wait_in(client, CLIENT_WAITS_FOR_WRITABLE, NULL);
+        if (client->is_first_writer)
+            list_push_front(&server->busy_clients, &client->wait_link);
+        else
+            list_push_back(&server->busy_clients, &client->wait_link);
     }
     return true;
+}
+
+/* Writes are let in in their order: while one waits for room, the later ones do without a try. */
+static bool
+has_to_stand_in_line(const struct client *client, const struct command *command)
+{
+    return (command->flags & COMMAND_WRITE) && !client->is_first_writer && client->flush == NULL &&
+           !list_empty(&client->server->busy_clients);
 }
 
 /* One try.  KV_OK, or the status that it ended with, the reply taken back. */
@@ -213,6 +235,8 @@ try_command(struct client *client, struct command_call *call, size_t reply_start
     struct server *server = client->server;
     enum kv_status st = client->fetch_status;
 
+    if (has_to_stand_in_line(client, call->command))
+        return KV_BUSY;
     client->fetch_status = KV_OK;
     read_ctx_clear_wants(&client->ctx);
     write_batch_clear(&server->batch);
@@ -221,6 +245,8 @@ try_command(struct client *client, struct command_call *call, size_t reply_start
         st = call->command->run(call);
         server->current_client = NULL;
     }
+    if (st == KV_BUSY && client->flush == NULL)
+        server->is_full = true;
     if (st != KV_OK)
         reply_queue_take_back(&client->replies, reply_start);
     return st;
@@ -313,9 +339,7 @@ may_go_on(struct client *client)
         return false;
     if (client->command_started)
         return true;
-    if (server->shutdown != SHUTDOWN_NONE)
-        return false;
-    if (client_output_bytes(client) > CLIENT_OUTPUT_SOFT_BYTES) {
+    if (client_output_bytes(client) > server->client_soft_bytes) {
         wait_in(client, CLIENT_WAITS_FOR_OUTPUT, NULL);
         return false;
     }
@@ -329,6 +353,18 @@ may_go_on(struct client *client)
     }
     client->turn_command_count++;
     return true;
+}
+
+/* While a stop waits for the last replies nothing new is begun, but for what calls it off. */
+static bool
+is_put_off(const struct client *client)
+{
+    const struct command *command;
+
+    if (client->server->shutdown == SHUTDOWN_NONE || client->command_started)
+        return false;
+    command = command_find(client->parser.args[0]);
+    return command == NULL || command->run != command_shutdown;
 }
 
 size_t
@@ -351,7 +387,7 @@ client_run(struct client *client, struct slice input)
         case RESP_PARSE_EMPTY:
             break;
         case RESP_PARSE_COMMAND:
-            if (!execute(client))
+            if (is_put_off(client) || !execute(client))
                 return taken;
             break;
         }

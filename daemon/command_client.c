@@ -298,7 +298,8 @@ command_client(struct command_call *call)
          "KILL <addr> | <option> <value> ...\nEnd connections by ID, TYPE, ADDR, LADDR, USER; "
          "SKIPME no includes this one."},
         {"list", client_list, -2, "LIST [TYPE <type> | ID <id> ...]\nDescribe connections."},
-        {"no-evict", client_no_evict, 3, "NO-EVICT (ON|OFF)\nAccepted; kvd evicts no clients."},
+        {"no-evict", client_no_evict, 3,
+         "NO-EVICT (ON|OFF)\nWhether this connection may be closed when all need too much memory."},
         {"no-touch", client_no_touch, 3, "NO-TOUCH (ON|OFF)\nAccepted; reads change no key."},
         {"reply", client_reply, 3, "REPLY (ON|OFF|SKIP)\nControl the replies to this connection."},
         {"setinfo", client_setinfo, 4,

@@ -1,7 +1,12 @@
 /* command_flush.c - KV.FLUSH: everything in memory becomes tables.
  *
- * The command waits like one that has no room to write: it is run again when its ticket says that
- * the flush is done.  The ticket outlives a client that goes away meanwhile.
+ * The command waits, and is run again when its ticket says that the flush is done.  The ticket is
+ * the engine's until then, whatever becomes of the client:
+ *
+ *     awaited --done--> client runs again, frees it
+ *        `--client goes--> not awaited --done--> freed
+ *
+ * Those that the engine has when it is closed are never reported; they are freed after it.
  */
 #include "daemon/command_flush.h"
 
@@ -11,27 +16,37 @@
 #include "daemon/server.h"
 
 struct flush_ticket {
-    struct server *server;
-    uint64_t client_id; /* 0: nobody waits */
+    struct list link;      /* server.flush_tickets */
+    struct client *client; /* borrowed; NULL: nobody waits */
     bool is_done;
     enum kv_status st;
 };
 
 static void
+ticket_free(struct flush_ticket *ticket)
+{
+    list_remove(&ticket->link);
+    free(ticket);
+}
+
+static void
 on_flushed(void *owner, enum kv_status st)
 {
     struct flush_ticket *ticket = owner;
-    struct client *client = NULL;
+    struct client *client = ticket->client;
 
+    KV_ASSERT(!ticket->is_done);
     ticket->is_done = true;
     ticket->st = st;
-    if (ticket->client_id != 0)
-        client = server_find_client(ticket->server, ticket->client_id);
     if (client == NULL) {
-        free(ticket);
+        ticket_free(ticket);
         return;
     }
-    server_on_writable(ticket->server);
+    if (client->is_closing)
+        return;
+    KV_ASSERT(client->wait == CLIENT_WAITS_FOR_TABLES);
+    client->wait = CLIENT_WAITS_FOR_TURN;
+    list_push_back(&client->server->runnable_clients, &client->wait_link);
 }
 
 void
@@ -39,9 +54,17 @@ flush_ticket_drop(struct flush_ticket *ticket)
 {
     if (ticket == NULL)
         return;
-    ticket->client_id = 0;
+    ticket->client = NULL;
     if (ticket->is_done)
-        free(ticket);
+        ticket_free(ticket);
+}
+
+void
+flush_tickets_free(struct server *server)
+{
+    KV_ASSERT(server->db == NULL);
+    while (!list_empty(&server->flush_tickets))
+        ticket_free(LIST_ENTRY(server->flush_tickets.next, struct flush_ticket, link));
 }
 
 static struct flush_ticket *
@@ -49,8 +72,8 @@ start_flush(struct command_call *call, bool is_awaited)
 {
     struct flush_ticket *ticket = kv_alloc_zero(sizeof(*ticket));
 
-    ticket->server = call->server;
-    ticket->client_id = is_awaited ? call->client->id : 0;
+    ticket->client = is_awaited ? call->client : NULL;
+    list_push_back(&call->server->flush_tickets, &ticket->link);
     db_flush(call->server->db, on_flushed, ticket);
     return ticket;
 }
@@ -66,7 +89,7 @@ command_kv_flush(struct command_call *call)
         return KV_OK;
     }
     if (call->arg_count == 2) {
-        start_flush(call, false);
+        (void)start_flush(call, false);
         resp_simple(&call->reply, "OK");
         return KV_OK;
     }
@@ -75,7 +98,7 @@ command_kv_flush(struct command_call *call)
     if (!client->flush->is_done)
         return KV_BUSY;
     st = client->flush->st;
-    free(client->flush);
+    ticket_free(client->flush);
     client->flush = NULL;
     if (st == KV_OK)
         resp_simple(&call->reply, "OK");

@@ -18,6 +18,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "daemon/endpoint.h"
 #include "daemon/server.h"
 
 enum { BIND_PAUSE_MS = 10, BIND_ATTEMPT_COUNT_MAX = 200 };
@@ -279,6 +280,29 @@ listeners_resume(struct listener_set *set)
         if (!set->listeners[i].is_armed)
             arm(&set->listeners[i]);
     }
+}
+
+static bool
+format_first(const struct listener_set *set, bool is_unix, char *text)
+{
+    for (uint32_t i = 0; i < set->count; i++) {
+        struct sockaddr_storage address = {0};
+        struct sockaddr *plain = (struct sockaddr *)&address;
+        socklen_t size = sizeof(address);
+
+        if (set->listeners[i].is_unix == is_unix &&
+            getsockname(set->listeners[i].fd, plain, &size) == 0 &&
+            endpoint_format(plain, size, text))
+            return true;
+    }
+    return false;
+}
+
+bool
+listeners_format_endpoint(const struct listener_set *set, char *text)
+{
+    KV_ASSERT(set != NULL);
+    return format_first(set, true, text) || format_first(set, false, text);
 }
 
 void

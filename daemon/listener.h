@@ -22,6 +22,9 @@ MUST_CHECK enum kv_status listeners_open(struct server *server, struct listener_
 void listeners_start(struct listener_set *set);
 /* After a lack of descriptors: tries again.  Called from the server's tick. */
 void listeners_resume(struct listener_set *set);
+/* How to connect to one of them, a Unix socket if there is one, as daemon/endpoint.h has it.
+ * `text`: ENDPOINT_TEXT_BYTES.  False: none can be named. */
+bool listeners_format_endpoint(const struct listener_set *set, char *text);
 /* Accepts no more; listeners_close when at rest. */
 void listeners_stop(struct listener_set *set);
 bool listeners_is_at_rest(const struct listener_set *set);

@@ -18,6 +18,7 @@
 #include <sysexits.h>
 
 #include "base/log.h"
+#include "daemon/endpoint.h"
 #include "daemon/listener.h"
 #include "daemon/notify.h"
 #include "daemon/receive_buffers.h"
@@ -80,6 +81,7 @@ init_lists(struct server *server)
     list_init(&server->busy_clients);
     list_init(&server->runnable_clients);
     list_init(&server->sending_clients);
+    list_init(&server->flush_tickets);
 }
 
 static int
@@ -163,13 +165,7 @@ server_on_writable(void *owner)
 {
     struct server *server = owner;
 
-    while (!list_empty(&server->busy_clients)) {
-        struct client *client = LIST_ENTRY(server->busy_clients.next, struct client, wait_link);
-
-        list_remove(&client->wait_link);
-        client->wait = CLIENT_WAITS_FOR_TURN;
-        list_push_back(&server->runnable_clients, &client->wait_link);
-    }
+    server->is_full = false;
 }
 
 /* --- the loop --- */
@@ -187,6 +183,27 @@ run_runnable(struct server *server)
     list_remove(&server->runnable_clients);
     while (!list_empty(&now))
         client_resume(LIST_ENTRY(now.next, struct client, wait_link));
+}
+
+/* One write each, the longest waiting first, until there is no room again.  A pipeline's next
+ * write goes to the end of the line, and whoever comes new does too, so nobody starves. */
+static void
+run_writers(struct server *server)
+{
+    while (!server->is_full && !list_empty(&server->busy_clients)) {
+        struct client *client = LIST_ENTRY(server->busy_clients.next, struct client, wait_link);
+
+        KV_ASSERT(client->wait == CLIENT_WAITS_FOR_WRITABLE);
+        client->is_first_writer = true;
+        client_resume(client);
+    }
+}
+
+static bool
+has_work(const struct server *server)
+{
+    return !list_empty(&server->runnable_clients) ||
+           (!server->is_full && !list_empty(&server->busy_clients));
 }
 
 static void
@@ -217,8 +234,10 @@ static void
 turn(struct server *server, uint64_t timeout_us)
 {
     server->stats.turn_count++;
-    (void)ring_turn(server->ring, list_empty(&server->runnable_clients) ? timeout_us : 0);
+    server_share_client_memory(server);
+    (void)ring_turn(server->ring, has_work(server) ? 0 : timeout_us);
     server->now_us = io_now_us(server->io);
+    run_writers(server);
     run_runnable(server);
     if (server->db != NULL)
         db_turn(server->db);
@@ -302,6 +321,15 @@ may_leave(const struct server *server)
            is_drained(server);
 }
 
+static void
+publish_endpoint(const struct server *server)
+{
+    char text[ENDPOINT_TEXT_BYTES];
+
+    if (listeners_format_endpoint(server->listeners, text))
+        endpoint_write(server->config.dir, text);
+}
+
 int
 server_run(struct server *server)
 {
@@ -311,11 +339,13 @@ server_run(struct server *server)
     io_timer_start(server->io, &server->tick_timer, server->now_us + TICK_US);
     server->watchdog_us = notify_watchdog_us();
     listeners_start(server->listeners);
+    publish_endpoint(server);
     notify_ready();
     kv_log(LOG_LEVEL_NOTICE, "ready to accept connections");
     while (!may_leave(server))
         turn(server, UINT64_C(1000000));
     notify_stopping();
+    endpoint_remove(server->config.dir);
     return 0;
 }
 

@@ -52,6 +52,7 @@ struct server_stats {
     uint64_t busy_count;          /* tries that had to wait for memtable room */
     uint64_t write_failure_count; /* replies that were turned into errors by a WAL fault */
     uint64_t output_limit_close_count, query_limit_close_count, timeout_close_count;
+    uint64_t memory_close_count; /* clients closed for the memory of all */
     uint64_t turn_count;
     uint64_t peak_memory_bytes;                       /* of clients */
     struct command_stats commands[COMMAND_COUNT_MAX]; /* by command_index */
@@ -84,12 +85,16 @@ struct server {
     struct list closing_clients;  /* closed, but perhaps with something in flight */
     struct list client_pool;      /* retired ones, for reuse */
     struct list held_clients;     /* with replies that wait for durability */
-    struct list busy_clients;     /* with a command that waits for on_writable */
+    struct list busy_clients;     /* with a write that waits for on_writable, in their order */
     struct list runnable_clients; /* with input that this turn had no time for */
     struct list sending_clients;  /* with replies to send at the end of the turn */
+    struct list flush_tickets;    /* of KV.FLUSHes under way; command_flush.c */
     uint32_t client_count;        /* connected */
     uint32_t pool_count;
     uint64_t next_client_id;
+    bool is_full;                 /* a write got KV_BUSY; on_writable is owed */
+    size_t client_soft_bytes;     /* one client's share in this turn */
+    uint64_t client_buffer_bytes; /* of all connected clients; see client_memory.c */
 
     struct client *current_client; /* whose command runs; NULL between commands */
     enum shutdown_state shutdown;
@@ -141,6 +146,8 @@ void server_count_error(struct server *server, struct slice reply);
 uint64_t server_ops_per_second(const struct server *server);
 /* All connected clients' buffers; also keeps the peak. */
 uint64_t server_client_memory_bytes(struct server *server);
+/* Sets client_soft_bytes, by how many clients there are.  In client_memory.c. */
+void server_share_client_memory(struct server *server);
 /* NULL: no client has it. */
 struct client *server_find_client(struct server *server, uint64_t id);
 

@@ -22,6 +22,8 @@ push_settings(struct server *server)
     db_set_wal_sync(server->db, (enum wal_sync)config->wal_sync, config->wal_sync_interval_us);
     db_set_memtable_bytes(server->db, config->memtable_bytes);
     db_set_memory_limit(server->db, config->memory_limit_bytes);
+    /* There may be room for those who wait now. */
+    server->is_full = false;
 }
 
 bool

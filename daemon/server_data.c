@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "daemon/command_flush.h"
 #include "daemon/notify.h"
 #include "daemon/server.h"
 #include "daemon/worker_pool.h"
@@ -187,5 +188,6 @@ server_close_data(struct server *server)
     }
     st = db_close(server->db);
     server->db = NULL;
+    flush_tickets_free(server);
     return exit_code_of_data(st);
 }

@@ -2,7 +2,8 @@
  *
  * The levels are Redis's.  Each line starts with "<N>", the journal's priority, when standard
  * error is connected to the journal (log_use_journal_prefix), else with a time stamp.
- * The process has one log; this is the only global state in lib/.
+ * The process has one log: the only state in lib/ that is global and means something (the zstd
+ * contexts of sst/compression.c are global too, but only as scratch memory).
  */
 #ifndef KV_BASE_LOG_H
 #define KV_BASE_LOG_H

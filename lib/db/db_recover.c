@@ -20,10 +20,11 @@
 struct recovery {
     struct db *db;
     struct recovery_result *result;
-    struct memtable *memtable; /* owned */
-    uint64_t seq_replayed;     /* the last one given to a memtable */
-    uint64_t log_number;       /* of the batch at hand */
-    uint64_t *logs;            /* owned: numbers of the WALs to replay, ascending */
+    struct memtable *memtable;  /* owned */
+    uint64_t seq_replayed;      /* the last one given to a memtable */
+    uint64_t log_number;        /* of the batches that are pending */
+    struct write_batch pending; /* owned: batches of one log that follow each other, as one */
+    uint64_t *logs;             /* owned: numbers of the WALs to replay, ascending */
     uint32_t log_count;
 };
 
@@ -135,7 +136,13 @@ flush_memtable(struct recovery *recovery)
     return st;
 }
 
-/* --- replay --- */
+/* --- replay ---
+ *
+ * Most batches hold one record.  Batches that continue each other are joined, so that the
+ * memtable gets records in groups, whose inserts wait for memory together.
+ */
+
+enum { PENDING_BYTES_MAX = 16 * 1024 };
 
 /* A log's records apply to the families that had not flushed them yet. */
 static bool
@@ -176,6 +183,51 @@ make_room(struct recovery *recovery, struct slice batch, uint32_t count)
 }
 
 static enum kv_status
+apply_batch(struct recovery *recovery, struct slice batch, uint32_t count)
+{
+    const enum kv_status st = make_room(recovery, batch, count);
+
+    if (st != KV_OK)
+        return st == KV_CORRUPT ? KV_IO : st;
+    memtable_apply(recovery->memtable, batch, family_needs_log, recovery);
+    return KV_OK;
+}
+
+static enum kv_status
+apply_pending(struct recovery *recovery)
+{
+    const uint32_t count = write_batch_count(&recovery->pending);
+    enum kv_status st = KV_OK;
+
+    if (count > 0)
+        st = apply_batch(recovery, buffer_slice(&recovery->pending.bytes), count);
+    write_batch_clear(&recovery->pending);
+    return st;
+}
+
+/* `batch` begins at `seq`, of the log that recovery->log_number says. */
+static enum kv_status
+take_batch(struct recovery *recovery, struct slice batch, uint64_t seq, uint32_t count)
+{
+    struct write_batch *pending = &recovery->pending;
+    const bool stays_alone = batch.size > PENDING_BYTES_MAX / 2;
+    enum kv_status st;
+
+    /* What is pending comes before this one, whichever way this one goes. */
+    if (stays_alone || batch.size + pending->bytes.size > PENDING_BYTES_MAX ||
+        seq != write_batch_sequence(pending) + write_batch_count(pending)) {
+        st = apply_pending(recovery);
+        if (st != KV_OK)
+            return st;
+        write_batch_set_sequence(pending, seq);
+    }
+    if (stays_alone)
+        return apply_batch(recovery, batch, count);
+    write_batch_append(pending, batch);
+    return KV_OK;
+}
+
+static enum kv_status
 on_batch(void *owner, uint64_t log_number, struct slice batch)
 {
     struct recovery *recovery = owner;
@@ -194,13 +246,14 @@ on_batch(void *owner, uint64_t log_number, struct slice batch)
     if (reader.seq_next + reader.count > SEQUENCE_MAX)
         return KV_FAIL(KV_CORRUPT, "%06" PRIu64 ".log: sequence %" PRIu64 " is out of range",
                        log_number, reader.seq_next);
-    st = make_room(recovery, batch, reader.count);
-    if (st != KV_OK)
-        return st == KV_CORRUPT ? KV_IO : st;
-    recovery->log_number = log_number;
+    if (log_number != recovery->log_number) {
+        st = apply_pending(recovery);
+        if (st != KV_OK)
+            return st;
+        recovery->log_number = log_number;
+    }
     recovery->seq_replayed = reader.seq_next + reader.count - 1;
-    memtable_apply(recovery->memtable, batch, family_needs_log, recovery);
-    return KV_OK;
+    return take_batch(recovery, batch, reader.seq_next, reader.count);
 }
 
 /* --- which logs --- */
@@ -304,6 +357,8 @@ replay(struct recovery *recovery)
     enum kv_status st = wal_replay_run(&replay, recovery->logs, recovery->log_count);
 
     if (st == KV_OK)
+        st = apply_pending(recovery);
+    if (st == KV_OK)
         st = check_families_not_ahead(recovery, replay.stopped_in);
     if (st == KV_OK && recovery->memtable != NULL)
         st = flush_memtable(recovery);
@@ -318,8 +373,10 @@ db_recover(struct db *db, struct recovery_result *result)
 {
     struct recovery recovery = {.db = db, .result = result};
     const uint64_t start_us = io_now_us(db->io);
-    enum kv_status st = find_logs(&recovery);
+    enum kv_status st;
 
+    write_batch_init(&recovery.pending);
+    st = find_logs(&recovery);
     if (st == KV_OK)
         st = check_logs_are_here(&recovery);
     if (st == KV_OK)
@@ -331,6 +388,7 @@ db_recover(struct db *db, struct recovery_result *result)
     if (recovery.log_count > 0)
         db->log_live = recovery.logs[0];
     memtable_unref(recovery.memtable);
+    write_batch_deinit(&recovery.pending);
     free(recovery.logs);
     return st;
 }

@@ -94,6 +94,7 @@ make_room(struct db *db, const struct write_batch *batch)
         st = db_freeze(db);
         if (st != KV_OK)
             return st;
+        db->stalled_since = 0; /* here only: a small write that still fits is no progress */
     }
     if (!memtable_has_room(db->active, batch->bytes.size, write_batch_count(batch))) {
         st = memtable_new(db->pool, needed, &larger);
@@ -134,7 +135,6 @@ db_write(struct db *db, struct write_batch *batch, uint64_t *seq_last_out)
         if (st != KV_OK)
             return st;
     }
-    db->stalled_since = 0;
     write_batch_set_sequence(batch, db->last_seq + 1);
     st = wal_append(db->wal, buffer_slice(&batch->bytes), db->last_seq + count);
     if (st != KV_OK)

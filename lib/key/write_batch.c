@@ -184,6 +184,20 @@ write_batch_merge(struct write_batch *batch, uint32_t cf_id, struct slice key, s
     append_record(batch, TAG_MERGE, TAG_MERGE_CF, cf_id, key, &operand);
 }
 
+void
+write_batch_append(struct write_batch *batch, struct slice encoded)
+{
+    const uint32_t count = write_batch_count(batch);
+    uint32_t added;
+
+    KV_ASSERT(encoded.size >= WRITE_BATCH_HEADER_BYTES);
+    added = load_fixed32(encoded.data + COUNT_OFFSET);
+    KV_ASSERT(added <= UINT32_MAX - count);
+    buffer_append(&batch->bytes, encoded.data + WRITE_BATCH_HEADER_BYTES,
+                  encoded.size - WRITE_BATCH_HEADER_BYTES);
+    put_fixed32(batch->bytes.data + COUNT_OFFSET, count + added);
+}
+
 enum kv_status
 write_batch_reader_init(struct write_batch_reader *reader, struct slice encoded)
 {

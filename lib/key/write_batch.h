@@ -38,6 +38,9 @@ void write_batch_delete_range(struct write_batch *batch, uint32_t cf_id, struct 
 void write_batch_merge(struct write_batch *batch, uint32_t cf_id, struct slice key,
                        struct slice operand);
 
+/* Adds the records of an encoded batch, which write_batch_reader has accepted, behind one's own. */
+void write_batch_append(struct write_batch *batch, struct slice encoded);
+
 /* One counted record.  For TYPE_RANGE_DELETION `value` is the exclusive end. */
 struct batch_record {
     uint32_t cf_id;

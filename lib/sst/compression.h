@@ -1,4 +1,8 @@
-/* compression.h - RocksDB's block compressions (FORMAT.md section 5.4). */
+/* compression.h - RocksDB's block compressions (FORMAT.md section 5.4).
+ *
+ * A function of its input alone, but not for two threads at once: the process has one piece of
+ * working memory for each direction of zstd, made at first use and kept (compression.c).
+ */
 #ifndef KV_SST_COMPRESSION_H
 #define KV_SST_COMPRESSION_H
 

@@ -5,16 +5,12 @@
 #define KV_SST_RANGE_DEL_BUILDER_H
 
 #include "sst/block_builder.h"
-#include "sst/tombstone_fragments.h"
+#include "sst/range_tombstones.h"
 
 struct range_del_builder {
-    struct range_tombstone *tombstones; /* owned, with the bytes of begin and end */
-    size_t count;
-    size_t capacity;
-    size_t bytes;              /* of all begins and ends */
-    bool thin;                 /* one fragment a range and snapshot is enough */
-    const uint64_t *snapshots; /* borrowed; ascending */
-    size_t snapshot_count;
+    struct range_tombstones tombstones; /* the builder owns the bytes of begins and ends too */
+    size_t bytes;                       /* of all begins and ends */
+    struct tombstone_views views;       /* its snapshots are borrowed */
 };
 
 /* What the block holds, for the table's properties. */

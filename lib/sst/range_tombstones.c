@@ -1,24 +1,34 @@
-/* range_tombstones.c - a sweep from left to right over all borders.
+/* range_tombstones.c - a segment tree over the stretches between neighbouring borders.
  *
- *     a────────e @9          a──c @9   c──e @9
- *        c──────────g @5  =>           c──e @5   e──g @5
+ *     a────────e @9          stretch   a─c  c─e  e─g      nodes   1
+ *        c──────────g @5     leaf       3    4    5              2  3
+ *                                                               4 5
  *
- * At each border the tombstones that end there leave the set of active ones and those that begin
- * there enter it; each stretch between two borders gets one item for each active tombstone.
- * Tables written by RocksDB or by us hold fragments already, so the sweep costs two sorts and
- * a copy; bytes from elsewhere may hold n tombstones that all overlap and make n * n fragments,
- * which FRAGMENT_COUNT_MAX refuses.
+ * A tombstone is noted in the few nodes whose stretches make up its range, two a level at most.
+ * Those that cover a stretch are noted on its leaf's way to the root, and each node's
+ * sequences ascend, so a binary search in each node on the way answers.  Cutting n nested
+ * tombstones into fragments instead, as one would to search a plain array, makes n * n / 2 of them.
+ *
+ * Leaf i is node stretch_count + i, and the parent of node n is n / 2; the count need not be a
+ * power of two, since all that is asked is the maximum over the nodes on a way.
  */
 #include "sst/range_tombstones.h"
 
 #include "base/alloc.h"
 
-enum { FRAGMENT_COUNT_MAX = 1024 * 1024, FRAGMENTS_PER_TOMBSTONE_MAX = 8 };
+/* A tombstone as stretches [low, high). */
+struct span {
+    uint64_t seq;
+    size_t low, high;
+};
 
 void
 range_tombstones_deinit(struct range_tombstones *tombstones)
 {
     free(tombstones->items);
+    free(tombstones->borders);
+    free(tombstones->node_starts);
+    free(tombstones->node_seqs);
     *tombstones = (struct range_tombstones){0};
 }
 
@@ -27,6 +37,7 @@ range_tombstones_add(struct range_tombstones *tombstones, struct slice begin, st
                      uint64_t seq)
 {
     KV_ASSERT(slice_compare(begin, end) < 0);
+    KV_ASSERT(tombstones->borders == NULL);
     if (tombstones->count == tombstones->capacity) {
         tombstones->capacity = tombstones->capacity == 0 ? 8 : 2 * tombstones->capacity;
         tombstones->items =
@@ -37,32 +48,40 @@ range_tombstones_add(struct range_tombstones *tombstones, struct slice begin, st
 }
 
 static int
-by_begin(const void *a, const void *b)
+by_internal_key(const void *a, const void *b)
 {
     const struct range_tombstone *left = a, *right = b;
+    const int order = slice_compare(left->begin, right->begin);
 
-    return slice_compare(left->begin, right->begin);
-}
-
-static int
-by_seq_descending(const void *a, const void *b)
-{
-    const struct range_tombstone *left = a, *right = b;
-
-    return (left->seq < right->seq) - (left->seq > right->seq);
+    if (order != 0)
+        return order;
+    if (left->seq != right->seq)
+        return left->seq > right->seq ? -1 : 1;
+    return slice_compare(left->end, right->end);
 }
 
 static int
 by_bytes(const void *a, const void *b)
 {
-    const struct slice *left = a, *right = b;
-
-    return slice_compare(*left, *right);
+    return slice_compare(*(const struct slice *)a, *(const struct slice *)b);
 }
 
-/* Sorted, without repetition; the caller frees. */
-static struct slice *
-collect_borders(const struct range_tombstones *tombstones, size_t *count_out)
+static int
+by_seq(const void *a, const void *b)
+{
+    const struct span *left = a, *right = b;
+
+    return (left->seq > right->seq) - (left->seq < right->seq);
+}
+
+static size_t
+stretch_count(const struct range_tombstones *tombstones)
+{
+    return tombstones->border_count == 0 ? 0 : tombstones->border_count - 1;
+}
+
+static void
+collect_borders(struct range_tombstones *tombstones)
 {
     struct slice *borders = kv_alloc(2 * tombstones->count * sizeof(*borders));
     size_t count = 0;
@@ -76,83 +95,21 @@ collect_borders(const struct range_tombstones *tombstones, size_t *count_out)
         if (count == 0 || !slice_equal(borders[count - 1], borders[i]))
             borders[count++] = borders[i];
     }
-    *count_out = count;
-    return borders;
+    KV_ASSERT(count >= 2);
+    tombstones->borders = borders;
+    tombstones->border_count = count;
 }
 
-/* Those that end at or before `border` leave; the order of the others stays. */
-static void
-leave(struct range_tombstones *active, struct slice border)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < active->count; i++) {
-        if (slice_compare(active->items[i].end, border) > 0)
-            active->items[kept++] = active->items[i];
-    }
-    active->count = kept;
-}
-
-/* One active tombstone a sequence is enough; so the work at a border is that of its output. */
-static void
-enter(struct range_tombstones *active, const struct range_tombstone *tombstone)
-{
-    for (size_t i = 0; i < active->count; i++) {
-        if (active->items[i].seq != tombstone->seq)
-            continue;
-        if (slice_compare(active->items[i].end, tombstone->end) < 0)
-            active->items[i].end = tombstone->end;
-        return;
-    }
-    range_tombstones_add(active, tombstone->begin, tombstone->end, tombstone->seq);
-}
-
-static void
-emit(struct range_tombstones *fragments, struct range_tombstones *active, struct slice begin,
-     struct slice end)
-{
-    if (active->count > 1)
-        qsort(active->items, active->count, sizeof(*active->items), by_seq_descending);
-    for (size_t i = 0; i < active->count; i++)
-        range_tombstones_add(fragments, begin, end, active->items[i].seq);
-}
-
-bool
-range_tombstones_fragment(struct range_tombstones *tombstones)
-{
-    const size_t count_max = FRAGMENT_COUNT_MAX + FRAGMENTS_PER_TOMBSTONE_MAX * tombstones->count;
-    struct range_tombstones fragments = {0}, active = {0};
-    struct slice *borders;
-    size_t border_count, next = 0, i;
-
-    if (tombstones->count == 0)
-        return true;
-    borders = collect_borders(tombstones, &border_count);
-    qsort(tombstones->items, tombstones->count, sizeof(*tombstones->items), by_begin);
-    for (i = 0; i + 1 < border_count && fragments.count <= count_max; i++) {
-        leave(&active, borders[i]);
-        for (; next < tombstones->count && slice_equal(tombstones->items[next].begin, borders[i]);
-             next++)
-            enter(&active, &tombstones->items[next]);
-        emit(&fragments, &active, borders[i], borders[i + 1]);
-    }
-    free(borders);
-    range_tombstones_deinit(&active);
-    range_tombstones_deinit(tombstones);
-    *tombstones = fragments;
-    return fragments.count <= count_max;
-}
-
-/* The first item that begins behind the key. */
+/* The number of borders <= key. */
 static size_t
-first_behind(const struct range_tombstones *tombstones, struct slice user_key)
+borders_up_to(const struct range_tombstones *tombstones, struct slice key)
 {
-    size_t low = 0, high = tombstones->count;
+    size_t low = 0, high = tombstones->border_count;
 
     while (low < high) {
         const size_t middle = low + (high - low) / 2;
 
-        if (slice_compare(tombstones->items[middle].begin, user_key) <= 0)
+        if (slice_compare(tombstones->borders[middle], key) <= 0)
             low = middle + 1;
         else
             high = middle;
@@ -160,28 +117,184 @@ first_behind(const struct range_tombstones *tombstones, struct slice user_key)
     return low;
 }
 
+/* Sorted by sequence; the caller frees. */
+static struct span *
+make_spans(const struct range_tombstones *tombstones)
+{
+    struct span *spans = kv_alloc(tombstones->count * sizeof(*spans));
+
+    for (size_t i = 0; i < tombstones->count; i++) {
+        const struct range_tombstone *item = &tombstones->items[i];
+
+        spans[i] = (struct span){.seq = item->seq,
+                                 .low = borders_up_to(tombstones, item->begin) - 1,
+                                 .high = borders_up_to(tombstones, item->end) - 1};
+        KV_ASSERT(spans[i].low < spans[i].high);
+    }
+    qsort(spans, tombstones->count, sizeof(*spans), by_seq);
+    return spans;
+}
+
+/* Notes the span in its nodes: counts it in `ends`, or where there are `seqs`, puts its sequence
+ * at the node's end. */
+static void
+note_span(const struct span *span, size_t leaf_first, size_t *ends, uint64_t *seqs)
+{
+    size_t low = span->low + leaf_first, high = span->high + leaf_first;
+
+    for (; low < high; low /= 2, high /= 2) {
+        size_t nodes[2], count = 0;
+
+        if (low % 2 == 1)
+            nodes[count++] = low++;
+        if (high % 2 == 1)
+            nodes[count++] = --high;
+        for (size_t i = 0; i < count; i++) {
+            if (seqs != NULL)
+                seqs[ends[nodes[i]]] = span->seq;
+            ends[nodes[i]]++;
+        }
+    }
+}
+
+void
+range_tombstones_index(struct range_tombstones *tombstones)
+{
+    size_t leaf_first, node_count, total = 0;
+    struct span *spans;
+    size_t *ends;
+
+    KV_ASSERT(tombstones->borders == NULL);
+    if (tombstones->count == 0)
+        return;
+    qsort(tombstones->items, tombstones->count, sizeof(*tombstones->items), by_internal_key);
+    collect_borders(tombstones);
+    spans = make_spans(tombstones);
+    leaf_first = stretch_count(tombstones);
+    node_count = 2 * leaf_first;
+    /* Counts, then starts, then, as the sequences come in, ends: which are the next ones' starts.
+     */
+    tombstones->node_starts = kv_alloc_zero((node_count + 1) * sizeof(size_t));
+    ends = tombstones->node_starts + 1;
+    for (size_t i = 0; i < tombstones->count; i++)
+        note_span(&spans[i], leaf_first, ends, NULL);
+    for (size_t node = 0; node < node_count; node++) {
+        const size_t size = ends[node];
+
+        ends[node] = total;
+        total += size;
+    }
+    tombstones->node_seqs = kv_alloc(total * sizeof(uint64_t));
+    for (size_t i = 0; i < tombstones->count; i++)
+        note_span(&spans[i], leaf_first, ends, tombstones->node_seqs);
+    KV_ASSERT(ends[node_count - 1] == total);
+    free(spans);
+}
+
+size_t
+range_tombstones_bytes_used(const struct range_tombstones *tombstones)
+{
+    const size_t node_count = 2 * stretch_count(tombstones);
+    size_t bytes = tombstones->capacity * sizeof(struct range_tombstone);
+
+    if (tombstones->borders == NULL)
+        return bytes;
+    bytes += 2 * tombstones->count * sizeof(struct slice);
+    bytes += (node_count + 1) * sizeof(size_t);
+    return bytes + tombstones->node_starts[node_count] * sizeof(uint64_t);
+}
+
+/* How many of `count` ascending sequences are <= seq_max. */
+static size_t
+seqs_up_to(const uint64_t *seqs, size_t count, uint64_t seq_max)
+{
+    size_t low = 0, high = count;
+
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+
+        if (seqs[middle] <= seq_max)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static bool
+newest_over_stretch(const struct range_tombstones *tombstones, size_t stretch, uint64_t seq_max,
+                    uint64_t *seq_out)
+{
+    const size_t *starts = tombstones->node_starts;
+    bool found = false;
+
+    KV_ASSERT(stretch < stretch_count(tombstones));
+    *seq_out = 0;
+    for (size_t node = stretch + stretch_count(tombstones); node > 0; node /= 2) {
+        const uint64_t *seqs = tombstones->node_seqs + starts[node];
+        const size_t count = seqs_up_to(seqs, starts[node + 1] - starts[node], seq_max);
+
+        if (count > 0 && (!found || seqs[count - 1] > *seq_out)) {
+            *seq_out = seqs[count - 1];
+            found = true;
+        }
+    }
+    return found;
+}
+
 bool
 range_tombstones_cover(const struct range_tombstones *tombstones, struct slice user_key,
                        uint64_t seq_max, uint64_t *seq_out)
 {
-    const struct range_tombstone *last;
-    bool found = false;
     size_t at;
 
     if (tombstones->count == 0)
         return false;
-    at = first_behind(tombstones, user_key);
-    if (at == 0)
+    KV_ASSERT(tombstones->borders != NULL);
+    at = borders_up_to(tombstones, user_key);
+    if (at == 0 || at == tombstones->border_count)
         return false;
-    last = &tombstones->items[at - 1];
-    if (slice_compare(last->end, user_key) <= 0)
+    return newest_over_stretch(tombstones, at - 1, seq_max, seq_out);
+}
+
+/* The newest sequence that may matter behind `seq`; false: none. */
+static bool
+next_view(const struct tombstone_views *views, uint64_t seq, uint64_t *seq_max_out)
+{
+    size_t below;
+
+    if (seq == 0)
         return false;
-    /* Equal ranges lie together, newest first: the last that is not too new, going backwards. */
-    for (; at > 0 && slice_equal(tombstones->items[at - 1].begin, last->begin); at--) {
-        if (tombstones->items[at - 1].seq > seq_max)
-            break;
-        *seq_out = tombstones->items[at - 1].seq;
-        found = true;
+    *seq_max_out = seq - 1;
+    if (views->all)
+        return true;
+    below = seqs_up_to(views->snapshots, views->snapshot_count, seq - 1);
+    if (below == 0)
+        return false;
+    *seq_max_out = views->snapshots[below - 1];
+    return true;
+}
+
+bool
+range_tombstones_fragment(const struct range_tombstones *tombstones,
+                          const struct tombstone_views *views, size_t count_max,
+                          tombstone_emit_fn *emit, void *owner)
+{
+    size_t count = 0;
+
+    KV_ASSERT(tombstones->count == 0 || tombstones->borders != NULL);
+    for (size_t stretch = 0; stretch < stretch_count(tombstones); stretch++) {
+        struct range_tombstone fragment = {.begin = tombstones->borders[stretch],
+                                           .end = tombstones->borders[stretch + 1]};
+        uint64_t seq_max = UINT64_MAX;
+
+        while (newest_over_stretch(tombstones, stretch, seq_max, &fragment.seq)) {
+            if (++count > count_max)
+                return false;
+            emit(owner, &fragment);
+            if (!next_view(views, fragment.seq, &seq_max))
+                break;
+        }
     }
-    return found;
+    return true;
 }

@@ -1,7 +1,9 @@
-/* range_tombstones.h - one table's range tombstones, ready for lookups (FORMAT.md section 8.5).
+/* range_tombstones.h - the range tombstones of one table, and which of them covers a key
+ * (FORMAT.md section 8.5).
  *
- * Collected in any order, then fragmented: afterwards the ranges are ascending and each two of
- * them are equal or disjoint; equal ones follow each other, newest first.
+ * Collected in any order, then indexed; they may overlap and nest as deeply as they like.  With n
+ * of them the index costs O(n log n) time and memory, and a question O(log n * log n).  Readers
+ * ask it about a key; the writer asks it range by range, which makes fragments.
  */
 #ifndef KV_SST_RANGE_TOMBSTONES_H
 #define KV_SST_RANGE_TOMBSTONES_H
@@ -10,20 +12,42 @@
 
 /* Zero-initialised is empty and valid. */
 struct range_tombstones {
-    struct range_tombstone *items; /* owned; their bytes belong to the table */
+    struct range_tombstone *items; /* owned, not their keys; see range_tombstones_index */
     size_t count;
     size_t capacity;
+
+    struct slice *borders; /* owned: all begins and ends, ascending, distinct */
+    size_t border_count;
+    size_t *node_starts; /* owned: node -> its first sequence; range_tombstones.c */
+    uint64_t *node_seqs; /* owned */
 };
 
 void range_tombstones_deinit(struct range_tombstones *tombstones);
-/* Only before fragmenting; begin < end, and both live as long as the list. */
+/* Only before indexing; begin < end, and both live as long as the list. */
 void range_tombstones_add(struct range_tombstones *tombstones, struct slice begin, struct slice end,
                           uint64_t seq);
-/* False: they overlap so much that the fragments would outgrow all reason (the list is then only
- * fit for deinit). */
-MUST_CHECK bool range_tombstones_fragment(struct range_tombstones *tombstones);
+/* Once, behind the last add.  Sorts the items by begin, then newest first, then by end. */
+void range_tombstones_index(struct range_tombstones *tombstones);
+size_t range_tombstones_bytes_used(const struct range_tombstones *tombstones);
+
 /* The newest sequence <= seq_max of a tombstone that covers the key; false: none does. */
 bool range_tombstones_cover(const struct range_tombstones *tombstones, struct slice user_key,
                             uint64_t seq_max, uint64_t *seq_out);
+
+/* Which sequences must stay readable: of the tombstones over one range only the newest that the
+ * present and each snapshot sees is needed. */
+struct tombstone_views {
+    bool all;                  /* every sequence; the snapshots are not looked at */
+    const uint64_t *snapshots; /* ascending */
+    size_t snapshot_count;
+};
+typedef void tombstone_emit_fn(void *owner, const struct range_tombstone *fragment);
+
+/* Emits the tombstones cut into ranges that are equal or disjoint, in the order of their internal
+ * keys, each range and sequence once; keys are borrowed.  False: they would be more than
+ * `count_max`, and some have been emitted. */
+MUST_CHECK bool range_tombstones_fragment(const struct range_tombstones *tombstones,
+                                          const struct tombstone_views *views, size_t count_max,
+                                          tombstone_emit_fn *emit, void *owner);
 
 #endif

@@ -24,6 +24,8 @@ enum {
     BLOCK_FULL_PERCENT = 90, /* from here on an entry that does not fit opens a new block */
     ENTRY_PART_BYTES_MAX = BLOCK_BYTES_MAX - BLOCK_BYTES_MAX / 4, /* a key and value together */
     STORED_KEPT_BYTES_MAX = 4 * 1024 * 1024,
+    SAMPLED_BYTES_MIN = 16 * 1024 * 1024, /* from here on a block is compressed on probation */
+    SAMPLE_BYTES = 1024 * 1024,
 };
 
 static_assert(ENTRY_PART_BYTES_MAX > VALUE_BYTES_MAX + KEY_BYTES_MAX + KEY_FOOTER_BYTES,
@@ -126,6 +128,21 @@ emit_block(struct table_builder *builder, struct buffer *bytes, enum compression
     return emit(builder, buffer_slice(bytes));
 }
 
+/* Trying to compress a huge value that does not compress would cost its size again in memory, and
+ * recovery does this inside kvd: its beginning tells. */
+static bool
+is_worth_compressing(struct table_builder *builder, struct slice raw)
+{
+    bool worth;
+
+    if (raw.size < SAMPLED_BYTES_MIN)
+        return true;
+    worth = compression_compress(builder->options.compression, slice_of(raw.data, SAMPLE_BYTES),
+                                 &builder->stored);
+    buffer_clear(&builder->stored);
+    return worth;
+}
+
 static enum kv_status
 emit_compressed_block(struct table_builder *builder, struct buffer *raw,
                       struct block_place *place_out)
@@ -135,7 +152,8 @@ emit_compressed_block(struct table_builder *builder, struct buffer *raw,
     if (builder->stored.capacity > STORED_KEPT_BYTES_MAX)
         buffer_deinit(&builder->stored);
     buffer_clear(&builder->stored);
-    if (compression_compress(compression, buffer_slice(raw), &builder->stored))
+    if (is_worth_compressing(builder, buffer_slice(raw)) &&
+        compression_compress(compression, buffer_slice(raw), &builder->stored))
         return emit_block(builder, &builder->stored, compression, place_out);
     return emit_block(builder, raw, COMPRESSION_NONE, place_out);
 }
@@ -462,7 +480,7 @@ emit_rest(struct table_builder *builder)
         st = emit_filter(builder, &places.filter);
     if (st == KV_OK)
         st = emit_index(builder, &places.index);
-    if (st == KV_OK && builder->range_dels.count > 0)
+    if (st == KV_OK && builder->range_dels.tombstones.count > 0)
         st = emit_range_dels(builder, &places.range_dels);
     if (st == KV_OK)
         st = emit_properties(builder, &places.properties);

@@ -525,8 +525,8 @@ read_tombstones(struct table_reader *table, struct opening *opening)
     if (!collect_tombstones(table, &iter))
         st = table_block_fault(table, offset, &iter);
     block_iter_deinit(&iter);
-    if (st == KV_OK && !range_tombstones_fragment(&table->tombstones))
-        st = KV_FAIL(KV_LIMIT, "table %s: range tombstones overlap too much", table->path);
+    if (st == KV_OK)
+        range_tombstones_index(&table->tombstones);
     return st;
 }
 

@@ -108,7 +108,7 @@ table_reader_bytes_used(const struct table_reader *table)
     bytes += table->smallest.capacity + table->largest.capacity + table->index.capacity;
     bytes += table->filter_raw.capacity + table->dictionary.capacity;
     bytes += table->tombstone_raw.capacity + table->tombstone_last.capacity;
-    bytes += table->tombstones.capacity * sizeof(struct range_tombstone);
+    bytes += range_tombstones_bytes_used(&table->tombstones);
     bytes += table->partition_count * sizeof(uint64_t);
     bytes += restart_words_bytes(&table->index_words);
     for (uint32_t i = 0; i < table->piece_count; i++)
@@ -334,6 +334,18 @@ table_reader_tombstones(struct table_reader *table, struct read_ctx *ctx,
     *tombstones_out = table->tombstones.items;
     *count_out = table->tombstones.count;
     return KV_OK;
+}
+
+enum kv_status
+table_reader_covering_tombstone(struct table_reader *table, struct read_ctx *ctx, struct slice key,
+                                uint64_t seq_max, uint64_t *seq_out)
+{
+    enum kv_status st = table_open_advance(table, ctx);
+
+    *seq_out = 0;
+    if (st == KV_OK && !range_tombstones_cover(&table->tombstones, key, seq_max, seq_out))
+        *seq_out = 0;
+    return st;
 }
 
 enum kv_status

@@ -78,7 +78,8 @@ MUST_CHECK enum kv_status table_reader_find(struct table_reader *table, struct r
 /* All point entries in internal-key order; holds a reference to the table. */
 struct iter *table_iter_new(struct table_reader *table, struct read_ctx *ctx);
 
-/* Range tombstones as loaded: fragmented, disjoint, cut to the table's bounds, ascending. */
+/* Range tombstones as stored, cut to the table's bounds, in internal-key order; they may overlap.
+ */
 struct range_tombstone {
     struct slice begin, end; /* user keys, end exclusive; borrowed from the table */
     uint64_t seq;
@@ -87,6 +88,10 @@ struct range_tombstone {
 MUST_CHECK enum kv_status table_reader_tombstones(struct table_reader *table, struct read_ctx *ctx,
                                                   const struct range_tombstone **tombstones_out,
                                                   size_t *count_out);
+/* The newest sequence <= seq_max of a tombstone over the key; 0: none.  Likewise. */
+MUST_CHECK enum kv_status table_reader_covering_tombstone(struct table_reader *table,
+                                                          struct read_ctx *ctx, struct slice key,
+                                                          uint64_t seq_max, uint64_t *seq_out);
 
 /* What the properties block says, for statistics and kvctl inspect. */
 struct table_properties {

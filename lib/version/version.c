@@ -283,26 +283,12 @@ static enum kv_status
 raise_to_tombstone(struct table_reader *table, struct read_ctx *ctx, struct slice key,
                    uint64_t seq_max, uint64_t *seq)
 {
-    const struct range_tombstone *tombstones;
-    size_t count, low = 0, high;
-    enum kv_status st = table_reader_tombstones(table, ctx, &tombstones, &count);
+    uint64_t found;
+    enum kv_status st = table_reader_covering_tombstone(table, ctx, key, seq_max, &found);
 
-    if (st != KV_OK)
-        return st;
-    high = count;
-    while (low < high) { /* the first that ends behind the key */
-        const size_t middle = low + (high - low) / 2;
-
-        if (slice_compare(tombstones[middle].end, key) <= 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    for (; low < count && slice_compare(tombstones[low].begin, key) <= 0; low++) {
-        if (tombstones[low].seq <= seq_max && tombstones[low].seq > *seq)
-            *seq = tombstones[low].seq;
-    }
-    return KV_OK;
+    if (st == KV_OK && found > *seq)
+        *seq = found;
+    return st;
 }
 
 enum kv_status

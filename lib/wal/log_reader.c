@@ -12,12 +12,23 @@
  * pieces of one write may reach the disk in any order. */
 #include "wal/log_reader.h"
 
-#include "base/assert.h"
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/alloc.h"
 #include "base/coding.h"
 #include "base/crc32c.h"
-#include "io/file.h"
+#include "io/io.h"
 
-enum { CHUNK_BYTES = 32 * LOG_BLOCK_BYTES, LENGTH_OFFSET = 4, TYPE_OFFSET = 6 };
+enum {
+    CHUNK_BYTES = 32 * LOG_BLOCK_BYTES,
+    KEPT_BYTES_MAX = 4 * 1024 * 1024,
+    SECTOR_BYTES = 4096, /* the unit of O_DIRECT */
+    LENGTH_OFFSET = 4,
+    TYPE_OFFSET = 6,
+};
+
+_Static_assert(LOG_BLOCK_BYTES % SECTOR_BYTES == 0, "chunks begin at a sector");
 
 struct fragment {
     enum log_record_type type; /* LOG_FULL to LOG_LAST, or as found if it is none of the eight */
@@ -41,8 +52,41 @@ log_reader_init(struct log_reader *reader, struct io *io, int fd, uint64_t file_
 void
 log_reader_deinit(struct log_reader *reader)
 {
-    buffer_deinit(&reader->chunk);
+    free(reader->chunk);
+    reader->chunk = NULL;
     buffer_deinit(&reader->assembled);
+}
+
+/* Asks for whole sectors, so the last read may be cut short by the end of the file. */
+static enum kv_status
+read_chunk(struct log_reader *reader, uint64_t offset)
+{
+    const uint64_t left = reader->file_bytes - offset;
+    const size_t wanted = left < CHUNK_BYTES ? (size_t)left : CHUNK_BYTES;
+    const size_t rounded = (wanted + SECTOR_BYTES - 1) / SECTOR_BYTES * SECTOR_BYTES;
+
+    if (reader->chunk == NULL)
+        reader->chunk = kv_alloc_aligned(SECTOR_BYTES, CHUNK_BYTES);
+    reader->chunk_offset = offset;
+    for (reader->chunk_bytes = 0; reader->chunk_bytes < wanted;) {
+        struct io_request request = {
+            .op = IO_READ,
+            .fd = reader->fd,
+            .buffer = reader->chunk + reader->chunk_bytes,
+            .size = rounded - reader->chunk_bytes,
+            .offset = offset + reader->chunk_bytes,
+        };
+        const int64_t result = io_call(reader->io, &request);
+
+        if (result <= 0)
+            return KV_FAIL(result == 0 ? KV_CORRUPT : kv_status_from_errno((int)result),
+                           "log %" PRIu64 ": cannot read %zu bytes at %" PRIu64 ": %s",
+                           reader->log_number, request.size, request.offset,
+                           result == 0 ? "the file has become shorter" : strerror((int)-result));
+        reader->chunk_bytes += (size_t)result;
+    }
+    reader->chunk_bytes = wanted;
+    return KV_OK;
 }
 
 /* The unread bytes of the block at `offset`, as far as the file goes. */
@@ -54,21 +98,15 @@ load_block(struct log_reader *reader, struct slice *rest_out)
     uint64_t end = reader->file_bytes < block_end ? reader->file_bytes : block_end;
 
     KV_ASSERT(reader->offset < reader->file_bytes);
-    if (block_start < reader->chunk_offset || end > reader->chunk_offset + reader->chunk.size) {
-        uint64_t size = reader->file_bytes - block_start;
-
-        if (size > CHUNK_BYTES)
-            size = CHUNK_BYTES;
-        buffer_clear(&reader->chunk);
-        reader->status = file_read(reader->io, reader->fd, block_start,
-                                   buffer_reserve(&reader->chunk, size), size);
-        if (reader->status != KV_OK)
+    if (block_start < reader->chunk_offset || end > reader->chunk_offset + reader->chunk_bytes) {
+        reader->status = read_chunk(reader, block_start);
+        if (reader->status != KV_OK) {
+            reader->chunk_bytes = 0;
             return false;
-        reader->chunk.size = size;
-        reader->chunk_offset = block_start;
+        }
     }
-    *rest_out = slice_of(reader->chunk.data + (reader->offset - reader->chunk_offset),
-                         end - reader->offset);
+    *rest_out =
+        slice_of(reader->chunk + (reader->offset - reader->chunk_offset), end - reader->offset);
     return true;
 }
 
@@ -167,11 +205,20 @@ next_fragment(struct log_reader *reader, struct fragment *fragment)
     return LOG_READ_END;
 }
 
+/* One huge record must not keep its memory while the next ones are applied. */
+static void
+clear_assembled(struct log_reader *reader)
+{
+    if (reader->assembled.capacity > KEPT_BYTES_MAX)
+        buffer_deinit(&reader->assembled);
+    buffer_clear(&reader->assembled);
+}
+
 static void
 drop_open_record(struct log_reader *reader)
 {
     reader->in_record = false;
-    buffer_clear(&reader->assembled);
+    clear_assembled(reader);
 }
 
 /* Neither a record nor a fragment of one: nothing more comes, or something is wrong. */
@@ -258,7 +305,7 @@ log_reader_next(struct log_reader *reader, struct slice *record_out)
 {
     *record_out = slice_of(NULL, 0);
     if (!reader->in_record)
-        buffer_clear(&reader->assembled);
+        clear_assembled(reader);
     for (;;) {
         struct fragment fragment;
         enum log_read result = next_fragment(reader, &fragment);

@@ -34,7 +34,8 @@ struct log_reader {
     uint64_t log_number;
     uint64_t offset;        /* of the next unread byte */
     uint64_t record_offset; /* where the last record began: for messages */
-    struct buffer chunk;    /* owned: file bytes from chunk_offset */
+    uint8_t *chunk;         /* owned, aligned: chunk_bytes of the file from chunk_offset */
+    size_t chunk_bytes;
     uint64_t chunk_offset;
     struct buffer assembled; /* owned: fragments */
     bool in_record;          /* `assembled` has the beginning of one */
@@ -45,7 +46,8 @@ struct log_reader {
     enum kv_status status;
 };
 
-/* Borrows the descriptor, which is at the file's beginning or anywhere: reads are positioned.
+/* Borrows the descriptor, which is at the file's beginning or anywhere: reads are positioned, and
+ * aligned as O_DIRECT wants it.
  * log_number: of a WAL, to know foreign records; 0 for a MANIFEST. */
 void log_reader_init(struct log_reader *reader, struct io *io, int fd, uint64_t file_bytes,
                      uint64_t log_number);

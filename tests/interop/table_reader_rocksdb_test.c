@@ -11,6 +11,7 @@
 #include <rocksdb/c.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/random.h"
@@ -614,12 +615,127 @@ ingested_tables_have_their_global_sequence(void)
     remove_directory(path);
 }
 
+/* RocksDB itself makes all n * n / 2 fragments in memory before it thins them. */
+enum { NESTED_COUNT = 3000, NESTED_STEP = 100, NESTED_INGESTED_COUNT = 20000 };
+
+/* RocksDB keeps of [a, i) at sequence i, over key k, what the present and each snapshot sees. */
+static void
+check_nested(const char *path)
+{
+    struct block_cache *cache = block_cache_new(CACHE_BYTES);
+    struct table_reader *table = open_only_table(path, false);
+    struct read_ctx ctx;
+
+    read_ctx_init(&ctx, cache);
+    for (unsigned round = 0; round < 20000; round++) {
+        const unsigned k = below(NESTED_COUNT + 2);
+        const unsigned seq_max = NESTED_STEP * (1 + below(NESTED_COUNT / NESTED_STEP));
+        struct lookup found;
+        char key[16];
+
+        snprintf(key, sizeof(key), "key%06u", k);
+        if (get(table, &ctx, key, seq_max, &found) != KV_OK ||
+            found.kind != (seq_max > k ? LOOKUP_TOMBSTONE : LOOKUP_ABSENT) ||
+            (seq_max > k && found.seq != seq_max)) {
+            CU_FAIL("a nested tombstone is not seen");
+            break;
+        }
+    }
+    read_ctx_deinit(&ctx);
+    table_reader_unref(table);
+    block_cache_free(cache);
+}
+
+/* Method: a queue that is trimmed again and again, flushed by RocksDB with a snapshot now and
+ * then.  Tens of thousands of fragments. */
+static void
+deeply_nested_tombstones_are_read(void)
+{
+    const struct config config = {
+        .format_version = 5, .checksum = 4, .restart_interval = 16, .index_restart_interval = 1};
+    rocksdb_options_t *options = make_options(&config);
+    rocksdb_writeoptions_t *write = rocksdb_writeoptions_create();
+    rocksdb_flushoptions_t *flush = rocksdb_flushoptions_create();
+    char path[200], key[16], *error = NULL;
+    const rocksdb_snapshot_t *kept[NESTED_COUNT / NESTED_STEP];
+    rocksdb_t *db;
+
+    snprintf(path, sizeof(path), "%s/db", directory);
+    db = rocksdb_open(options, path, &error);
+    must(error);
+    for (unsigned i = 1; i <= NESTED_COUNT; i++) {
+        rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
+
+        snprintf(key, sizeof(key), "key%06u", i);
+        rocksdb_writebatch_delete_range(batch, "a", 1, key, strlen(key));
+        rocksdb_write(db, write, batch, &error);
+        must(error);
+        rocksdb_writebatch_destroy(batch);
+        if (i % NESTED_STEP == 0)
+            kept[i / NESTED_STEP - 1] = rocksdb_create_snapshot(db);
+    }
+    rocksdb_flush(db, flush, &error);
+    must(error);
+    for (unsigned i = 0; i < NESTED_COUNT / NESTED_STEP; i++)
+        rocksdb_release_snapshot(db, kept[i]);
+    rocksdb_close(db);
+    check_nested(path);
+    rocksdb_flushoptions_destroy(flush);
+    rocksdb_writeoptions_destroy(write);
+    rocksdb_options_destroy(options);
+    remove_directory(path);
+}
+
+/* The same, ingested as it is: all overlap and have one sequence. */
+static void
+nested_tombstones_of_an_sst_writer_are_read(void)
+{
+    const struct config config = {
+        .format_version = 5, .checksum = 4, .restart_interval = 16, .index_restart_interval = 1};
+    rocksdb_options_t *options = make_options(&config);
+    rocksdb_envoptions_t *env = rocksdb_envoptions_create();
+    rocksdb_sstfilewriter_t *writer = rocksdb_sstfilewriter_create(env, options);
+    struct block_cache *cache = block_cache_new(CACHE_BYTES);
+    char path[200], file[220], key[16], *error = NULL;
+    struct table_reader *table;
+    struct lookup found;
+    struct read_ctx ctx;
+
+    snprintf(path, sizeof(path), "%s/db", directory);
+    snprintf(file, sizeof(file), "%s/000001.sst", path);
+    CU_ASSERT_EQUAL(mkdir(path, 0700), 0);
+    rocksdb_sstfilewriter_open(writer, file, &error);
+    must(error);
+    for (unsigned i = 1; i <= NESTED_INGESTED_COUNT; i++) {
+        snprintf(key, sizeof(key), "key%06u", i);
+        rocksdb_sstfilewriter_delete_range(writer, "a", 1, key, strlen(key), &error);
+        must(error);
+    }
+    rocksdb_sstfilewriter_finish(writer, &error);
+    must(error);
+    table = open_only_table(path, false);
+    read_ctx_init(&ctx, cache);
+    CU_ASSERT_EQUAL(get(table, &ctx, "key019999", SEQUENCE_MAX, &found), KV_OK);
+    CU_ASSERT_EQUAL(found.kind, LOOKUP_TOMBSTONE);
+    CU_ASSERT_EQUAL(get(table, &ctx, "key020000", SEQUENCE_MAX, &found), KV_OK);
+    CU_ASSERT_EQUAL(found.kind, LOOKUP_ABSENT);
+    read_ctx_deinit(&ctx);
+    table_reader_unref(table);
+    rocksdb_sstfilewriter_destroy(writer);
+    rocksdb_envoptions_destroy(env);
+    rocksdb_options_destroy(options);
+    remove_directory(path);
+    block_cache_free(cache);
+}
+
 int
 main(int argc, char **argv)
 {
     static const struct unit_test tests[] = {
         UNIT_TEST(every_kind_of_table_is_read),
         UNIT_TEST(ingested_tables_have_their_global_sequence),
+        UNIT_TEST(deeply_nested_tombstones_are_read),
+        UNIT_TEST(nested_tombstones_of_an_sst_writer_are_read),
         UNIT_TEST_END,
     };
     int failed;

@@ -10,8 +10,8 @@
 #include "support/sim_reader.h"
 #include "support/sim_world.h"
 
-enum { READER_COUNT = 3, FLUSH_WAIT_COUNT = 3 };
-enum { LIVENESS_US = 60 * 1000 * 1000 };
+enum { READER_COUNT = 3, FLUSH_WAIT_COUNT = 3, FAULTS_AT_ONCE_MAX = 3 };
+enum { LIVENESS_US = 30 * 1000 * 1000 };
 
 struct sim_world;
 
@@ -52,6 +52,7 @@ struct sim_world {
     bool writer_waits; /* db_write said KV_BUSY, and on_writable has not come */
     bool is_troubled;  /* a fault was on in this life, so writes may be refused */
     bool reads_may_fail;
+    uint32_t fault_count; /* planned ones that are on */
 };
 
 bool sim_world_fail(struct sim_world *world, const char *format, ...)

@@ -112,7 +112,7 @@ describe(struct sim_world *world, char *text, size_t size)
 static bool
 settle(struct sim_world *world, const char *after)
 {
-    const uint64_t limit_us = sim_io_now(world->sim) + LIVENESS_US;
+    const uint64_t start_us = sim_io_now(world->sim);
     char text[200];
 
     while (!is_settled(world)) {
@@ -121,11 +121,13 @@ settle(struct sim_world *world, const char *after)
             return true;
         if (!sim_world_is_fine(world) || !sim_world_step_readers(world))
             return false;
-        if (sim_io_now(world->sim) > limit_us) {
+        if (sim_io_now(world->sim) - start_us > LIVENESS_US) {
             describe(world, text, sizeof(text));
             return sim_world_fail(world, "%s it does not come to an end: %s", after, text);
         }
     }
+    if (sim_io_now(world->sim) - start_us > world->report->settle_us_max)
+        world->report->settle_us_max = sim_io_now(world->sim) - start_us;
     if (world->writer_waits)
         return sim_world_fail(world, "after KV_BUSY on_writable has not come");
     return true;

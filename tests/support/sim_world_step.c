@@ -278,6 +278,10 @@ start_planned_fault(struct sim_world *world)
     fault.error = errors[sim_world_draw(world, 5)];
     if (fault.error == 0 && fault.op != IO_WRITE && fault.op != IO_READ)
         fault.error = EIO;
+    if (world->fault_count++ == FAULTS_AT_ONCE_MAX) {
+        sim_io_clear_faults(world->sim);
+        world->fault_count = 1;
+    }
     fault.skip_count = (uint32_t)sim_world_draw(world, 4);
     fault.fail_count = (uint32_t)sim_world_draw(world, 4);
     sim_io_add_fault(world->sim, &fault);
@@ -315,7 +319,6 @@ sim_world_start_fault(struct sim_world *world)
         sim_world_note(world, "the disk is full");
         break;
     default:
-        sim_io_clear_faults(world->sim);
         start_planned_fault(world);
         break;
     }
@@ -328,6 +331,7 @@ sim_world_clear_faults(struct sim_world *world)
 
     sim_world_note(world, "no faults any more");
     sim_io_clear_faults(world->sim);
+    world->fault_count = 0;
     options->write_error_permille = options->sync_error_permille = options->short_permille =
         options->read_error_permille = 0;
     options->capacity_bytes = 0;

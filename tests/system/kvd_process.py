@@ -26,9 +26,9 @@ def free_port():
 class Connection:
     """A socket with a deadline; talks bytes."""
 
-    def __init__(self, port=None, path=None):
+    def __init__(self, port=None, path=None, host="127.0.0.1"):
         if path is None:
-            self.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
+            self.socket = socket.create_connection((host, port), timeout=20)
         else:
             self.socket = socket.socket(socket.AF_UNIX)
             self.socket.settimeout(20)

@@ -251,8 +251,28 @@ cover(void *owner, const struct range_tombstone *fragment)
     coverage->last = *fragment;
 }
 
+/* Each key at each sequence, also where nothing covers it. */
+static void
+expect_newest(const struct range_tombstones *tombstones, const struct coverage *expected,
+              const uint8_t *keys)
+{
+    for (unsigned key = 0; key < GRID; key++) {
+        uint64_t newest = UINT64_MAX, seq;
+
+        for (uint64_t seq_max = 0; seq_max < GRID; seq_max++) {
+            if (expected->seqs[key][seq_max])
+                newest = seq_max;
+            CU_ASSERT_EQUAL(
+                range_tombstones_cover(tombstones, slice_of(&keys[key], 1), seq_max, &seq),
+                newest != UINT64_MAX);
+            if (newest != UINT64_MAX)
+                CU_ASSERT_EQUAL(seq, newest);
+        }
+    }
+}
+
 /* Method: random ranges on a small line of keys; key by key and sequence by sequence, fragments
- * cover what the ranges cover, once, in order and without overlap. */
+ * cover what the ranges cover, once, in order and without overlap, and the newest is found. */
 static void
 fragments_cover_what_the_tombstones_cover(void)
 {
@@ -264,8 +284,9 @@ fragments_cover_what_the_tombstones_cover(void)
     random_init(&random, unit_seed());
     for (unsigned round = 0; round < 500; round++) {
         static struct coverage expected, found;
-        struct range_tombstone tombstones[30];
+        const struct tombstone_views views = {.all = true};
         const size_t count = 1 + random_below(&random, 30);
+        struct range_tombstones tombstones = {0};
 
         memset(&expected, 0, sizeof(expected));
         memset(&found, 0, sizeof(found));
@@ -273,18 +294,19 @@ fragments_cover_what_the_tombstones_cover(void)
         for (size_t i = 0; i < count; i++) {
             const size_t begin = random_below(&random, GRID - 1);
             const size_t end = begin + 1 + random_below(&random, GRID - 1 - begin);
+            const uint64_t seq = random_below(&random, round % 2 ? GRID : 5);
 
-            tombstones[i] =
-                (struct range_tombstone){.begin = slice_of(&keys[begin], 1),
-                                         .end = slice_of(&keys[end], 1),
-                                         .seq = random_below(&random, round % 2 ? GRID : 5)};
+            range_tombstones_add(&tombstones, slice_of(&keys[begin], 1), slice_of(&keys[end], 1),
+                                 seq);
             for (size_t key = begin; key < end; key++)
-                expected.seqs[key][tombstones[i].seq] = true;
+                expected.seqs[key][seq] = true;
         }
-        tombstone_fragments(tombstones, count, cover, &found);
+        range_tombstones_index(&tombstones);
+        CU_ASSERT_TRUE(range_tombstones_fragment(&tombstones, &views, GRID * GRID, cover, &found));
         CU_ASSERT_TRUE(found.ordered);
         CU_ASSERT_EQUAL(memcmp(found.seqs, expected.seqs, sizeof(found.seqs)), 0);
-        CU_ASSERT_TRUE(tombstone_fragment_count_max(tombstones, count) >= found.fragment_count);
+        expect_newest(&tombstones, &expected, keys);
+        range_tombstones_deinit(&tombstones);
     }
 }
 
@@ -321,6 +343,8 @@ nested_tombstones_do_not_explode(void)
     CU_ASSERT_EQUAL(count_nested(10, snapshots, 2, true), 10 + 7 + 5);
     CU_ASSERT_EQUAL(count_nested(2000, NULL, 0, false), 2000);
     CU_ASSERT_EQUAL(count_nested(2000, NULL, 0, true), 2000);
+    CU_ASSERT_EQUAL(count_nested(20000, snapshots, 2, true), 20000 + 7 + 5);
+    CU_ASSERT_EQUAL(count_nested(20000, NULL, 0, false), 20000);
 }
 
 int

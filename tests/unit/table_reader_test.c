@@ -256,30 +256,58 @@ a_walk_shows_every_entry_in_order(void)
     }
 }
 
-/* Method: overlapping tombstones; neighbours are equal and newer first, or disjoint. */
+enum { NESTED_COUNT = 20000 };
+
+/* Brings the table's tombstones into `count`. */
 static void
-tombstones_come_fragmented(void)
+open_tombstones(struct test_table *table, struct read_ctx *ctx,
+                const struct range_tombstone **tombstones, size_t *count)
+{
+    enum kv_status st;
+
+    while ((st = table_reader_tombstones(table->reader, ctx, tombstones, count)) == KV_WANT_BLOCK)
+        CU_ASSERT_EQUAL(test_table_fetch(table, 1, ctx), KV_OK);
+    CU_ASSERT_EQUAL(st, KV_OK);
+}
+
+/* Method: tombstone i deletes [a, i) at sequence i, each one longer and newer than the one
+ * before, and all are kept: n * n / 2 fragments if they were cut.  Of those over key k the newest
+ * at s is s itself if s > k, and none otherwise. */
+static void
+deeply_nested_tombstones_are_read(void)
 {
     struct block_cache *cache = block_cache_new(CACHE_BYTES);
     const struct range_tombstone *tombstones;
     struct test_table table;
+    struct random random;
     struct read_ctx ctx;
+    char text[16];
     size_t count;
-    enum kv_status st;
 
+    random_init(&random, unit_seed());
     test_table_begin(&table, NULL);
-    table_builder_add_tombstone(table.builder, slice_from_text("a"), slice_from_text("m"), 5);
-    table_builder_add_tombstone(table.builder, slice_from_text("f"), slice_from_text("z"), 9);
+    for (unsigned i = 1; i <= NESTED_COUNT; i++) {
+        snprintf(text, sizeof(text), "key%06u", i);
+        table_builder_add_tombstone(table.builder, slice_from_text("a"), slice_from_text(text), i);
+    }
     test_table_finish(&table);
     read_ctx_init(&ctx, cache);
-    while ((st = table_reader_tombstones(table.reader, &ctx, &tombstones, &count)) == KV_WANT_BLOCK)
-        CU_ASSERT_EQUAL(test_table_fetch(&table, 1, &ctx), KV_OK);
-    CU_ASSERT_EQUAL(st, KV_OK);
-    CU_ASSERT_EQUAL_FATAL(count, 4);
-    CU_ASSERT(slice_equal(tombstones[0].end, slice_from_text("f")) && tombstones[0].seq == 5);
-    CU_ASSERT(tombstones[1].seq == 9 && tombstones[2].seq == 5);
-    CU_ASSERT(slice_equal(tombstones[1].begin, tombstones[2].begin));
-    CU_ASSERT(slice_equal(tombstones[3].end, slice_from_text("z")) && tombstones[3].seq == 9);
+    open_tombstones(&table, &ctx, &tombstones, &count);
+    CU_ASSERT_EQUAL_FATAL(count, NESTED_COUNT);
+    CU_ASSERT(tombstones[0].seq == NESTED_COUNT && tombstones[count - 1].seq == 1);
+    CU_ASSERT(table_reader_bytes_used(table.reader) < NESTED_COUNT * 512u);
+    for (unsigned i = 0; i < 10000; i++) {
+        const uint64_t key = random_below(&random, NESTED_COUNT + 2);
+        const uint64_t seq_max = random_below(&random, NESTED_COUNT + 2);
+        const uint64_t newest = seq_max < NESTED_COUNT ? seq_max : NESTED_COUNT;
+        uint64_t seq;
+
+        snprintf(text, sizeof(text), "key%06u", (unsigned)key);
+        CU_ASSERT_EQUAL(table_reader_covering_tombstone(table.reader, &ctx, slice_from_text(text),
+                                                        seq_max, &seq),
+                        KV_OK);
+        CU_ASSERT_EQUAL(seq, newest > key ? newest : 0);
+    }
     read_ctx_deinit(&ctx);
     test_table_free(&table);
     block_cache_free(cache);
@@ -474,7 +502,7 @@ main(int argc, char **argv)
     static const struct unit_test tests[] = {
         UNIT_TEST(a_lookup_finds_the_newest_visible_entry),
         UNIT_TEST(a_walk_shows_every_entry_in_order),
-        UNIT_TEST(tombstones_come_fragmented),
+        UNIT_TEST(deeply_nested_tombstones_are_read),
         UNIT_TEST(tombstones_are_cut_to_the_bounds),
         UNIT_TEST(no_damage_goes_unnoticed),
         UNIT_TEST(other_formats_are_refused_by_name),

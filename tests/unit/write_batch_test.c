@@ -218,6 +218,31 @@ damaged_batches_are_read_within_their_bounds(void)
     write_batch_deinit(&batch);
 }
 
+/* Method: two batches joined are read as the one that all records were put into. */
+static void
+joined_batches_read_as_one(void)
+{
+    struct write_batch joined, second, whole;
+
+    write_batch_init(&joined);
+    write_batch_init(&second);
+    write_batch_init(&whole);
+    write_batch_put(&joined, 0, slice_from_text("a"), slice_from_text("1"));
+    write_batch_delete(&second, 7, slice_from_text("b"));
+    write_batch_put(&second, 0, slice_from_text("c"), slice_from_text("3"));
+    write_batch_put(&whole, 0, slice_from_text("a"), slice_from_text("1"));
+    write_batch_delete(&whole, 7, slice_from_text("b"));
+    write_batch_put(&whole, 0, slice_from_text("c"), slice_from_text("3"));
+    write_batch_set_sequence(&joined, 5);
+    write_batch_set_sequence(&second, 6);
+    write_batch_set_sequence(&whole, 5);
+    write_batch_append(&joined, buffer_slice(&second.bytes));
+    CU_ASSERT(slice_equal(buffer_slice(&joined.bytes), buffer_slice(&whole.bytes)));
+    write_batch_deinit(&joined);
+    write_batch_deinit(&second);
+    write_batch_deinit(&whole);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -227,6 +252,7 @@ main(int argc, char **argv)
         UNIT_TEST(each_tag_gets_its_due),
         UNIT_TEST(headers_and_keys_out_of_range_are_refused),
         UNIT_TEST(damaged_batches_are_read_within_their_bounds),
+        UNIT_TEST(joined_batches_read_as_one),
         UNIT_TEST_END,
     };
 
