@@ -8,7 +8,8 @@
  *
  * What counts is what is touched: the bytes in a large buffer, all of a small one (an idle client
  * keeps those).  Invariant: server.client_buffer_bytes is the sum of accounted_bytes of the
- * connected clients.
+ * connected clients.  Those under CLIENT NO-EVICT count nothing, as in Redis: what they need must
+ * not be taken from the others.
  */
 #include "base/log.h"
 #include "daemon/client_internal.h"
@@ -46,7 +47,8 @@ static void
 update(struct client *client)
 {
     struct server *server = client->server;
-    const uint64_t bytes = client->is_closing ? 0 : buffer_bytes(client);
+    const bool counts = !client->is_closing && !client->is_no_evict;
+    const uint64_t bytes = counts ? buffer_bytes(client) : 0;
 
     KV_ASSERT(server->client_buffer_bytes >= client->accounted_bytes);
     server->client_buffer_bytes += bytes - client->accounted_bytes;
@@ -92,8 +94,7 @@ find_largest(const struct server *server)
     for (struct list *node = server->clients.next; node != &server->clients; node = node->next) {
         struct client *client = LIST_ENTRY(node, struct client, all_link);
 
-        if (!client->is_no_evict &&
-            (largest == NULL || client->accounted_bytes > largest->accounted_bytes))
+        if (client->accounted_bytes > (largest == NULL ? 0 : largest->accounted_bytes))
             largest = client;
     }
     return largest;
@@ -119,6 +120,9 @@ client_account(struct client *client)
     const uint64_t before = client->accounted_bytes;
 
     update(client);
+    /* Half is used: in this turn nobody gets more than the least, whatever the share was. */
+    if (server->client_buffer_bytes > server->config.memory_limit_bytes / BUDGET_DIVISOR / 2)
+        server->client_soft_bytes = CLIENT_SOFT_BYTES_MIN;
     if (client->accounted_bytes <= before || !is_over_budget(server))
         return;
     for (struct list *node = server->clients.next; node != &server->clients; node = node->next)
@@ -126,8 +130,7 @@ client_account(struct client *client)
     while (is_over_budget(server)) {
         struct client *largest = find_largest(server);
 
-        if (largest == NULL)
-            return;
+        KV_ASSERT(largest != NULL); /* the sum is not zero */
         close_largest(server, largest);
     }
 }

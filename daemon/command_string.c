@@ -72,7 +72,7 @@ read_keys(struct command_call *call, uint32_t step, struct found_list *list)
 
         if (st != KV_OK)
             result = st;
-        if (st != KV_OK && (st != KV_WANT_BLOCK || call->ctx->want_count == READ_WANT_COUNT_MAX))
+        if (st != KV_OK && (st != KV_WANT_BLOCK || read_ctx_wants_enough(call->ctx)))
             break;
     }
     return result;

@@ -76,7 +76,6 @@ static const struct name level_names[] = {
     {0},
 };
 static const struct name worker_names[] = {{"external", CONFIG_WORKERS_EXTERNAL}, {0}};
-static const struct name slowlog_names[] = {{"-1", UINT64_MAX}, {0}};
 
 #define AT(member) .offset = offsetof(struct config, member)
 #define OPTION(name_, default_, mutable_, help_)                                                   \
@@ -163,10 +162,6 @@ static const struct row rows[] = {
          "the longest argument"),
     INT("databases", databases, "16", 1, COLUMN_FAMILY_COUNT_MAX, NULL, false,
         "SELECT takes numbers below this"),
-    INT("slowlog-log-slower-than", slowlog_slower_than_us, "10000", 0, INT64_MAX, slowlog_names,
-        true, "microseconds of a command that SLOWLOG keeps; -1: keep none"),
-    INT("slowlog-max-len", slowlog_max_len, "128", 0, 100000, NULL, true,
-        "commands that SLOWLOG keeps"),
 };
 
 enum { ROW_COUNT = sizeof(rows) / sizeof(rows[0]) };

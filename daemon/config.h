@@ -63,8 +63,6 @@ struct config {
     uint64_t output_buffer_bytes_max;
     uint64_t bulk_bytes_max; /* proto-max-bulk-len */
     uint64_t databases;
-    uint64_t slowlog_slower_than_us; /* SLOWLOG keeps commands that take longer */
-    uint64_t slowlog_max_len;
 
     enum config_source source[CONFIG_OPTION_COUNT_MAX]; /* by the table's index */
     char *file;                                         /* absolute; NULL: none was given */

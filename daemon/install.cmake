@@ -12,6 +12,8 @@ foreach(program kvctl kvbench)
     endif()
 endforeach()
 
+install(FILES cli/completions/kvctl.bash DESTINATION share/bash-completion/completions
+    RENAME kvctl)
 foreach(section 1 5 7 8)
     file(GLOB pages CONFIGURE_DEPENDS daemon/*.${section} worker/*.${section} cli/*.${section})
     if(pages)

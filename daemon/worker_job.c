@@ -76,6 +76,7 @@ worker_job_new(struct worker_pool *pool, struct flush_job *flush)
 
     KV_ASSERT(flush->output_count > 0);
     KV_ASSERT(flush->job_id != 0);
+    KV_ASSERT(flush->snapshot_count <= WORKER_JOB_SNAPSHOT_COUNT_MAX);
     job->pool = pool;
     job->flush = flush;
     job->fd = -1;
@@ -144,6 +145,18 @@ describe_output(const struct flush_output *output, struct worker_flush_output *d
     put_text(&described->merge_operator, output->merge_operator);
 }
 
+static void
+describe_snapshots(const struct flush_job *flush, struct worker_flush *described)
+{
+    const size_t bytes = flush->snapshot_count * sizeof(described->snapshots[0]);
+
+    if (bytes == 0)
+        return;
+    described->snapshots = kv_alloc(bytes);
+    memcpy(described->snapshots, flush->snapshots, bytes);
+    described->snapshot_count = flush->snapshot_count;
+}
+
 void
 worker_job_describe(struct worker_job *job, struct worker_msg *msg)
 {
@@ -161,6 +174,7 @@ worker_job_describe(struct worker_job *job, struct worker_msg *msg)
     put_text(&described->db_identity, flush->db_identity);
     if (job->pool->session_identity != NULL)
         put_text(&described->session_identity, job->pool->session_identity);
+    describe_snapshots(flush, described);
     described->output_count = job->part_count;
     described->outputs = kv_alloc_zero(job->part_count * sizeof(*described->outputs));
     for (uint32_t i = 0; i < job->part_count; i++)

@@ -17,7 +17,8 @@ enum {
     BLOCK_BYTES_TARGET = 4096,            /* a data block, before compression */
     BLOCK_BYTES_MAX = 1024 * 1024 * 1024, /* a block as stored or raw; a value is in one block */
     TABLE_META_BYTES_MAX = 1024 * 1024 * 1024, /* index, filter, range tombstones of one table */
-    READ_WANT_COUNT_MAX = 64,                  /* blocks one pass of a read may ask for at once */
+    READ_WANT_COUNT_MAX = 4096,                /* blocks one pass of a read may ask for at once */
+    READ_WANT_BYTES_MAX = 16 * 1024 * 1024,    /* the same, beyond the first 64 */
     READ_PASS_COUNT_MAX = 1000000,             /* a read that needs more passes is a livelock */
 };
 

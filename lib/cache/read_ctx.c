@@ -16,6 +16,12 @@ same_id(struct block_id a, struct block_id b)
     return a.offset == b.offset && a.table_id == b.table_id;
 }
 
+static bool
+same_want(const struct read_want *a, const struct read_want *b)
+{
+    return a->offset == b->offset && a->table == b->table && a->size == b->size;
+}
+
 static uint32_t
 home_of(const struct read_ctx *ctx, struct block_id id)
 {
@@ -44,7 +50,11 @@ read_ctx_init(struct read_ctx *ctx, struct block_cache *cache)
     ctx->pins = ctx->pins_inline;
     ctx->pin_count = 0;
     ctx->pin_capacity = READ_PIN_INLINE_COUNT;
+    ctx->wants = ctx->wants_inline;
+    ctx->want_slots = NULL;
+    ctx->want_capacity = ctx->want_limit = READ_WANT_INLINE_COUNT;
     ctx->want_count = 0;
+    ctx->want_bytes = 0;
     memset(ctx->pins_inline, 0, sizeof(ctx->pins_inline));
 }
 
@@ -63,7 +73,14 @@ read_ctx_deinit(struct read_ctx *ctx)
         free(ctx->pins);
     ctx->pins = ctx->pins_inline;
     ctx->pin_capacity = READ_PIN_INLINE_COUNT;
+    if (ctx->wants != ctx->wants_inline)
+        free(ctx->wants);
+    free(ctx->want_slots);
+    ctx->wants = ctx->wants_inline;
+    ctx->want_slots = NULL;
+    ctx->want_capacity = ctx->want_limit = READ_WANT_INLINE_COUNT;
     ctx->want_count = 0;
+    ctx->want_bytes = 0;
 }
 
 static void
@@ -177,20 +194,75 @@ read_ctx_hold(struct read_ctx *ctx, struct block *block)
     block_cache_unpin(ctx->cache, block);
 }
 
+/* The slot that has the wish, or the free one for it. */
+static uint32_t *
+want_slot(const struct read_ctx *ctx, const struct read_want *want)
+{
+    const uint32_t mask = 2 * ctx->want_capacity - 1;
+    const uint64_t hash =
+        (want->offset ^ (uint64_t)(uintptr_t)want->table << 20) * UINT64_C(0x9e3779b97f4a7c15);
+    uint32_t at = (uint32_t)(hash >> 32) & mask;
+
+    KV_ASSERT(ctx->want_slots != NULL);
+    for (; ctx->want_slots[at] != 0; at = (at + 1) & mask) {
+        if (same_want(&ctx->wants[ctx->want_slots[at] - 1], want))
+            break;
+    }
+    return &ctx->want_slots[at];
+}
+
+static void
+wants_grow(struct read_ctx *ctx)
+{
+    struct read_want *wants = kv_alloc(2 * sizeof(*wants) * ctx->want_capacity);
+
+    KV_ASSERT(ctx->want_count == ctx->want_capacity);
+    memcpy(wants, ctx->wants, sizeof(*wants) * ctx->want_count);
+    if (ctx->wants != ctx->wants_inline)
+        free(ctx->wants);
+    free(ctx->want_slots);
+    ctx->wants = wants;
+    ctx->want_capacity *= 2;
+    ctx->want_slots = kv_alloc_zero(2 * sizeof(ctx->want_slots[0]) * ctx->want_capacity);
+    for (uint32_t i = 0; i < ctx->want_count; i++)
+        *want_slot(ctx, &ctx->wants[i]) = i + 1;
+}
+
+/* Few are looked through, many are hashed. */
+static bool
+is_wanted(const struct read_ctx *ctx, const struct read_want *want)
+{
+    if (ctx->want_slots != NULL)
+        return *want_slot(ctx, want) != 0;
+    for (uint32_t i = 0; i < ctx->want_count; i++) {
+        if (same_want(&ctx->wants[i], want))
+            return true;
+    }
+    return false;
+}
+
+bool
+read_ctx_wants_enough(const struct read_ctx *ctx)
+{
+    return ctx->want_count >= ctx->want_limit ||
+           (ctx->want_count >= READ_WANT_INLINE_COUNT && ctx->want_bytes >= READ_WANT_BYTES_MAX);
+}
+
 enum kv_status
 read_ctx_want(struct read_ctx *ctx, struct table_reader *table, uint64_t offset, uint64_t size)
 {
+    const struct read_want want = {.table = table, .offset = offset, .size = size};
+
     KV_ASSERT(table != NULL);
     KV_ASSERT(size > 0);
-    for (uint32_t i = 0; i < ctx->want_count; i++) {
-        const struct read_want *want = &ctx->wants[i];
-
-        if (want->table == table && want->offset == offset && want->size == size)
-            return KV_WANT_BLOCK;
-    }
-    if (ctx->want_count < READ_WANT_COUNT_MAX)
-        ctx->wants[ctx->want_count++] =
-            (struct read_want){.table = table, .offset = offset, .size = size};
+    if (read_ctx_wants_enough(ctx) || is_wanted(ctx, &want))
+        return KV_WANT_BLOCK;
+    if (ctx->want_count == ctx->want_capacity)
+        wants_grow(ctx);
+    ctx->wants[ctx->want_count++] = want;
+    ctx->want_bytes += size;
+    if (ctx->want_slots != NULL)
+        *want_slot(ctx, &want) = ctx->want_count;
     return KV_WANT_BLOCK;
 }
 
@@ -198,5 +270,10 @@ void
 read_ctx_clear_wants(struct read_ctx *ctx)
 {
     KV_ASSERT(ctx->want_count <= READ_WANT_COUNT_MAX);
+    if (ctx->want_count == ctx->want_limit && ctx->want_limit < READ_WANT_COUNT_MAX)
+        ctx->want_limit *= 2;
+    if (ctx->want_slots != NULL)
+        memset(ctx->want_slots, 0, 2 * sizeof(ctx->want_slots[0]) * ctx->want_capacity);
     ctx->want_count = 0;
+    ctx->want_bytes = 0;
 }

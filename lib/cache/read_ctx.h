@@ -25,7 +25,7 @@ struct read_want {
     uint64_t size;
 };
 
-enum { READ_PIN_INLINE_COUNT = 16 };
+enum { READ_PIN_INLINE_COUNT = 16, READ_WANT_INLINE_COUNT = 64 };
 
 /* One block of which the read has exactly one pin. */
 struct read_pin {
@@ -41,8 +41,13 @@ struct read_ctx {
     uint32_t pin_count;
     uint32_t pin_capacity; /* a power of two */
     uint32_t want_count;
-    struct read_want wants[READ_WANT_COUNT_MAX];
+    uint32_t want_limit;     /* of this pass: doubles from pass to pass */
+    uint32_t want_capacity;  /* a power of two */
+    uint64_t want_bytes;     /* sum of the sizes */
+    struct read_want *wants; /* owned unless it is wants_inline */
+    uint32_t *want_slots;    /* owned: a hash set of 1 + index, 2 * want_capacity; NULL: inline */
     struct read_pin pins_inline[READ_PIN_INLINE_COUNT];
+    struct read_want wants_inline[READ_WANT_INLINE_COUNT];
 };
 
 void read_ctx_init(struct read_ctx *ctx, struct block_cache *cache);
@@ -57,10 +62,14 @@ struct block *read_ctx_pin(struct read_ctx *ctx, struct block_id id);
 void read_ctx_unpin(struct read_ctx *ctx, struct block *block);
 /* Pins a block that was inserted on behalf of this read; takes over the caller's pin. */
 void read_ctx_hold(struct read_ctx *ctx, struct block *block);
-/* Records a wish; more than READ_WANT_COUNT_MAX are dropped (they will be met again), the same
- * one twice is recorded once.  Returns KV_WANT_BLOCK. */
+/* Records a wish, unless read_ctx_wants_enough (it will be met again); the same one twice is
+ * recorded once.  Returns KV_WANT_BLOCK. */
 MUST_CHECK enum kv_status read_ctx_want(struct read_ctx *ctx, struct table_reader *table,
                                         uint64_t offset, uint64_t size);
+/* Nothing more is recorded in this pass, so a read of many keys may as well end it.  The first
+ * pass takes 64 wishes and each further one twice as many, up to READ_WANT_COUNT_MAX: the passes
+ * of a read of many cold keys cost about as much as two over all of it. */
+bool read_ctx_wants_enough(const struct read_ctx *ctx);
 /* Forgets the wishes, before the next pass. */
 void read_ctx_clear_wants(struct read_ctx *ctx);
 

@@ -74,6 +74,10 @@ db_fill_table_meta(struct table_meta *meta, const struct table_summary *table,
     meta->oldest_ancestor_time_s = creation_time_s;
     meta->checksum_crc32c = table->checksum_crc32c;
     meta->has_checksum = true;
+    meta->has_counts =
+        table->entry_count <= TABLE_ENTRY_COUNT_MAX && table->deletion_count <= table->entry_count;
+    meta->entry_count = table->entry_count;
+    meta->deletion_count = table->deletion_count;
 }
 
 static void
@@ -188,6 +192,8 @@ start_flush(struct frozen *frozen)
     job->dir = db->dir;
     job->db_identity = version_set_db_id(db->versions);
     job->creation_time_s = io_wall_us(db->io) / 1000000;
+    job->snapshots = NULL; /* the engine has none yet */
+    job->snapshot_count = 0;
     job->on_done = on_flush_done;
     job->owner = frozen;
     frozen->state = FROZEN_RUNNING;

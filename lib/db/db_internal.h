@@ -113,6 +113,8 @@ void db_on_wal_failed(void *owner, enum kv_status st);
 void db_repair_step(struct db *db);
 
 /* db_write.c */
+/* The mapping of a memtable that is frozen at `memtable_bytes`. */
+size_t db_memtable_capacity(uint64_t memtable_bytes);
 void db_wake_writer(struct db *db);
 void db_update_budget(struct db *db);
 

@@ -216,7 +216,7 @@ db_new(const struct db_options *options)
     db->frozen_id_next = 1;
     db->job_id_next = 1;
     /* One active, one being flushed and a spare: the usual number in turn. */
-    db->pool = memtable_pool_new(options->memtable_bytes + options->memtable_bytes / 8, 2);
+    db->pool = memtable_pool_new(db_memtable_capacity(options->memtable_bytes), 2);
     db->cache = block_cache_new(options->memory_limit_bytes / 8);
     db->fetcher = block_fetcher_new(db->io, db->cache);
     return db;

@@ -62,7 +62,8 @@ build_table(struct recovery *recovery, const struct table_build_options *options
     enum kv_status st;
 
     file_name_format(path, db->dir, FILE_TABLE, options->file_number);
-    st = file_open(db->io, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, &sink.fd);
+    /* A worker of a kvd that was killed may still be at a file of this name: not into that one. */
+    st = file_open(db->io, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, &sink.fd);
     if (st == KV_OK)
         st = flush_build_run(&build, summary_out);
     if (st == KV_OK) {
@@ -123,9 +124,8 @@ flush_memtable(struct recovery *recovery)
     struct memtable_family *families;
     enum kv_status st = KV_OK;
 
-    if (count == 0)
-        return KV_OK;
-    families = kv_alloc(sizeof(families[0]) * count);
+    /* Without a family there is no table, but a batch may still need a larger memtable. */
+    families = kv_alloc(sizeof(families[0]) * (count + 1));
     memtable_families(recovery->memtable, families, count);
     memtable_freeze(recovery->memtable);
     for (uint32_t i = 0; i < count && st == KV_OK; i++)
@@ -210,16 +210,18 @@ static enum kv_status
 take_batch(struct recovery *recovery, struct slice batch, uint64_t seq, uint32_t count)
 {
     struct write_batch *pending = &recovery->pending;
+    const bool stays_alone = batch.size > PENDING_BYTES_MAX / 2;
     enum kv_status st;
 
-    if (batch.size + pending->bytes.size > PENDING_BYTES_MAX ||
+    /* What is pending comes before this one, whichever way this one goes. */
+    if (stays_alone || batch.size + pending->bytes.size > PENDING_BYTES_MAX ||
         seq != write_batch_sequence(pending) + write_batch_count(pending)) {
         st = apply_pending(recovery);
         if (st != KV_OK)
             return st;
         write_batch_set_sequence(pending, seq);
     }
-    if (batch.size > PENDING_BYTES_MAX / 2)
+    if (stays_alone)
         return apply_batch(recovery, batch, count);
     write_batch_append(pending, batch);
     return KV_OK;
@@ -291,6 +293,23 @@ find_logs(struct recovery *recovery)
     return KV_OK;
 }
 
+/* RocksDB can keep the logs elsewhere.  A directory without any that says so must not be opened
+ * as if nothing had been logged.  (Older versions name their own directory, wherever that was
+ * then; with a log at hand that is taken for what it means.) */
+static enum kv_status
+check_logs_are_here(const struct recovery *recovery)
+{
+    const struct db *db = recovery->db;
+    const char *wal_dir = db->family_options.wal_dir;
+
+    if (recovery->log_count > 0 || wal_dir[0] == '\0' || strcmp(wal_dir, db->dir) == 0)
+        return KV_OK;
+    return KV_FAIL(KV_UNSUPPORTED,
+                   "%s has no log, and its OPTIONS file says wal_dir=%s: move the logs (*.log) "
+                   "from there to here; if there are none, remove that line",
+                   db->dir, wal_dir);
+}
+
 /* A family with tables from behind the point where the replay stopped is ahead of the others
  * (FORMAT.md section 2.1). */
 static enum kv_status
@@ -358,6 +377,8 @@ db_recover(struct db *db, struct recovery_result *result)
 
     write_batch_init(&recovery.pending);
     st = find_logs(&recovery);
+    if (st == KV_OK)
+        st = check_logs_are_here(&recovery);
     if (st == KV_OK)
         st = replay(&recovery);
     db->last_seq = version_set_last_seq(db->versions);

@@ -78,6 +78,9 @@ give_log_number(struct db *db)
 {
     db->repair_log = wal_number(db->wal);
     db->repair_has_log = true;
+    /* The new log begins behind the sequences that were lost; should it stay empty, the recovery
+     * must not take that for a gap before the next one. */
+    version_set_raise_last_seq(db->versions, db->last_seq);
     for (struct list *node = db->frozen.next; node != &db->frozen; node = node->next) {
         struct frozen *frozen = LIST_ENTRY(node, struct frozen, link);
 

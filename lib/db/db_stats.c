@@ -70,14 +70,9 @@ db_get_stats(struct db *db, struct db_stats *stats)
 static int64_t
 key_delta(const struct memtable *memtable, uint32_t cf_id)
 {
-    struct memtable_family families[64];
-    const uint32_t count = memtable_families(memtable, families, 64);
+    struct memtable_family family;
 
-    for (uint32_t i = 0; i < count && i < 64; i++) {
-        if (families[i].cf_id == cf_id)
-            return (int64_t)families[i].key_count_delta;
-    }
-    return 0;
+    return memtable_find_family(memtable, cf_id, &family) ? (int64_t)family.key_count_delta : 0;
 }
 
 /* RocksDB's estimate-num-keys: a key in several places is counted several times. */
@@ -104,7 +99,10 @@ void
 db_set_memtable_bytes(struct db *db, uint64_t bytes)
 {
     KV_ASSERT(bytes >= MEMTABLE_BYTES_MIN);
+    if (bytes == db->options.memtable_bytes)
+        return;
     db->options.memtable_bytes = bytes;
+    memtable_pool_set_capacity(db->pool, db_memtable_capacity(bytes));
 }
 
 void

@@ -8,6 +8,14 @@
  */
 #include "db/db_internal.h"
 
+/* An eighth more, so that the batch that would exceed the size finds it, not the mapping. */
+size_t
+db_memtable_capacity(uint64_t memtable_bytes)
+{
+    KV_ASSERT(memtable_bytes <= UINT64_MAX / 2);
+    return (size_t)(memtable_bytes + memtable_bytes / 8);
+}
+
 /* The cache gets what the memtables and the open tables leave. */
 void
 db_update_budget(struct db *db)
@@ -86,6 +94,7 @@ make_room(struct db *db, const struct write_batch *batch)
         st = db_freeze(db);
         if (st != KV_OK)
             return st;
+        db->stalled_since = 0; /* here only: a small write that still fits is no progress */
     }
     if (!memtable_has_room(db->active, batch->bytes.size, write_batch_count(batch))) {
         st = memtable_new(db->pool, needed, &larger);
@@ -126,7 +135,6 @@ db_write(struct db *db, struct write_batch *batch, uint64_t *seq_last_out)
         if (st != KV_OK)
             return st;
     }
-    db->stalled_since = 0;
     write_batch_set_sequence(batch, db->last_seq + 1);
     st = wal_append(db->wal, buffer_slice(&batch->bytes), db->last_seq + count);
     if (st != KV_OK)

@@ -23,6 +23,8 @@ struct memtable_pool;
  * inserts into them.  `capacity_bytes` is the usual size of a mapping; at most `spare_count_max`
  * idle ones are kept. */
 struct memtable_pool *memtable_pool_new(size_t capacity_bytes, uint32_t spare_count_max);
+/* For the memtables made from now on; what is beyond the limit of 4 GiB is cut off. */
+void memtable_pool_set_capacity(struct memtable_pool *pool, size_t capacity_bytes);
 void memtable_pool_free(struct memtable_pool *pool); /* after all its memtables */
 
 /* An empty memtable with room for at least `capacity_bytes` (0: the pool's usual size; larger
@@ -82,6 +84,9 @@ struct memtable_family {
 };
 uint32_t memtable_families(const struct memtable *memtable, struct memtable_family *families,
                            uint32_t max);
+/* One of them; false: it has no entries. */
+bool memtable_find_family(const struct memtable *memtable, uint32_t cf_id,
+                          struct memtable_family *found);
 
 /* Every version of every key of a family, in internal-key order, without range tombstones.
  * Valid until the memtable is written to.  Never KV_WANT_BLOCK.  KV_CORRUPT: an opened memtable's

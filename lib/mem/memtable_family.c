@@ -108,6 +108,34 @@ compare_families(const void *a, const void *b)
     return (id_a > id_b) - (id_a < id_b);
 }
 
+static bool
+has_entries(const struct mem_family *family)
+{
+    return family->entry_count > 0 || family->range_tombstone_count > 0;
+}
+
+static struct memtable_family
+describe(const struct mem_family *family)
+{
+    return (struct memtable_family){
+        .cf_id = family->cf_id,
+        .entry_count = family->entry_count,
+        .range_tombstone_count = family->range_tombstone_count,
+        .key_count_delta = family->key_count_delta,
+    };
+}
+
+bool
+memtable_find_family(const struct memtable *memtable, uint32_t cf_id, struct memtable_family *found)
+{
+    const struct mem_family *family = mem_family_find(memtable, cf_id);
+
+    if (family == NULL || !has_entries(family))
+        return false;
+    *found = describe(family);
+    return true;
+}
+
 /* Those with entries, in no order; `families` may be NULL to count them. */
 static uint32_t
 collect_families(const struct memtable *memtable, struct memtable_family *families)
@@ -116,15 +144,10 @@ collect_families(const struct memtable *memtable, struct memtable_family *famili
     uint32_t count = 0;
 
     for (; family != NULL; family = family_older(memtable, family)) {
-        if (family->entry_count == 0 && family->range_tombstone_count == 0)
+        if (!has_entries(family))
             continue;
         if (families != NULL)
-            families[count] = (struct memtable_family){
-                .cf_id = family->cf_id,
-                .entry_count = family->entry_count,
-                .range_tombstone_count = family->range_tombstone_count,
-                .key_count_delta = family->key_count_delta,
-            };
+            families[count] = describe(family);
         count++;
     }
     return count;

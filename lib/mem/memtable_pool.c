@@ -38,18 +38,6 @@ mapped_bytes_for(size_t capacity_bytes)
     return (capacity_bytes + 2 * MEM_HEADER_BYTES - 1) / MEM_HEADER_BYTES * MEM_HEADER_BYTES;
 }
 
-struct memtable_pool *
-memtable_pool_new(size_t capacity_bytes, uint32_t spare_count_max)
-{
-    struct memtable_pool *pool = kv_alloc_zero(sizeof(*pool));
-
-    KV_ASSERT(capacity_bytes > 0);
-    KV_ASSERT(capacity_bytes <= MAPPED_BYTES_MAX - MEM_HEADER_BYTES);
-    pool->mapped_bytes = mapped_bytes_for(capacity_bytes);
-    pool->spare_count_max = spare_count_max;
-    return pool;
-}
-
 static void
 memtable_destroy(struct memtable *memtable)
 {
@@ -61,18 +49,46 @@ memtable_destroy(struct memtable *memtable)
     free(memtable);
 }
 
-void
-memtable_pool_free(struct memtable_pool *pool)
+static void
+drop_spares(struct memtable_pool *pool)
 {
-    if (pool == NULL)
-        return;
-    KV_ASSERT(pool->live_count == 0);
     while (pool->spares != NULL) {
         struct memtable *memtable = pool->spares;
 
         pool->spares = memtable->next_spare;
         memtable_destroy(memtable);
     }
+    pool->spare_count = 0;
+}
+
+void
+memtable_pool_set_capacity(struct memtable_pool *pool, size_t capacity_bytes)
+{
+    const size_t capacity_bytes_max = MAPPED_BYTES_MAX - MEM_HEADER_BYTES;
+
+    KV_ASSERT(capacity_bytes > 0);
+    pool->mapped_bytes =
+        mapped_bytes_for(capacity_bytes < capacity_bytes_max ? capacity_bytes : capacity_bytes_max);
+    drop_spares(pool);
+}
+
+struct memtable_pool *
+memtable_pool_new(size_t capacity_bytes, uint32_t spare_count_max)
+{
+    struct memtable_pool *pool = kv_alloc_zero(sizeof(*pool));
+
+    memtable_pool_set_capacity(pool, capacity_bytes);
+    pool->spare_count_max = spare_count_max;
+    return pool;
+}
+
+void
+memtable_pool_free(struct memtable_pool *pool)
+{
+    if (pool == NULL)
+        return;
+    KV_ASSERT(pool->live_count == 0);
+    drop_spares(pool);
     free(pool);
 }
 

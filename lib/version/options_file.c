@@ -242,6 +242,8 @@ parse_section(struct parser *parser, struct slice line)
 static enum kv_status
 set_db_option(struct parser *parser, struct slice name, struct slice value)
 {
+    if (is_text(name, "wal_dir"))
+        return copy_text(parser, value, parser->options->wal_dir, sizeof(parser->options->wal_dir));
     if (!is_text(name, "wal_recovery_mode"))
         return KV_OK;
     for (uint32_t i = 0; i < sizeof(recovery_modes) / sizeof(recovery_modes[0]); i++) {

@@ -25,6 +25,7 @@ struct family_options {
 
 struct options_file {
     uint32_t wal_recovery_mode;
+    char wal_dir[1024];              /* read only; "": the logs lie with the tables */
     struct family_options *families; /* owned array */
     uint32_t family_count;
 };

@@ -98,6 +98,17 @@ put_checksum(struct buffer *target, uint32_t crc)
 }
 
 static void
+put_counts(struct buffer *target, const struct table_meta *meta)
+{
+    uint8_t bytes[2 * VARINT64_BYTES_MAX];
+    size_t size = put_varint64(bytes, meta->entry_count);
+
+    size += put_varint64(bytes + size, meta->deletion_count);
+    buffer_put_varint32(target, CUSTOM_KVD_COUNTS);
+    buffer_put_lstr(target, slice_of(bytes, size));
+}
+
+static void
 put_add(struct buffer *target, const struct table_add *add)
 {
     const struct table_meta *meta = &add->meta;
@@ -123,6 +134,8 @@ put_add(struct buffer *target, const struct table_add *add)
         buffer_put_varint32(target, CUSTOM_MARKED_FOR_COMPACTION);
         buffer_put_lstr(target, slice_of(&yes, 1));
     }
+    if (meta->has_counts)
+        put_counts(target, meta);
     buffer_put_varint32(target, CUSTOM_END);
 }
 

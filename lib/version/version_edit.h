@@ -17,7 +17,12 @@ struct table_meta {
     uint32_t checksum_crc32c; /* of the whole file, when has_checksum */
     bool has_checksum;        /* RocksDB's FileChecksumCrc32c */
     bool marked_for_compaction;
+    bool has_counts; /* kvd's own field; RocksDB passes it over and forgets it */
+    uint64_t entry_count, deletion_count;
 };
+
+/* What has_counts can vouch for: sums of such counts over all tables do not overflow. */
+#define TABLE_ENTRY_COUNT_MAX (UINT64_C(1) << 40)
 
 struct table_add {
     uint32_t level;

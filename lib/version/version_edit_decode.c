@@ -70,6 +70,20 @@ struct custom_checksum {
     struct slice name;
 };
 
+/* A field of somebody else's under our number is not an error, and says nothing. */
+static void
+take_counts(struct slice value, struct table_meta *meta)
+{
+    uint64_t entry_count, deletion_count;
+
+    if (!get_varint64(&value, &entry_count) || !get_varint64(&value, &deletion_count) ||
+        value.size > 0 || entry_count > TABLE_ENTRY_COUNT_MAX || deletion_count > entry_count)
+        return;
+    meta->has_counts = true;
+    meta->entry_count = entry_count;
+    meta->deletion_count = deletion_count;
+}
+
 static enum kv_status
 take_custom_field(uint32_t tag, struct slice value, struct version_edit *edit,
                   struct table_meta *meta, struct custom_checksum *checksum)
@@ -97,6 +111,9 @@ take_custom_field(uint32_t tag, struct slice value, struct version_edit *edit,
         return KV_OK;
     case CUSTOM_CHECKSUM_NAME:
         checksum->name = value;
+        return KV_OK;
+    case CUSTOM_KVD_COUNTS:
+        take_counts(value, meta);
         return KV_OK;
     case CUSTOM_PATH_ID:
         if (value.size != 1)

@@ -32,7 +32,16 @@ version_set_is_idle(const struct version_set *set)
     return !set->manifest.busy && list_empty(&set->queue) && list_empty(&set->batch);
 }
 
-/* False: the table is not open, and stays so. */
+static bool
+take_counts(uint64_t entry_count, uint64_t deletion_count, int64_t *count)
+{
+    if (entry_count > TABLE_ENTRY_COUNT_MAX || deletion_count > entry_count)
+        return false;
+    *count = (int64_t)entry_count - 2 * (int64_t)deletion_count;
+    return true;
+}
+
+/* False: the MANIFEST does not say, and the table is not open, and stays so. */
 static bool
 count_table(const struct table_file *file, struct block_cache *cache, int64_t *count)
 {
@@ -40,16 +49,15 @@ count_table(const struct table_file *file, struct block_cache *cache, int64_t *c
     struct read_ctx ctx;
     enum kv_status st;
 
+    if (file->meta.has_counts)
+        return take_counts(file->meta.entry_count, file->meta.deletion_count, count);
     if (table_reader_fd(file->reader) < 0)
         return false;
     read_ctx_init(&ctx, cache);
     st = table_reader_properties(file->reader, &ctx, &properties);
     read_ctx_clear_wants(&ctx);
     read_ctx_deinit(&ctx);
-    if (st != KV_OK)
-        return false;
-    *count = (int64_t)properties.entry_count - 2 * (int64_t)properties.deletion_count;
-    return true;
+    return st == KV_OK && take_counts(properties.entry_count, properties.deletion_count, count);
 }
 
 int64_t

@@ -8,8 +8,9 @@
 uint64_t version_set_reader_bytes(const struct version_set *set);
 /* No MANIFEST work is under way. */
 bool version_set_is_idle(const struct version_set *set);
-/* RocksDB's estimate of a version's live keys: entries minus twice the deletions.  Tables that
- * were not opened yet are estimated from the others' entries a byte. */
+/* RocksDB's estimate of a version's live keys: entries minus twice the deletions.  Tables
+ * whose counts the MANIFEST does not have (RocksDB's) and that were not opened yet are estimated
+ * from the others' entries a byte. */
 int64_t version_key_count_estimate(struct version *version, struct block_cache *cache);
 
 #endif

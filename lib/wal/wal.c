@@ -309,11 +309,19 @@ wal_restart(struct wal *wal)
 void
 wal_set_sync(struct wal *wal, enum wal_sync sync, uint64_t interval_us)
 {
+    const bool is_sooner = interval_us < wal->options.interval_us;
+
     wal->options.interval_us = interval_us;
+    if (is_sooner && wal->timer_busy) {
+        wal->timer_busy = false;
+        wal_start_timer(wal);
+    }
     if (wal->options.sync == sync)
         return;
     wal->options.sync = sync;
     discard_next(wal);
+    if (!wal->is_failed)
+        (void)wal_switch(wal); /* a segment keeps its mode */
 }
 
 static void

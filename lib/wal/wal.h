@@ -86,7 +86,8 @@ uint64_t wal_switch(struct wal *wal);
 void wal_retire(struct wal *wal, uint64_t number);
 /* After on_failed: tries a new segment with io_call. */
 MUST_CHECK enum kv_status wal_restart(struct wal *wal);
-/* wal-sync can be changed while running; applies from the next segment. */
+/* wal-sync can be changed while running; applies from the next append on: a new segment begins,
+ * as by wal_switch. */
 void wal_set_sync(struct wal *wal, enum wal_sync sync, uint64_t interval_us);
 void wal_get_stats(const struct wal *wal, struct wal_stats *stats);
 

@@ -32,7 +32,7 @@ round_worker() {
 }
 
 round_kvd() {
-    load_start --seconds 5
+    load_start --seconds 5 --wait 3 --may-miss yes
     pause_ms 400
     kvd_kill
     load_wait
@@ -40,7 +40,7 @@ round_kvd() {
 
 round_both() {
     local pids
-    load_start --seconds 5
+    load_start --seconds 5 --wait 3 --may-miss yes
     pause_ms 400
     pids=$(kvd_workers)
     kill -9 $pids "$kvd_pid" 2>/dev/null

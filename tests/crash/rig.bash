@@ -56,6 +56,10 @@ die() {
     echo "FAILED: $*"
     echo "--- the end of kvd's log:"
     tail -n 25 "$log" 2>/dev/null
+    if [ -n "$kvd_pid" ] && kill -0 "$kvd_pid" 2>/dev/null; then
+        echo "--- kvd (process $kvd_pid) still runs, in $(cat "/proc/$kvd_pid/wchan" 2>/dev/null)"
+        command -v gdb >/dev/null && timeout 20 gdb -batch -ex bt -p "$kvd_pid" 2>/dev/null | grep '^#'
+    fi
     # A disk that goes away with its mounts is kept as a copy.
     [ -n "${data:-}" ] && [ -d "$data" ] && [ "${#rig_mounts[@]}" -gt 0 ] &&
         cp -r "$data" "$work/data-copy" 2>/dev/null

@@ -48,7 +48,13 @@ build_one(struct inline_port *port, const struct flush_job *job, const struct fl
     };
     struct inline_sink sink = {.io = port->io, .fd = -1};
     const struct flush_build build = {
-        .memtable = job->memtable, .options = &options, .sink = sink_write, .sink_owner = &sink};
+        .memtable = job->memtable,
+        .options = &options,
+        .snapshots = job->snapshots,
+        .snapshot_count = job->snapshot_count,
+        .sink = sink_write,
+        .sink_owner = &sink,
+    };
     char path[PATH_BYTES_MAX];
     enum kv_status st;
 

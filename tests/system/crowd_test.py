@@ -89,6 +89,20 @@ def too_big_answers(kvd, witness):
         client.close()
 
 
+def spared_ones_harm_nobody(kvd):
+    """What clients under NO-EVICT need is not taken from the others: twelve hold 1 MB each."""
+    spared = [kvd.connect() for _ in range(12)]
+    bystander = kvd.connect()
+    for client in spared:
+        check(client.command("CLIENT", "NO-EVICT", "on") == b"+OK", "spared")
+        client.send(b"*2\r\n$4\r\nECHO\r\n$1000000\r\n" + b"s" * 999999)
+    check(bystander.command("ECHO", b"e" * 10000) == b"e" * 10000, "stays")
+    for client in spared:
+        client.send(b"s\r\n")
+        check(client.reply() == b"s" * 1000000, "stays too")
+    check(bystander.command("PING") == b"+PONG", "stays")
+
+
 def idle_ones_give_back(kvd, witness):
     """Each of 600 idle clients keeps small buffers, together too much: they give them back and
     stay."""
@@ -150,6 +164,7 @@ def main():
         idle_ones_give_back(kvd, witness)
         many_pipelines_are_slowed(kvd, witness)
         cut_bulks(kvd, witness)
+        spared_ones_harm_nobody(kvd)
         check("is the largest of" not in kvd.output(), "nobody was closed yet")
         too_big_questions(kvd, witness)
         too_big_answers(kvd, witness)

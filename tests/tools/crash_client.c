@@ -2,7 +2,8 @@
  * has died and come back checks that it has kept what it acknowledged.
  *
  *   crash_client new    --journal FILE [--seed N --clients N --keys N --value-bytes N]
- *   crash_client load   --journal FILE --socket PATH [--seconds S --writes N --on-error stop|go]
+ *   crash_client load   --journal FILE --socket PATH [--seconds S --writes N --on-error stop|go
+ *                        --may-miss yes --wait S --silence S]
  *   crash_client check  --journal FILE --socket PATH
  *   crash_client freeze --journal FILE
  *   crash_client cut    --journal FILE --mount DIR       freezes, then shuts the file system down
@@ -51,6 +52,7 @@ struct options {
     double seconds;
     uint64_t write_count_max;
     bool stops_on_error;
+    bool may_miss; /* a server that is gone before it was ready is fine */
     double silence_s, wait_s;
 };
 
@@ -314,8 +316,8 @@ run_load(const struct options *options)
     load.start_us = wire_now_us();
     if (open_links(&load))
         code = run_links(&load);
-    else if (crash_journal_is_frozen(&load.journal))
-        code = 0; /* the power went before the server was ready */
+    else if (options->may_miss || crash_journal_is_frozen(&load.journal))
+        code = 0; /* it was killed, or the power went, before it was ready */
     printf("load: %" PRIu64 " writes acknowledged, %" PRIu64 " reads right, %u errors, %u links "
            "lost, longest silence %" PRIu64 " ms%s%s%s\n",
            load.journal.header->write_count - load.write_count_before,
@@ -510,6 +512,8 @@ read_option(struct options *options, const char *name, const char *value)
         options->silence_s = strtod(value, NULL);
     else if (strcmp(name, "--wait") == 0)
         options->wait_s = strtod(value, NULL);
+    else if (strcmp(name, "--may-miss") == 0)
+        options->may_miss = strcmp(value, "yes") == 0;
     else if (strcmp(name, "--on-error") == 0)
         options->stops_on_error = strcmp(value, "stop") == 0;
     else

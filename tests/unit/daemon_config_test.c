@@ -68,7 +68,6 @@ values_are_read_by_kind(void)
     check("workers", "0", "!argument must be between 1 and 64 inclusive");
     check("unixsocketperm", "700", "0700");
     check("unixsocketperm", "800", "!argument must be an octal file mode up to 0777");
-    check("slowlog-log-slower-than", "-1", "-1");
 }
 
 /* Method: every default goes out as text and comes back as the same value. */

@@ -304,6 +304,25 @@ a_memtable_becomes_one_table_a_family(void)
     bench_close(&bench);
 }
 
+/* Method: each key has two versions; a snapshot between them keeps the older one. */
+static void
+a_snapshot_reaches_the_worker(void)
+{
+    enum { ENTRIES = 500 };
+    const uint64_t between = ENTRIES / 2 * FAMILY_COUNT;
+    struct bench bench;
+
+    bench_open(&bench, 1, ENTRIES, NULL);
+    bench.job.snapshots = &between;
+    bench.job.snapshot_count = 1;
+    start_job(&bench);
+    wait_for(&bench, has_ended);
+    CU_ASSERT_EQUAL_FATAL(bench.st, KV_OK);
+    CU_ASSERT_EQUAL(bench.tables[0].entry_count, ENTRIES);
+    CU_ASSERT_EQUAL(bench.tables[1].entry_count, ENTRIES);
+    bench_close(&bench);
+}
+
 static void
 leave_a_partial_output(const struct bench *bench)
 {
@@ -858,6 +877,7 @@ main(int argc, char **argv)
 {
     static const struct unit_test tests[] = {
         UNIT_TEST(a_memtable_becomes_one_table_a_family),
+        UNIT_TEST(a_snapshot_reaches_the_worker),
         UNIT_TEST(a_killed_workers_job_goes_to_the_next),
         UNIT_TEST(a_hung_worker_is_killed_and_its_job_redone),
         UNIT_TEST(a_failed_job_is_tried_again),

@@ -772,6 +772,35 @@ words_order_like_bytes(void)
     buffer_deinit(&b);
 }
 
+/* Method: more families than any array on a stack would have. */
+static void
+a_family_is_found_among_many(void)
+{
+    enum { FAMILIES = 300 };
+    struct memtable_pool *pool = memtable_pool_new(CAPACITY_BYTES, 0);
+    struct memtable_family family;
+    struct memtable *memtable;
+
+    CU_ASSERT_EQUAL_FATAL(memtable_new(pool, 0, &memtable), KV_OK);
+    for (uint32_t i = 1; i <= FAMILIES; i++) {
+        const struct batch_record record = {.cf_id = 2 * i,
+                                            .type = TYPE_VALUE,
+                                            .seq = i,
+                                            .key = slice_from_text("key"),
+                                            .value = slice_from_text("value")};
+
+        memtable_add(memtable, &record);
+    }
+    for (uint32_t i = 1; i <= FAMILIES; i++) {
+        CU_ASSERT_TRUE(memtable_find_family(memtable, 2 * i, &family));
+        CU_ASSERT_EQUAL(family.cf_id, 2 * i);
+        CU_ASSERT_EQUAL(family.key_count_delta, 1);
+        CU_ASSERT_FALSE(memtable_find_family(memtable, 2 * i + 1, &family));
+    }
+    memtable_unref(memtable);
+    memtable_pool_free(pool);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -785,6 +814,7 @@ main(int argc, char **argv)
         UNIT_TEST(what_has_room_fits),
         UNIT_TEST(mappings_are_sealed_and_used_again),
         UNIT_TEST(only_a_sealed_frozen_memtable_opens),
+        UNIT_TEST(a_family_is_found_among_many),
         UNIT_TEST_END,
     };
 

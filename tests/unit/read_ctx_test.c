@@ -87,13 +87,25 @@ a_wish_is_recorded_once(void)
     struct read_ctx ctx;
 
     read_ctx_init(&ctx, cache);
-    for (uint64_t i = 0; i < 2 * READ_WANT_COUNT_MAX; i++) {
-        CU_ASSERT_EQUAL(read_ctx_want(&ctx, table, i, 10), KV_WANT_BLOCK);
-        CU_ASSERT_EQUAL(read_ctx_want(&ctx, table, i, 10), KV_WANT_BLOCK);
+    for (uint32_t limit = 64; limit <= 2 * READ_WANT_COUNT_MAX; limit *= 2) {
+        const uint32_t count = limit < READ_WANT_COUNT_MAX ? limit : READ_WANT_COUNT_MAX;
+
+        for (uint64_t i = 0; i < 2 * READ_WANT_COUNT_MAX; i++) {
+            CU_ASSERT_EQUAL(read_ctx_want(&ctx, table, i, 10), KV_WANT_BLOCK);
+            CU_ASSERT_EQUAL(read_ctx_want(&ctx, table, i, 10), KV_WANT_BLOCK);
+        }
+        CU_ASSERT_TRUE(read_ctx_wants_enough(&ctx));
+        CU_ASSERT_EQUAL_FATAL(ctx.want_count, count);
+        for (uint32_t i = 0; i < count; i++)
+            CU_ASSERT_EQUAL(ctx.wants[i].offset, i);
+        read_ctx_clear_wants(&ctx);
+        CU_ASSERT_EQUAL(ctx.want_count, 0);
+        CU_ASSERT_FALSE(read_ctx_wants_enough(&ctx));
     }
-    CU_ASSERT_EQUAL(ctx.want_count, READ_WANT_COUNT_MAX);
-    read_ctx_clear_wants(&ctx);
-    CU_ASSERT_EQUAL(ctx.want_count, 0);
+    /* Large pieces: as many as the memory for them allows. */
+    for (uint64_t i = 0; i < 1000; i++)
+        CU_ASSERT_EQUAL(read_ctx_want(&ctx, table, i, 128 << 10), KV_WANT_BLOCK);
+    CU_ASSERT_EQUAL(ctx.want_count, READ_WANT_BYTES_MAX / (128 << 10));
     read_ctx_deinit(&ctx);
     block_cache_free(cache);
 }

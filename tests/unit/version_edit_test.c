@@ -100,6 +100,9 @@ make_random_edit(struct random *random, struct version_edit *edit)
         meta->has_checksum = random_below(random, 2) == 1;
         meta->checksum_crc32c = meta->has_checksum ? (uint32_t)random_next(random) : 0;
         meta->marked_for_compaction = random_below(random, 2) == 1;
+        meta->has_counts = random_below(random, 2) == 1;
+        meta->entry_count = meta->has_counts ? random_below(random, 1 << 20) : 0;
+        meta->deletion_count = random_below(random, meta->entry_count + 1);
     }
 }
 
@@ -119,6 +122,11 @@ edits_come_back(void)
         CU_ASSERT_EQUAL(version_edit_decode(buffer_slice(&first), &back), KV_OK);
         CU_ASSERT_EQUAL(back.add_count, edit.add_count);
         CU_ASSERT_EQUAL(back.cf_id, edit.cf_id);
+        for (uint32_t j = 0; j < edit.add_count && j < back.add_count; j++) {
+            CU_ASSERT_EQUAL(back.adds[j].meta.has_counts, edit.adds[j].meta.has_counts);
+            CU_ASSERT_EQUAL(back.adds[j].meta.entry_count, edit.adds[j].meta.entry_count);
+            CU_ASSERT_EQUAL(back.adds[j].meta.deletion_count, edit.adds[j].meta.deletion_count);
+        }
         version_edit_encode(&back, &second);
         CU_ASSERT_TRUE(slice_equal(buffer_slice(&first), buffer_slice(&second)));
         version_edit_deinit(&edit);

@@ -165,6 +165,19 @@ retire_one(struct world *world)
             world->log_count * sizeof(world->log_last_seq[0]));
 }
 
+/* A change begins a new log. */
+static void
+change_sync(struct world *world)
+{
+    const uint64_t number = wal_number(world->wal);
+
+    if (world->log_count >= LOG_COUNT_MAX - 2)
+        return;
+    wal_set_sync(world->wal, (enum wal_sync)random_below(&world->random, 3), 500);
+    if (wal_number(world->wal) != number)
+        add_log(world, wal_number(world->wal));
+}
+
 static void
 step(struct world *world)
 {
@@ -370,7 +383,7 @@ a_drained_log_has_everything(void)
         for (int j = 0; j < 150; j++) {
             life_step(&life);
             if (i % 2 == 0 && random_below(&world->random, 20) == 0)
-                wal_set_sync(world->wal, (enum wal_sync)random_below(&world->random, 3), 500);
+                change_sync(world);
         }
         while (wal_drain(world->wal) == KV_BUSY) {
             wal_turn(world->wal);
