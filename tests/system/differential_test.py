@@ -361,8 +361,9 @@ class World:
         pair.close()
 
     def check_huge_value(self):
-        """A value larger than all of kvd's memory-limit."""
+        """A value larger than all of kvd's memory-limit, from who may need that much."""
         pair = Pair(self)
+        pair.call(b"CLIENT", b"NO-EVICT", b"on")
         pair.call(b"SET", b"h0", self.generator.noise * 6)
         pair.call(b"APPEND", b"h0", b"end")
         pair.call(b"GETRANGE", b"h0", b"-100", b"-1")

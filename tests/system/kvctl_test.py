@@ -17,6 +17,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 
@@ -264,6 +265,25 @@ def read_until(fd, text, seen):
     seen[0] = seen[0].split(text, 1)[1]
 
 
+def wait_for_editor(fd):
+    """The prompt comes a moment before the editor's mode; in the other one Ctrl-D would get lost."""
+    deadline = time.monotonic() + 20
+    while termios.tcgetattr(fd)[3] & termios.ICANON:
+        check(time.monotonic() < deadline, "the editor does not begin")
+        time.sleep(0.001)
+
+
+def read_to_end(fd):
+    deadline = time.monotonic() + 20
+    try:
+        while select.select([fd], [], [], max(0, deadline - time.monotonic()))[0]:
+            if not os.read(fd, 65536):
+                return
+    except OSError:  # EIO: the other side is gone
+        return
+    raise AssertionError("the shell does not end")
+
+
 def terminal(p, work):
     """Prompt, pretty replies, completion, history without passwords, end by Ctrl-D."""
     home = os.path.join(work, "home")
@@ -282,9 +302,10 @@ def terminal(p, work):
     read_until(fd, b"(integer) 9", seen)
     os.write(fd, b"get word\n")
     read_until(fd, b'"two words"', seen)
-    # The prompt comes when the terminal is in the editor's mode again.
     read_until(fd, b"> ", seen)
+    wait_for_editor(fd)
     os.write(fd, b"\x04")
+    read_to_end(fd)
     _, state = os.waitpid(pid, 0)
     os.close(fd)
     check(os.waitstatus_to_exitcode(state) == 0, "state %d" % state)
