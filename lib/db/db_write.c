@@ -126,9 +126,8 @@ db_write(struct db *db, struct write_batch *batch, uint64_t *seq_last_out)
         return KV_OK;
     if (db->fault != KV_OK)
         return db->fault == KV_NO_SPACE ? KV_NO_SPACE : KV_READ_ONLY;
-    if (batch->bytes.size > BATCH_BYTES_MAX)
+    if (batch->bytes.size > BATCH_BYTES_MAX || db->last_seq + count >= SEQUENCE_MAX)
         return KV_LIMIT;
-    KV_ASSERT(db->last_seq + count < SEQUENCE_MAX);
 
     if (is_full(db, batch)) {
         st = make_room(db, batch);
