@@ -130,6 +130,7 @@ info_stats(struct server *server, struct buffer *target)
     LINE("rejected_connections:%" PRIu64 "\r\n", stats->rejected_connection_count);
     LINE("expired_keys:0\r\n");
     LINE("evicted_keys:0\r\n");
+    LINE("evicted_clients:%" PRIu64 "\r\n", stats->memory_close_count);
     LINE("keyspace_hits:%" PRIu64 "\r\n", stats->keyspace_hit_count);
     LINE("keyspace_misses:%" PRIu64 "\r\n", stats->keyspace_miss_count);
     LINE("total_error_replies:%" PRIu64 "\r\n", stats->error_count);

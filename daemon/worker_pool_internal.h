@@ -16,11 +16,11 @@
 
 enum {
     EXTERNAL_WORKER_COUNT_MAX = 64,
-    RETRY_US_MIN = 100 * 1000, /* of a job and of a worker's start */
-    RETRY_US_MAX = 10 * 1000 * 1000,
-    HEALTHY_US = 10 * 1000 * 1000, /* a worker that lived so long had no bad start */
-    JOB_ATTEMPT_COUNT_MAX = 5,     /* then the engine gives the job new file numbers */
-    TIMEOUT_DOUBLING_MAX = 4,      /* a job may be honestly slow: 16 times the timeout */
+    RETRY_US_MIN = 100 * 1000,      /* of a job and of a worker's start */
+    RETRY_US_MAX = 2 * 1000 * 1000, /* far below the patience of writers */
+    HEALTHY_US = 10 * 1000 * 1000,  /* a worker that lived so long had no bad start */
+    JOB_ATTEMPT_COUNT_MAX = 5,      /* then the engine gives the job new file numbers */
+    TIMEOUT_DOUBLING_MAX = 4,       /* a job may be honestly slow: 16 times the timeout */
 };
 
 enum worker_state {
