@@ -75,6 +75,7 @@ disk_remove() {
 
 begin_directory() {
     rm -rf "$data"
+    sync -f "$mnt" # or a cut brings the old directory back, which this history knows nothing of
     rm -f "$work/load.log"
     # The same file: vdisk has it mapped.
     "$client" new --journal "$work/journal.new" --keys 60 --seed $((seed + RANDOM)) &&
