@@ -23,7 +23,7 @@ cuts=${KV_CUTS:-10}
 CUTS_PER_DIR=${KV_DIR_ROUNDS:-5}
 MODES=(none prefix subset torn torn)
 mnt=$work/mnt ctl=$work/vdisk/ctl data=$work/mnt/db
-vdisk_pid='' total_writes=0 total_survivors=0 in_recovery=0 at_cut='' extra=()
+vdisk_pid='' total_writes=0 total_survivors=0 in_recovery=0 unmountable=0 at_cut='' extra=()
 declare -A cut_count=()
 
 ctl() {
@@ -54,7 +54,7 @@ disk_up() { # file system
     local options=noatime
     [ "$1" = ext4 ] && options=noatime,noauto_da_alloc
     loop=$(losetup -f --show "$work/vdisk/disk" 2>>"$log") || { echo "no loop device"; exit 77; }
-    mount -t "$1" -o "$options" "$loop" "$mnt" || die "mounting $1 after: $at_cut"
+    mount -t "$1" -o "$options" "$loop" "$mnt" 2>>"$log" || return 1
     # xfs clears its log here and does not flush that: cut now, with sectors reordered, it cannot
     # be mounted again, which is not what is under test.
     ctl flush
@@ -138,16 +138,29 @@ cut_in_recovery() { # file system
     power_on "$1"
 }
 
+# A cut that tears the superblock itself leaves nothing to mount: the file system's loss, not
+# kvd's.  A new disk goes on; more than a few of these mean that the rig is broken.
+renew_disk() { # file system
+    unmountable=$((unmountable + 1))
+    [ "$unmountable" -le $((3 + cuts / 25)) ] || die "mounting $1 after: $at_cut"
+    disk_remove
+    journal_new --keys 60
+    disk_make "$1"
+    disk_up "$1" || die "a new disk cannot be mounted"
+}
+
 run_cuts() { # file system, how many
     local i
     journal_new --keys 60
     disk_make "$1"
-    disk_up "$1"
+    disk_up "$1" || die "a new disk cannot be mounted"
     for ((i = 1; i <= $2; i++)); do
         [ -n "$kvd_pid" ] || begin_directory
         cut_under_load "$1 $i"
-        power_on "$1"
-        ((RANDOM % 5 == 0)) && cut_in_recovery "$1"
+        power_on "$1" || { renew_disk "$1"; continue; }
+        if ((RANDOM % 5 == 0)); then
+            cut_in_recovery "$1" || { renew_disk "$1"; continue; }
+        fi
         kvd_start "$data" "${extra[@]}"
         check "$at_cut"
         ((i % CUTS_PER_DIR == 0)) && end_directory "$1 $i"
@@ -162,11 +175,11 @@ run_control() { # file system
     extra=(--wal-sync never) forced_mode=none
     journal_new --keys 60
     disk_make "$1"
-    disk_up "$1"
+    disk_up "$1" || die "a new disk cannot be mounted"
     for i in 1 2 3 4 5; do
         begin_directory
         cut_under_load "control $i"
-        power_on "$1"
+        power_on "$1" || { renew_disk "$1"; continue; }
         kvd_start "$data" "${extra[@]}"
         "$client" check --journal "$journal" --socket "$socket" >"$work/check.log" 2>&1
         if [ $? -eq 1 ]; then
@@ -187,6 +200,7 @@ for system in "${systems[@]}"; do
 done
 modes=$(for mode in "${!cut_count[@]}"; do printf ' %s %d' "$mode" "${cut_count[$mode]}"; done)
 [ -n "${KV_NO_CONTROL:-}" ] || run_control "${systems[0]}"
-echo "power cuts on ${systems[*]}: $cuts (${modes# }), and $in_recovery during recovery:" \
+echo "power cuts on ${systems[*]}: $cuts (${modes# }), and $in_recovery during recovery," \
+    "$unmountable of them with a file system that could not be mounted again:" \
     "$total_writes acknowledged writes checked, 0 lost; $total_survivors unacknowledged commands" \
     "survived whole; control with wal-sync never: loss seen"
