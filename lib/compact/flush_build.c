@@ -1,7 +1,10 @@
 #include "compact/flush_build.h"
 
+#include <fcntl.h>
+
 #include "base/assert.h"
 #include "compact/version_filter.h"
+#include "io/file.h"
 
 enum { PROGRESS_ENTRY_COUNT = 4096 };
 
@@ -72,5 +75,44 @@ flush_build_run(const struct flush_build *build, struct table_summary *summary_o
     iter_free(points);
     iter_free(tombstones);
     table_builder_free(builder);
+    return st;
+}
+
+struct file_sink {
+    struct io *io;
+    int fd;
+    uint64_t offset;
+};
+
+static enum kv_status
+write_to_file(void *owner, struct slice bytes)
+{
+    struct file_sink *sink = owner;
+    const enum kv_status st = file_write(sink->io, sink->fd, sink->offset, bytes.data, bytes.size);
+
+    sink->offset += bytes.size;
+    return st;
+}
+
+enum kv_status
+flush_build_file(const struct flush_build *build, struct io *io, const char *path,
+                 struct table_summary *summary_out)
+{
+    struct file_sink sink = {.io = io, .fd = -1};
+    struct flush_build into_file = *build;
+    enum kv_status st;
+
+    KV_ASSERT(build->sink == NULL);
+    into_file.sink = write_to_file;
+    into_file.sink_owner = &sink;
+    st = file_open(io, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, &sink.fd);
+    if (st == KV_OK)
+        st = flush_build_run(&into_file, summary_out);
+    if (st == KV_OK) {
+        st = file_sync(io, sink.fd);
+        if (st != KV_OK)
+            table_summary_deinit(summary_out);
+    }
+    file_close(io, sink.fd);
     return st;
 }

@@ -10,6 +10,8 @@
 #include "mem/memtable.h"
 #include "sst/table_builder.h"
 
+struct io;
+
 struct flush_build {
     const struct memtable *memtable;
     const struct table_build_options *options; /* cf_id says which family */
@@ -26,5 +28,10 @@ struct flush_build {
 /* The family must have entries or tombstones.  The caller deinits *summary_out after KV_OK. */
 MUST_CHECK enum kv_status flush_build_run(const struct flush_build *build,
                                           struct table_summary *summary_out);
+/* The same into the new file `path`, durable but for its directory entry; `sink` is not used.  The
+ * file may not be there before: a worker of a killed kvd may still be writing to one of its name.
+ * After a failure what was written stays; nothing names it. */
+MUST_CHECK enum kv_status flush_build_file(const struct flush_build *build, struct io *io,
+                                           const char *path, struct table_summary *summary_out);
 
 #endif

@@ -7,7 +7,6 @@
  */
 #include "db/db_internal.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,49 +29,16 @@ struct recovery {
 
 /* --- a memtable becomes tables, in place --- */
 
-struct file_sink {
-    struct io *io;
-    int fd;
-    uint64_t offset;
-};
-
-static enum kv_status
-write_to_file(void *owner, struct slice bytes)
-{
-    struct file_sink *sink = owner;
-    const enum kv_status st = file_write(sink->io, sink->fd, sink->offset, bytes.data, bytes.size);
-
-    sink->offset += bytes.size;
-    return st;
-}
-
 static enum kv_status
 build_table(struct recovery *recovery, const struct table_build_options *options,
             struct table_summary *summary_out)
 {
     struct db *db = recovery->db;
-    struct file_sink sink = {.io = db->io, .fd = -1};
-    const struct flush_build build = {
-        .memtable = recovery->memtable,
-        .options = options,
-        .sink = write_to_file,
-        .sink_owner = &sink,
-    };
+    const struct flush_build build = {.memtable = recovery->memtable, .options = options};
     char path[PATH_BYTES_MAX];
-    enum kv_status st;
 
     file_name_format(path, db->dir, FILE_TABLE, options->file_number);
-    /* A worker of a kvd that was killed may still be at a file of this name: not into that one. */
-    st = file_open(db->io, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, &sink.fd);
-    if (st == KV_OK)
-        st = flush_build_run(&build, summary_out);
-    if (st == KV_OK) {
-        st = file_sync(db->io, sink.fd);
-        if (st != KV_OK)
-            table_summary_deinit(summary_out);
-    }
-    file_close(db->io, sink.fd);
-    return st;
+    return flush_build_file(&build, db->io, path, summary_out);
 }
 
 static void

@@ -1,7 +1,5 @@
 #include "support/inline_port.h"
 
-#include <fcntl.h>
-
 #include "base/alloc.h"
 #include "compact/flush_build.h"
 #include "io/file.h"
@@ -13,22 +11,6 @@ struct inline_job {
     struct flush_job *job;
     struct io_timer timer;
 };
-
-struct inline_sink {
-    struct io *io;
-    int fd;
-    uint64_t offset;
-};
-
-static enum kv_status
-sink_write(void *owner, struct slice bytes)
-{
-    struct inline_sink *sink = owner;
-    const enum kv_status st = file_write(sink->io, sink->fd, sink->offset, bytes.data, bytes.size);
-
-    sink->offset += bytes.size;
-    return st;
-}
 
 static enum kv_status
 build_one(struct inline_port *port, const struct flush_job *job, const struct flush_output *output,
@@ -46,30 +28,16 @@ build_one(struct inline_port *port, const struct flush_job *job, const struct fl
         .bloom_bits_per_key = output->bloom_bits_per_key,
         .creation_time_s = job->creation_time_s,
     };
-    struct inline_sink sink = {.io = port->io, .fd = -1};
     const struct flush_build build = {
         .memtable = job->memtable,
         .options = &options,
         .snapshots = job->snapshots,
         .snapshot_count = job->snapshot_count,
-        .sink = sink_write,
-        .sink_owner = &sink,
     };
     char path[PATH_BYTES_MAX];
-    enum kv_status st;
 
     file_name_format(path, job->dir, FILE_TABLE, output->file_number);
-    st = file_open(port->io, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, &sink.fd);
-    if (st != KV_OK)
-        return st;
-    st = flush_build_run(&build, summary);
-    if (st == KV_OK) {
-        st = file_sync(port->io, sink.fd);
-        if (st != KV_OK)
-            table_summary_deinit(summary);
-    }
-    file_close(port->io, sink.fd);
-    return st;
+    return flush_build_file(&build, port->io, path, summary);
 }
 
 static enum kv_status
