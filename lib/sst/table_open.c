@@ -366,7 +366,7 @@ keep_offsets(struct table_reader *table, struct offset_list *list)
             qsort(list->items, list->count, sizeof(uint64_t), compare_offsets);
         table->partitions = list->items;
         table->partition_count = list->count;
-    } else if (list->count == table->index_words.count) {
+    } else if (list->count > 0 && list->count == table->index_words.count) {
         table->block_offsets = kv_realloc(list->items, list->count * sizeof(uint64_t));
     } else {
         free(list->items);
