@@ -15,7 +15,8 @@ endforeach()
 install(FILES cli/completions/kvctl.bash DESTINATION share/bash-completion/completions
     RENAME kvctl)
 foreach(section 1 5 7 8)
-    file(GLOB pages CONFIGURE_DEPENDS daemon/*.${section} worker/*.${section} cli/*.${section})
+    file(GLOB pages CONFIGURE_DEPENDS daemon/*.${section} worker/*.${section} cli/*.${section}
+        cli/kvbench/*.${section})
     if(pages)
         install(FILES ${pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
     endif()
