@@ -24,11 +24,11 @@ struct op {
     uint64_t start_ns; /* open loop: when it was meant to start; closed: set by whoever starts it */
     uint64_t version;  /* of the value, with --verify; else 0 */
     uint32_t value_bytes;
-    uint32_t ttl_s;       /* 0: none */
-    uint32_t range_count; /* OP_RANGE: keys at most */
+    uint32_t ttl_s;         /* 0: none */
+    uint32_t range_count;   /* OP_RANGE: keys at most */
     uint32_t acked_version; /* with --verify: the least version that a read may see */
-    uint8_t kind;         /* enum op_kind */
-    uint8_t row;          /* of the report */
+    uint8_t kind;           /* enum op_kind */
+    uint8_t row;            /* of the report */
 };
 
 #endif
