@@ -1,8 +1,8 @@
 /* check.h - `kvbench check JOURNAL`: asks a server for every key that a journal knows, and says
  * whether anything that was acknowledged is lost.
  */
-#ifndef KV_CLI_KVBENCH_CHECK_H
-#define KV_CLI_KVBENCH_CHECK_H
+#ifndef KV_KVBENCH_CHECK_H
+#define KV_KVBENCH_CHECK_H
 
 #include <stdint.h>
 #include <stdio.h>

@@ -5,8 +5,8 @@
  * interval is given: Welch's t interval of the difference of the means of the logarithms, for
  * ratios of positive quantities multiply.  The ratio is then that of the geometric means.
  */
-#ifndef KV_CLI_KVBENCH_COMPARE_H
-#define KV_CLI_KVBENCH_COMPARE_H
+#ifndef KV_KVBENCH_COMPARE_H
+#define KV_KVBENCH_COMPARE_H
 
 #include <stdio.h>
 

@@ -6,8 +6,8 @@
  * takes the pages that are used); recording is a shift and three additions.  Count, minimum,
  * maximum and mean are exact.  A value above HISTOGRAM_NS_MAX counts as that.
  */
-#ifndef KV_CLI_KVBENCH_HISTOGRAM_H
-#define KV_CLI_KVBENCH_HISTOGRAM_H
+#ifndef KV_KVBENCH_HISTOGRAM_H
+#define KV_KVBENCH_HISTOGRAM_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -20,8 +20,8 @@
  * on.  A frame that is cut off at the end of the file is dropped: nothing in it was sent or
  * counted.
  */
-#ifndef KV_CLI_KVBENCH_JOURNAL_H
-#define KV_CLI_KVBENCH_JOURNAL_H
+#ifndef KV_KVBENCH_JOURNAL_H
+#define KV_KVBENCH_JOURNAL_H
 
 #include "base/buffer.h"
 #include "base/status.h"

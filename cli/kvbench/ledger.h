@@ -1,11 +1,12 @@
 /* ledger.h - for each key, which write was acknowledged and which was sent.
  *
- * Order on the server is only known for writes of one key that do not overlap, so a key has at
- * most one write in flight (ledger_may_write); a write whose fate is unknown - no reply, an error
- * reply, a lost connection - stays in flight for ever.
+ * The server must see the writes of a key in the order of their versions: either a key is only
+ * written over one connection, or only when no write of it is in flight (ledger_is_quiet).  A write
+ * whose fate is unknown - no reply, an error reply, a lost connection - is in flight for ever, and
+ * a key with such a write must not be written over another connection any more.
  *
  *     version = ledger_send(ledger, key, is_deletion);   the request goes out
- *     ledger_acknowledge(ledger, key);                   its good reply has come
+ *     ledger_acknowledge(ledger, key, version);          its good reply has come
  *
  * A read that is sent at some moment may find what was acknowledged at that moment, or anything
  * that was sent until its reply came:
@@ -13,8 +14,8 @@
  *     floor = ledger_floor(ledger, key);                 when it is sent
  *     bounds = ledger_bounds(ledger, key, floor);        when its reply has come
  */
-#ifndef KV_CLI_KVBENCH_LEDGER_H
-#define KV_CLI_KVBENCH_LEDGER_H
+#ifndef KV_KVBENCH_LEDGER_H
+#define KV_KVBENCH_LEDGER_H
 
 #include "cli/kvbench/payload.h"
 
@@ -22,7 +23,7 @@
 
 struct ledger_entry {
     uint32_t acknowledged; /* version; 0: none */
-    uint32_t sent;         /* version; == acknowledged or one more */
+    uint32_t sent;         /* version; 0: none */
     uint32_t deleted;      /* version of the last deletion that was sent; 0: none */
 };
 
@@ -37,16 +38,16 @@ bool ledger_init(struct ledger *ledger, uint64_t key_count, uint32_t run_tag);
 void ledger_deinit(struct ledger *ledger);
 
 static inline bool
-ledger_may_write(const struct ledger *ledger, uint64_t key_id)
+ledger_is_quiet(const struct ledger *ledger, uint64_t key_id)
 {
-    const struct ledger_entry *entry = &ledger->entries[key_id];
-
-    return entry->sent == entry->acknowledged && entry->sent != UINT32_MAX;
+    return ledger->entries[key_id].sent == ledger->entries[key_id].acknowledged;
 }
 
-/* ledger_may_write said true.  Returns the version, which goes into the value. */
+/* Returns the version, which goes into the value. */
 uint32_t ledger_send(struct ledger *ledger, uint64_t key_id, bool is_deletion);
-void ledger_acknowledge(struct ledger *ledger, uint64_t key_id);
+/* Of a version that was sent and not acknowledged; so is, by the order, all that was sent before.
+ */
+void ledger_acknowledge(struct ledger *ledger, uint64_t key_id, uint32_t version);
 
 static inline uint32_t
 ledger_floor(const struct ledger *ledger, uint64_t key_id)

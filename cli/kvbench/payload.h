@@ -12,8 +12,8 @@
  *
  * so whatever comes back says whose it is, which write it is from, and that it is whole.
  */
-#ifndef KV_CLI_KVBENCH_PAYLOAD_H
-#define KV_CLI_KVBENCH_PAYLOAD_H
+#ifndef KV_KVBENCH_PAYLOAD_H
+#define KV_KVBENCH_PAYLOAD_H
 
 #include "base/slice.h"
 

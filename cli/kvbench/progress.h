@@ -3,8 +3,8 @@
  * Shown on a terminal only, rewritten in place.  Anything else that prints to the same terminal
  * calls progress_clear first.
  */
-#ifndef KV_CLI_KVBENCH_PROGRESS_H
-#define KV_CLI_KVBENCH_PROGRESS_H
+#ifndef KV_KVBENCH_PROGRESS_H
+#define KV_KVBENCH_PROGRESS_H
 
 #include <stdio.h>
 

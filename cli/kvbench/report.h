@@ -1,9 +1,10 @@
 /* report.h - a result, for people and for programs.
  *
- * Everything here only reads.  KV_IO: the stream failed; a message was logged.
+ * Everything here only reads.  Runs have ended (but for report_seconds).  KV_IO: the
+ * stream failed; a message was logged.
  */
-#ifndef KV_CLI_KVBENCH_REPORT_H
-#define KV_CLI_KVBENCH_REPORT_H
+#ifndef KV_KVBENCH_REPORT_H
+#define KV_KVBENCH_REPORT_H
 
 #include <stdio.h>
 
@@ -14,7 +15,10 @@
 MUST_CHECK enum kv_status report_table(FILE *target, const struct result *result);
 /* One table only, for a run that has just ended. */
 MUST_CHECK enum kv_status report_table_run(FILE *target, const struct result_run *run);
-/* One line for each operation of each run, with a head line; RFC 4180. */
+/* The throughput of workloads that ran more than once; nothing if none did. */
+MUST_CHECK enum kv_status report_table_repeats(FILE *target, const struct result *result);
+/* One line for each operation of each run, with a head line; quoted as RFC 4180 says, lines end in
+ * LF, times are microseconds. */
 MUST_CHECK enum kv_status report_csv(FILE *target, const struct result *result);
 /* The document of RESULT.md, which result_read.h reads. */
 MUST_CHECK enum kv_status report_json(FILE *target, const struct result *result);

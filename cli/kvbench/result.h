@@ -14,8 +14,8 @@
  *
  * An operation belongs to the second in which it ended.  Texts are copied; too long ones are cut.
  */
-#ifndef KV_CLI_KVBENCH_RESULT_H
-#define KV_CLI_KVBENCH_RESULT_H
+#ifndef KV_KVBENCH_RESULT_H
+#define KV_KVBENCH_RESULT_H
 
 #include <stdbool.h>
 

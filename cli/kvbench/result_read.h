@@ -3,8 +3,8 @@
  * The document is untrusted: it may have at most RESULT_BYTES_MAX bytes, every name must be known,
  * every number in range, every total must agree with its buckets.
  */
-#ifndef KV_CLI_KVBENCH_RESULT_READ_H
-#define KV_CLI_KVBENCH_RESULT_READ_H
+#ifndef KV_KVBENCH_RESULT_READ_H
+#define KV_KVBENCH_RESULT_READ_H
 
 #include "base/status.h"
 #include "cli/kvbench/result.h"

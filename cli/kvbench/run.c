@@ -272,7 +272,8 @@ run_next(struct run *run, uint32_t lane, uint64_t now_ns, struct op *op_out)
         return RUN_WAIT;
     fill_op(run, lane, op_out);
     op_out->start_ns = at_ns;
-    if (run->is_count_known && at_ns >= run->begin_ns)
+    op_out->is_counted = at_ns >= run->begin_ns;
+    if (run->is_count_known && op_out->is_counted)
         run->left_count--;
     if (run->interval_ns > 0)
         run->due_ns += run->options->is_poisson
@@ -287,7 +288,7 @@ run_started(struct run *run, const struct op *op, uint64_t able_ns, uint64_t now
     const uint64_t might_ns = able_ns > op->start_ns ? able_ns : op->start_ns;
     const uint64_t late_ns = now_ns > might_ns ? now_ns - might_ns : 0;
 
-    if (op->start_ns < run->begin_ns)
+    if (!op->is_counted)
         return;
     run->started_count++;
     if (late_ns > run->options->late_ns_max)
@@ -343,13 +344,12 @@ run_done_reading(struct run *run, const struct op *op, bool is_found, struct sli
         check_read(run, op, is_found, value);
 }
 
-/* Not every operation that runs ends in its own phase. */
 static void
 note_end(struct run *run, const struct op *op, uint64_t now_ns)
 {
     if (now_ns > run->last_ns)
         run->last_ns = now_ns;
-    if (op->start_ns >= run->begin_ns)
+    if (op->is_counted)
         result_run_record(run->result, run->rows[op->row], now_ns - op->start_ns);
 }
 
