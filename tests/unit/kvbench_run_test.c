@@ -113,6 +113,7 @@ poisson_arrivals_have_the_rate(void)
 
     SET_UP(&fixture, "get", "--rate", "1000", "-n", "20000", "--arrivals", "poisson", "--seed", "7",
            "-r", "10");
+    CU_ASSERT_EQUAL(run_next(fixture.run, 0, START_NS, &op), RUN_START);
     while (run_next(fixture.run, 0, last_ns + 1000000 * MS, &op) == RUN_START) {
         const double gap_ms = (double)(op.start_ns - last_ns) / 1e6;
 
