@@ -11,8 +11,6 @@
  */
 #include "cli/kvbench/engine.h"
 
-#include <stdio.h>
-#include <sys/resource.h>
 #include <sysexits.h>
 
 #include "base/alloc.h"
@@ -25,6 +23,8 @@ enum {
     RING_ENTRY_COUNT = 4096,
     IDLE_TURN_COUNT_MAX = 3000,
     IDLE_TURN_US = 10 * 1000,
+    SETTLE_TURN_US = 10 * 1000,
+    SETTLE_CALM_COUNT = 20,    /* turns without a job for the workers */
     QUIET_TURN_COUNT_MAX = 64, /* turns without a look at the ring, when nothing waits for it */
 };
 
@@ -144,6 +144,10 @@ get(struct engine_op *op)
     if (st == KV_OK && found.kind == LOOKUP_VALUE) {
         op->entry_count = 1;
         op->value_bytes = found.value.size;
+        if (op->read_value != NULL) {
+            buffer_clear(op->read_value);
+            buffer_append_slice(op->read_value, found.value);
+        }
     }
     return st;
 }
@@ -274,15 +278,46 @@ ring_may_rest(struct engine *engine)
 void
 engine_turn(struct engine *engine, uint64_t timeout_us)
 {
-    const bool has_result = !list_empty(&engine->done);
-
     resume_writers(engine);
     db_turn(engine->db);
     if (ring_may_rest(engine))
         return;
-    if (has_result || !list_empty(&engine->done) || engine->busy_count == 0)
-        timeout_us = 0;
-    (void)ring_turn(engine->ring, timeout_us);
+    (void)ring_turn(engine->ring, list_empty(&engine->done) ? timeout_us : 0);
+}
+
+static bool
+has_job(const struct engine *engine)
+{
+    struct worker_info workers[ENGINE_WORKER_COUNT_MAX];
+    uint32_t count = worker_pool_info(engine->pool, workers, ENGINE_WORKER_COUNT_MAX);
+
+    if (count > ENGINE_WORKER_COUNT_MAX)
+        count = ENGINE_WORKER_COUNT_MAX;
+    for (uint32_t i = 0; i < count; i++) {
+        if (workers[i].job_id != 0)
+            return true;
+    }
+    return worker_pool_waiting_count(engine->pool) > 0;
+}
+
+void
+engine_settle(struct engine *engine)
+{
+    struct engine_op flush;
+    uint32_t calm_count = 0;
+
+    KV_ASSERT(engine->busy_count == 0);
+    engine_op_init(&flush);
+    flush.kind = ENGINE_FLUSH;
+    engine_start(engine, &flush);
+    while (engine_next_done(engine) == NULL)
+        engine_turn(engine, SETTLE_TURN_US);
+    if (flush.st != KV_OK)
+        kv_log(LOG_LEVEL_WARNING, "the flush failed: %s", kv_status_text(flush.st));
+    while (calm_count < SETTLE_CALM_COUNT) {
+        calm_count = has_job(engine) ? 0 : calm_count + 1;
+        engine_turn(engine, SETTLE_TURN_US);
+    }
 }
 
 uint32_t

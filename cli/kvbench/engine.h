@@ -33,6 +33,7 @@ struct engine_op {
     enum engine_op_kind kind;
     struct slice key, value;
     uint64_t entry_count_max;
+    struct buffer *read_value; /* where a get puts the value; NULL: it need not */
 
     /* The result.  KV_OK, or what db.h's functions say. */
     enum kv_status st;
@@ -68,10 +69,14 @@ void engine_start(struct engine *engine, struct engine_op *op);
 /* One that has ended, or NULL. */
 struct engine_op *engine_next_done(struct engine *engine);
 /* One turn of kvd's loop: writes the log, takes in blocks and workers' results.  Waits for up to
- * `timeout_us` while operations are under way and none is done.  Once at the end of whatever kvd
+ * `timeout_us` unless there is something for engine_next_done.  Once at the end of whatever kvd
  * would do in one turn: with N connections, at most N operations. */
 void engine_turn(struct engine *engine, uint64_t timeout_us);
 uint32_t engine_busy_count(const struct engine *engine); /* under way */
+
+/* Until everything is in tables and the workers have had nothing to do for a while: what a load
+ * left to be done.  No operation may be under way. */
+void engine_settle(struct engine *engine);
 
 void engine_get_usage(const struct engine *engine, struct engine_usage *usage);
 struct db *engine_db(struct engine *engine); /* for db_get_stats */
