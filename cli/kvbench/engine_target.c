@@ -24,7 +24,7 @@ struct slot {
     bool is_writing; /* an OP_RMW has come to its second half */
     struct slot *next_idle;
     struct buffer value; /* owned: to be written, or read if the run wants it */
-    uint8_t key[BENCH_KEY_BYTES_MAX];
+    uint8_t key[BENCH_KEY_BYTES_MAX + 1];
 };
 
 struct engine_state {
@@ -149,49 +149,6 @@ open_target(const struct bench_options *options, struct target **target_out)
 /* --- driving --- */
 
 static void
-put_value(struct run *run, struct slot *slot)
-{
-    buffer_clear(&slot->value);
-    run_put_value(run, &slot->op, buffer_reserve(&slot->value, slot->op.value_bytes));
-    slot->engine_op.value = slice_of(slot->value.data, slot->op.value_bytes);
-}
-
-/* False: the engine has no such operation. */
-static bool
-prepare(struct slot *slot, struct run *run)
-{
-    struct engine_op *engine_op = &slot->engine_op;
-
-    engine_op->key = slice_of(slot->key, run_put_key(run, &slot->op, slot->key));
-    engine_op->read_value = NULL;
-    slot->is_writing = false;
-    switch ((enum op_kind)slot->op.kind) {
-    case OP_GET:
-    case OP_GET_MISSING:
-    case OP_RMW:
-        engine_op->kind = ENGINE_GET;
-        engine_op->read_value = run_wants_values(run) ? &slot->value : NULL;
-        return true;
-    case OP_SET:
-        engine_op->kind = ENGINE_PUT;
-        put_value(run, slot);
-        return true;
-    case OP_RANGE:
-        engine_op->kind = ENGINE_SCAN;
-        engine_op->entry_count_max = slot->op.range_count;
-        return true;
-    case OP_DELETE:
-        engine_op->kind = ENGINE_DELETE;
-        return true;
-    case OP_MERGE:
-    case OP_COMMAND:
-    case OP_KIND_COUNT:
-        break;
-    }
-    return false;
-}
-
-static void
 make_idle(struct engine_state *state, struct slot *slot, uint64_t now_ns)
 {
     slot->able_ns = now_ns;
@@ -199,26 +156,97 @@ make_idle(struct engine_state *state, struct slot *slot, uint64_t now_ns)
     state->idle_slots = slot;
 }
 
+static void
+put_key(const struct run *run, struct slot *slot)
+{
+    uint32_t size = run_key_bytes(run);
+
+    run_put_key(run, &slot->op, slot->key);
+    if (slot->op.kind == OP_GET_MISSING)
+        slot->key[size++] = '.';
+    slot->engine_op.key = slice_of(slot->key, size);
+}
+
+static void
+start_read(struct engine_state *state, struct run *run, struct slot *slot, enum engine_op_kind kind)
+{
+    struct engine_op *engine_op = &slot->engine_op;
+
+    slot->is_writing = false;
+    engine_op->kind = kind;
+    engine_op->entry_count_max = slot->op.range_count;
+    engine_op->read_value = run_wants_values(run) ? &slot->value : NULL;
+    engine_start(state->engine, engine_op);
+}
+
+/* Noted first, if the run notes its writes; if it cannot, it has stopped, and the slot is idle. */
+static void
+start_write(struct engine_state *state, struct run *run, struct slot *slot,
+            enum engine_op_kind kind)
+{
+    struct engine_op *engine_op = &slot->engine_op;
+
+    slot->is_writing = true;
+    engine_op->kind = kind;
+    run_begin_write(run, &slot->op);
+    if (kind == ENGINE_PUT) {
+        buffer_clear(&slot->value);
+        run_put_value(run, &slot->op, buffer_reserve(&slot->value, slot->op.value_bytes));
+        engine_op->value = slice_of(slot->value.data, slot->op.value_bytes);
+    }
+    if (run_may_send(run))
+        engine_start(state->engine, engine_op);
+    else
+        make_idle(state, slot, clock_ns());
+}
+
+/* False: the engine has no such operation. */
+static bool
+start(struct engine_state *state, struct run *run, struct slot *slot)
+{
+    put_key(run, slot);
+    switch ((enum op_kind)slot->op.kind) {
+    case OP_GET:
+    case OP_GET_MISSING:
+    case OP_RMW:
+        start_read(state, run, slot, ENGINE_GET);
+        return true;
+    case OP_RANGE:
+        start_read(state, run, slot, ENGINE_SCAN);
+        return true;
+    case OP_SET:
+        start_write(state, run, slot, ENGINE_PUT);
+        return true;
+    case OP_DELETE:
+        start_write(state, run, slot, ENGINE_DELETE);
+        return true;
+    case OP_MERGE:
+    case OP_COMMAND:
+    case OP_KIND_COUNT:
+        break;
+    }
+    complain("--engine runs no merges and no --command");
+    make_idle(state, slot, clock_ns());
+    return false;
+}
+
 /* What is done is told to the run, and the slot is free again; but a read-modify-write goes on. */
 static void
 finish(struct engine_state *state, struct run *run, struct slot *slot)
 {
     const struct engine_op *engine_op = &slot->engine_op;
+    const bool is_found = !slot->is_writing && engine_op->entry_count > 0;
+    const struct slice value =
+        is_found && engine_op->read_value != NULL ? buffer_slice(&slot->value) : slice_of(NULL, 0);
     const uint64_t now_ns = clock_ns();
 
     if (engine_op->st == KV_OK && slot->op.kind == OP_RMW && !slot->is_writing) {
-        slot->is_writing = true;
-        slot->engine_op.kind = ENGINE_PUT;
-        put_value(run, slot);
-        engine_start(state->engine, &slot->engine_op);
+        run_done_reading(run, &slot->op, is_found, value);
+        start_write(state, run, slot, ENGINE_PUT);
         return;
     }
     if (engine_op->st == KV_OK)
-        run_done(run, &slot->op, engine_op->entry_count > 0,
-                 engine_op->read_value != NULL && engine_op->entry_count > 0
-                     ? buffer_slice(&slot->value)
-                     : slice_of(NULL, 0),
-                 now_ns);
+        run_done(run, &slot->op, is_found, value, now_ns);
     else
         run_failed(run, &slot->op, slice_from_text(kv_status_text(engine_op->st)), now_ns);
     make_idle(state, slot, now_ns);
@@ -239,16 +267,12 @@ start_due(struct engine_state *state, struct run *run)
         state->idle_slots = slot->next_idle;
         if (next == RUN_END)
             continue;
-        if (!prepare(slot, run)) {
-            complain("--engine runs no merges and no --command");
-            make_idle(state, slot, now_ns);
-            return false;
-        }
         if (run_is_open_loop(run))
             run_started(run, &slot->op, slot->able_ns, now_ns);
         else
             slot->op.start_ns = now_ns;
-        engine_start(state->engine, &slot->engine_op);
+        if (!start(state, run, slot))
+            return false;
     }
     return true;
 }
