@@ -212,9 +212,22 @@ load() {
         load_rate=$(cut -d, -f2 <<<"$line")
         load_p99_us=$(cut -d, -f7 <<<"$line" | awk '{ print $1 * 1000 }')
         ;;
+    kvbench)
+        "$bin/kvbench" -q -p "$1" -t "$2" -r "$3" -d "$4" -c "$5" -P "$6" -n "$7" --csv "$work/csv" \
+            >"$work/out" 2>&1 || { tail -5 "$work/out" >&2; die "kvbench failed"; }
+        load_rate=$(csv_field "$work/csv" "$2" ops_per_s)
+        load_p99_us=$(csv_field "$work/csv" "$2" p99_us)
+        ;;
     *) die "no load generator is called $loader" ;;
     esac
     [ -n "$load_rate" ] || die "$loader reports nothing"
+}
+
+# csv_field FILE OPERATION COLUMN: of kvbench's --csv.
+csv_field() {
+    awk -F, -v operation="$2" -v column="$3" '
+        NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i }
+        NR > 1 && $at["operation"] == operation { print $at[column]; exit }' "$1"
 }
 
 # served ROW SIDE, and load's arguments: a load on a server, with the server's CPU.
