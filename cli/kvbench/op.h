@@ -22,12 +22,14 @@ enum op_kind {
 struct op {
     uint64_t key_id;
     uint64_t start_ns; /* open loop: when it was meant to start; closed: set by whoever starts it */
-    uint64_t version;  /* of the value, with --verify; else 0 */
     uint32_t value_bytes;
+    uint32_t version;     /* of the write, with --verify; from run_begin_write */
+    uint32_t floor;       /* with --verify: the oldest version that a read may find */
     uint32_t ttl_s;       /* 0: none */
     uint32_t range_count; /* OP_RANGE: keys at most */
-    uint32_t acked_version; /* with --verify: the least version that a read may see */
     uint8_t kind;         /* enum op_kind */
+    uint8_t phase;       /* OP_RMW: 1 when its read is done; else 0 */
+    bool is_counted;     /* it is past the warm-up */
     uint8_t row;          /* of the report */
 };
 

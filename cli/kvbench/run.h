@@ -11,8 +11,8 @@
 #ifndef KV_KVBENCH_RUN_H
 #define KV_KVBENCH_RUN_H
 
+#include "cli/kvbench/bench_options.h"
 #include "cli/kvbench/op.h"
-#include "cli/kvbench/options.h"
 
 struct run;
 
@@ -33,10 +33,18 @@ bool run_is_open_loop(const struct run *run);
  * it.  That tells a late generator from a slow server. */
 void run_started(struct run *run, const struct op *op, uint64_t able_ns, uint64_t now_ns);
 
-/* `value` is what OP_GET and OP_RMW read (NULL data: no such key); looked at with --verify only,
- * so a target need not have it otherwise, but tells found or not by `is_found`. */
+/* Just before the write of OP_SET, OP_RMW, OP_DELETE or OP_MERGE goes into a request: the writes of
+ * a lane are in the order of these calls. */
+void run_begin_write(struct run *run, struct op *op);
+/* After the requests of a turn were made and before any of them goes out: what they write is noted.
+ * False: it cannot be; nothing may be sent, and the run has stopped. */
+bool run_may_send(struct run *run);
+
+/* `value` is what OP_GET and OP_RMW read; looked at only if run_wants_values. */
 void run_done(struct run *run, const struct op *op, bool is_found, struct slice value,
               uint64_t now_ns);
+/* OP_RMW: its read is done, its write comes next. */
+void run_done_reading(struct run *run, const struct op *op, bool is_found, struct slice value);
 /* The operation was answered with an error, or ended in one. */
 void run_failed(struct run *run, const struct op *op, struct slice error, uint64_t now_ns);
 /* Between turns, at least ten times a second: the series, the progress line, the end of time. */
@@ -44,14 +52,31 @@ void run_tick(struct run *run, uint64_t now_ns);
 /* No more operations come from run_next: an interrupt, a lost server.  Idempotent. */
 void run_stop(struct run *run);
 
-const struct options *run_options(const struct run *run);
+const struct bench_options *run_options(const struct run *run);
 /* True: run_done wants the value. */
 bool run_wants_values(const struct run *run);
 
-/* The bytes of the key of `op` into `target`, which has room for KEY_BYTES_MAX; returns their
- * number.  */
-uint32_t run_put_key(const struct run *run, const struct op *op, uint8_t *target);
-/* Exactly op->value_bytes of them. */
+/* The server said that it held writers back for so long, since the last call. */
+void run_note_stall(struct run *run, uint64_t stall_us);
+
+/* All keys of a run are of one size, but that of OP_GET_MISSING is one byte longer. */
+uint32_t run_key_bytes(const struct run *run);
+/* The key of `op` to `target`, run_key_bytes of it, without the last byte of OP_GET_MISSING, which
+ * is a full stop. */
+void run_put_key(const struct run *run, const struct op *op, uint8_t *target);
+/* Its value, op->value_bytes of it; after run_begin_write. */
 void run_put_value(struct run *run, const struct op *op, uint8_t *target);
+
+/* The rest is for main.c. */
+
+struct session;
+
+/* `session` and `workload` outlive it. */
+struct run *run_new(struct session *session, const struct workload *workload);
+void run_free(struct run *run);
+/* Once, when all is done: closes the books.  `server_cpu_us` negative: not known. */
+void run_finish(struct run *run, double server_cpu_us);
+/* Of the run that has finished. */
+struct result_run *run_result(struct run *run);
 
 #endif
