@@ -130,6 +130,10 @@ static const struct option_row rows[] = {
     {"timeout", "SECONDS", "for connecting, and without any reply [30]", SECONDS(timeout_ns, 86400)},
     {"target", "LABEL", "what the report calls the server", TEXT(label)},
     {"server-pid", "PID", "report the CPU time that this process needs", NUMBER(server_pid, 1, 4194304)},
+    {"engine", "DIR", "no server: kvd's engine in this process, on this data directory", TEXT(engine_dir)},
+    {"engine-set", "NAME=VALUE,...", "its settings, those of kvd.conf", TEXT(engine_settings)},
+    {"batch", "COUNT", "its writes have so many records each [1]", NUMBER(batch_count, 1, BENCH_DEPTH_MAX)},
+    {"settle", NULL, "at the end wait until it has flushed and compacted everything", FLAG(is_settling)},
     {"workload", "NAME,...", "what to run, one after another; see below", .letter = 't', OWN(take_workloads)},
     {"clients", "COUNT", "connections [50]", .letter = 'c', NUMBER(connection_count, 1, BENCH_CONNECTION_COUNT_MAX)},
     {"pipeline", "DEPTH", "requests in flight on each [1]", .letter = 'P', NUMBER(depth, 1, BENCH_DEPTH_MAX)},
@@ -298,6 +302,15 @@ check_all(struct bench_options *options)
     }
     if (options->op_count == 0 && options->duration_ns == 0)
         options->op_count = options->key_count;
+    if (options->engine_dir == NULL &&
+        (options->engine_settings != NULL || options->batch_count > 1 || options->is_settling)) {
+        complain("--engine-set, --batch and --settle need --engine");
+        return false;
+    }
+    if (options->batch_count > options->connection_count * options->depth) {
+        complain("--batch: no more than --clients x --pipeline operations are started together");
+        return false;
+    }
     return check_keys(options) && add_command(options);
 }
 
@@ -314,6 +327,7 @@ set_defaults(struct bench_options *options)
         .timeout_ns = UINT64_C(30000000000),
         .connection_count = 50,
         .depth = 1,
+        .batch_count = 1,
         .repeat_count = 1,
         .late_ns_max = 1000000,
         .ratio_get = 10,
