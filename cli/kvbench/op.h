@@ -28,8 +28,8 @@ struct op {
     uint32_t ttl_s;       /* 0: none */
     uint32_t range_count; /* OP_RANGE: keys at most */
     uint8_t kind;         /* enum op_kind */
-    uint8_t phase;       /* OP_RMW: 1 when its read is done; else 0 */
-    bool is_counted;     /* it is past the warm-up */
+    uint8_t phase;        /* OP_RMW: 1 when its read is done; else 0 */
+    bool is_counted;      /* it is past the warm-up */
     uint8_t row;          /* of the report */
 };
 
