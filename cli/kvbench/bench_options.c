@@ -13,6 +13,7 @@
 #include "base/assert.h"
 #include "cli/exit_code.h"
 #include "cli/kvbench/number.h"
+#include "cli/kvbench/payload.h"
 
 /* Takes `text`; false: it is malformed. */
 typedef bool option_fn(struct bench_options *options, const char *text);
@@ -287,6 +288,44 @@ add_command(struct bench_options *options)
     return true;
 }
 
+/* What kvbench must know to say what a read may find. */
+static bool
+check_verifying(const struct bench_options *options)
+{
+    const char *why = NULL;
+
+    for (uint32_t i = 0; i < options->workload_count; i++) {
+        const enum op_kind kind = options->workloads[i]->rows[0].kind;
+
+        if (kind == OP_MERGE || kind == OP_COMMAND)
+            why = "merges and --command change values in a way of their own";
+    }
+    if (value_sizes_min(&options->sizes) < PAYLOAD_BYTES_MIN)
+        why = "values must have 28 bytes at least";
+    if (options->ttl_s > 0)
+        why = "values with a --ttl disappear";
+    if (options->key_count < options->connection_count)
+        why = "there must be a key for each connection";
+    if (why != NULL)
+        complain("--verify: %s", why);
+    return why == NULL;
+}
+
+static bool
+check_engine(const struct bench_options *options)
+{
+    if (options->engine_dir == NULL &&
+        (options->engine_settings != NULL || options->batch_count > 1 || options->is_settling)) {
+        complain("--engine-set, --batch and --settle need --engine");
+        return false;
+    }
+    if (options->batch_count > options->connection_count * options->depth) {
+        complain("--batch: no more than --clients x --pipeline operations are started together");
+        return false;
+    }
+    return true;
+}
+
 static bool
 check_all(struct bench_options *options)
 {
@@ -302,16 +341,8 @@ check_all(struct bench_options *options)
     }
     if (options->op_count == 0 && options->duration_ns == 0)
         options->op_count = options->key_count;
-    if (options->engine_dir == NULL &&
-        (options->engine_settings != NULL || options->batch_count > 1 || options->is_settling)) {
-        complain("--engine-set, --batch and --settle need --engine");
-        return false;
-    }
-    if (options->batch_count > options->connection_count * options->depth) {
-        complain("--batch: no more than --clients x --pipeline operations are started together");
-        return false;
-    }
-    return check_keys(options) && add_command(options);
+    return check_keys(options) && check_engine(options) && add_command(options) &&
+           (!options->is_verifying || check_verifying(options));
 }
 
 static void

@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "cli/kvbench/result.h"
 
+#define RESULT_FORMAT_NAME "kvbench-result"
 enum { RESULT_BYTES_MAX = 256 * 1024 * 1024, RESULT_FORMAT_VERSION = 1 };
 
 /* KV_OK: `result` is initialised and the caller's; its runs have ended.  KV_CORRUPT: it is zero; a
