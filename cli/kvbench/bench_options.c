@@ -135,6 +135,13 @@ static const struct option_row rows[] = {
     {"target", "LABEL", "what the report calls the server", TEXT(label)},
     {"server-pid", "PID", "report the CPU time that this process needs",
      NUMBER(server_pid, 1, 4194304)},
+    {"engine", "DIR", "no server: kvd's engine in this process, on this data directory",
+     TEXT(engine_dir)},
+    {"engine-set", "NAME=VALUE,...", "its settings, those of kvd.conf", TEXT(engine_settings)},
+    {"batch", "COUNT", "its writes have so many records each [1]",
+     NUMBER(batch_count, 1, BENCH_DEPTH_MAX)},
+    {"settle", NULL, "at the end wait until it has flushed and compacted everything",
+     FLAG(is_settling)},
     {"workload", "NAME,...", "what to run, one after another; see below",
      .letter = 't', OWN(take_workloads)},
     {"clients", "COUNT", "connections [50]",
@@ -327,6 +334,21 @@ check_verifying(const struct bench_options *options)
 }
 
 static bool
+check_engine(const struct bench_options *options)
+{
+    if (options->engine_dir == NULL &&
+        (options->engine_settings != NULL || options->batch_count > 1 || options->is_settling)) {
+        complain("--engine-set, --batch and --settle need --engine");
+        return false;
+    }
+    if (options->batch_count > options->connection_count * options->depth) {
+        complain("--batch: no more than --clients x --pipeline operations are started together");
+        return false;
+    }
+    return true;
+}
+
+static bool
 check_all(struct bench_options *options)
 {
     if (options->journal_path != NULL)
@@ -341,7 +363,7 @@ check_all(struct bench_options *options)
     }
     if (options->op_count == 0 && options->duration_ns == 0)
         options->op_count = options->key_count;
-    return check_keys(options) && add_command(options) &&
+    return check_keys(options) && check_engine(options) && add_command(options) &&
            (!options->is_verifying || check_verifying(options));
 }
 
@@ -358,6 +380,7 @@ set_defaults(struct bench_options *options)
         .timeout_ns = UINT64_C(30000000000),
         .connection_count = 50,
         .depth = 1,
+        .batch_count = 1,
         .repeat_count = 1,
         .late_ns_max = 1000000,
         .ratio_get = 10,
