@@ -124,35 +124,61 @@ forget_password(struct bench_options *options)
 static const struct option_row rows[] = {
     {"host", "HOST", "the server's host [127.0.0.1]", .letter = 'h', TEXT(host)},
     {"port", "PORT", "its port [7379]", .letter = 'p', NUMBER(port, 1, 65535)},
-    {"socket", "PATH", "its Unix socket, instead of host and port", .letter = 's', TEXT(socket_path)},
-    {"password", "TEXT", "its password; better: the environment's KVBENCH_PASSWORD", .letter = 'a', TEXT(password)},
+    {"socket", "PATH", "its Unix socket, instead of host and port",
+     .letter = 's', TEXT(socket_path)},
+    {"password", "TEXT", "its password; better: the environment's KVBENCH_PASSWORD",
+     .letter = 'a', TEXT(password)},
     {"db", "NUMBER", "the numbered database [0]", NUMBER(db_index, 0, 1000000)},
     {"resp3", NULL, "speak RESP3", .letter = '3', FLAG(is_resp3)},
-    {"timeout", "SECONDS", "for connecting, and without any reply [30]", SECONDS(timeout_ns, 86400)},
+    {"timeout", "SECONDS", "for connecting, and without any reply [30]",
+     SECONDS(timeout_ns, 86400)},
     {"target", "LABEL", "what the report calls the server", TEXT(label)},
-    {"server-pid", "PID", "report the CPU time that this process needs", NUMBER(server_pid, 1, 4194304)},
-    {"workload", "NAME,...", "what to run, one after another; see below", .letter = 't', OWN(take_workloads)},
-    {"clients", "COUNT", "connections [50]", .letter = 'c', NUMBER(connection_count, 1, BENCH_CONNECTION_COUNT_MAX)},
-    {"pipeline", "DEPTH", "requests in flight on each [1]", .letter = 'P', NUMBER(depth, 1, BENCH_DEPTH_MAX)},
-    {"requests", "COUNT", "operations of each workload [as many as keys]", .letter = 'n', NUMBER(op_count, 1, 1e15)},
+    {"server-pid", "PID", "report the CPU time that this process needs",
+     NUMBER(server_pid, 1, 4194304)},
+    {"engine", "DIR", "no server: kvd's engine in this process, on this data directory",
+     TEXT(engine_dir)},
+    {"engine-set", "NAME=VALUE,...", "its settings, those of kvd.conf", TEXT(engine_settings)},
+    {"batch", "COUNT", "its writes have so many records each [1]",
+     NUMBER(batch_count, 1, BENCH_DEPTH_MAX)},
+    {"settle", NULL, "at the end wait until it has flushed and compacted everything",
+     FLAG(is_settling)},
+    {"workload", "NAME,...", "what to run, one after another; see below",
+     .letter = 't', OWN(take_workloads)},
+    {"clients", "COUNT", "connections [50]",
+     .letter = 'c', NUMBER(connection_count, 1, BENCH_CONNECTION_COUNT_MAX)},
+    {"pipeline", "DEPTH", "requests in flight on each [1]",
+     .letter = 'P', NUMBER(depth, 1, BENCH_DEPTH_MAX)},
+    {"requests", "COUNT", "operations of each workload [as many as keys]",
+     .letter = 'n', NUMBER(op_count, 1, 1e15)},
     {"duration", "SECONDS", "run each workload for so long instead", SECONDS(duration_ns, 604800)},
-    {"warmup", "SECONDS", "load before each workload that is not counted [0]", SECONDS(warmup_ns, 604800)},
-    {"repeat", "COUNT", "run all of them so often, for confidence intervals [1]", NUMBER(repeat_count, 1, BENCH_REPEAT_COUNT_MAX)},
+    {"warmup", "SECONDS", "load before each workload that is not counted [0]",
+     SECONDS(warmup_ns, 604800)},
+    {"repeat", "COUNT", "run all of them so often, for confidence intervals [1]",
+     NUMBER(repeat_count, 1, BENCH_REPEAT_COUNT_MAX)},
     {"rate", "COUNT", "open loop: so many operations start each second", FRACTION(rate, 0.01, 1e9)},
     {"arrivals", "KIND", "open loop: even or poisson [even]", OWN(take_arrivals)},
-    {"late-bound", "SECONDS", "open loop: how late kvbench itself may be [0.001]", SECONDS(late_ns_max, 3600)},
+    {"late-bound", "SECONDS", "open loop: how late kvbench itself may be [0.001]",
+     SECONDS(late_ns_max, 3600)},
     {"ratio", "GET:SET", "of the workload mixed [10:1]", OWN(take_ratio)},
     {"command", "TEXT", "a command with __key__ and __data__, as a workload", TEXT(command)},
-    {"range-size", "KEYS", "of each range [1 to 100, at random]", NUMBER(range_count, 1, BENCH_RANGE_COUNT_MAX)},
-    {"seed", "NUMBER", "the same seed gives the same operations [from the clock]", NUMBER(seed, 0, 1e18)},
+    {"range-size", "KEYS", "of each range [1 to 100, at random]",
+     NUMBER(range_count, 1, BENCH_RANGE_COUNT_MAX)},
+    {"seed", "NUMBER", "the same seed gives the same operations [from the clock]",
+     NUMBER(seed, 0, 1e18)},
     {"keys", "COUNT", "how many keys there are [1m]", .letter = 'r', NUMBER(key_count, 1, 4e18)},
     {"key-prefix", "TEXT", "what keys begin with [key:]", TEXT(key_prefix)},
-    {"key-size", "BYTES", "of each key, its number being padded with zeros [16]", NUMBER(key_bytes, 1, BENCH_KEY_BYTES_MAX)},
-    {"distribution", "NAME", "uniform, zipfian, latest, hotspot or sequential", OWN(take_distribution)},
-    {"theta", "NUMBER", "zipfian and latest: skew [0.99]", FRACTION(keys.theta, ZIPF_THETA_MIN, ZIPF_THETA_MAX)},
-    {"hotspot", "KEYS:OPS", "hotspot: share of the keys, of the operations [0.2:0.8]", OWN(take_hotspot)},
-    {"data-size", "SIZES", "of values: 100, 64-4096, or 64:80,1024:20 [100]", .letter = 'd', OWN(take_sizes)},
-    {"compressibility", "SHARE", "of a value that compression takes away [0.5]", FRACTION(compressibility, 0, 1)},
+    {"key-size", "BYTES", "of each key, its number being padded with zeros [16]",
+     NUMBER(key_bytes, 1, BENCH_KEY_BYTES_MAX)},
+    {"distribution", "NAME", "uniform, zipfian, latest, hotspot or sequential",
+     OWN(take_distribution)},
+    {"theta", "NUMBER", "zipfian and latest: skew [0.99]",
+     FRACTION(keys.theta, ZIPF_THETA_MIN, ZIPF_THETA_MAX)},
+    {"hotspot", "KEYS:OPS", "hotspot: share of the keys, of the operations [0.2:0.8]",
+     OWN(take_hotspot)},
+    {"data-size", "SIZES", "of values: 100, 64-4096, or 64:80,1024:20 [100]",
+     .letter = 'd', OWN(take_sizes)},
+    {"compressibility", "SHARE", "of a value that compression takes away [0.5]",
+     FRACTION(compressibility, 0, 1)},
     {"ttl", "SECONDS", "values expire after so long [never]", NUMBER(ttl_s, 1, 4294967295.0)},
     {"ttl-share", "SHARE", "of the values that have a --ttl [1]", FRACTION(ttl_share, 0, 1)},
     {"verify", NULL, "values prove themselves, and reads are checked", FLAG(is_verifying)},
@@ -308,6 +334,21 @@ check_verifying(const struct bench_options *options)
 }
 
 static bool
+check_engine(const struct bench_options *options)
+{
+    if (options->engine_dir == NULL &&
+        (options->engine_settings != NULL || options->batch_count > 1 || options->is_settling)) {
+        complain("--engine-set, --batch and --settle need --engine");
+        return false;
+    }
+    if (options->batch_count > options->connection_count * options->depth) {
+        complain("--batch: no more than --clients x --pipeline operations are started together");
+        return false;
+    }
+    return true;
+}
+
+static bool
 check_all(struct bench_options *options)
 {
     if (options->journal_path != NULL)
@@ -322,7 +363,7 @@ check_all(struct bench_options *options)
     }
     if (options->op_count == 0 && options->duration_ns == 0)
         options->op_count = options->key_count;
-    return check_keys(options) && add_command(options) &&
+    return check_keys(options) && check_engine(options) && add_command(options) &&
            (!options->is_verifying || check_verifying(options));
 }
 
@@ -339,6 +380,7 @@ set_defaults(struct bench_options *options)
         .timeout_ns = UINT64_C(30000000000),
         .connection_count = 50,
         .depth = 1,
+        .batch_count = 1,
         .repeat_count = 1,
         .late_ns_max = 1000000,
         .ratio_get = 10,

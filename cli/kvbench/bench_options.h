@@ -30,6 +30,12 @@ struct bench_options {
     const char *label;
     uint64_t server_pid;
 
+    /* The engine in this process, instead of a server; NULL: a server. */
+    const char *engine_dir;
+    const char *engine_settings; /* kvd's, as name=value,name=value */
+    uint64_t batch_count;        /* records of a write */
+    bool is_settling;            /* waits at the end for what the load left to be done */
+
     /* The load. */
     const struct workload *workloads[BENCH_WORKLOAD_COUNT_MAX];
     uint32_t workload_count;

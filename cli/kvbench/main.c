@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 
+#include "cli/kvbench/engine_target.h"
 #include "cli/kvbench/report.h"
 #include "cli/kvbench/session.h"
 #include "cli/kvbench/target.h"
@@ -85,7 +86,8 @@ run_all(struct session *session, struct target *target)
 static enum exit_code
 load(const struct bench_options *options)
 {
-    const struct target_class *class = &network_target;
+    const struct target_class *class =
+        options->engine_dir == NULL ? &network_target : &engine_target;
     struct session session;
     struct target *target = NULL;
     enum exit_code code = session_open(&session, options), reported;

@@ -252,6 +252,8 @@ fill_op(struct run *run, uint32_t lane, struct op *op)
         op->range_count = (uint32_t)options->range_count;
         if (op->range_count == 0)
             op->range_count = 1 + (uint32_t)random_below(random, YCSB_RANGE_COUNT_MAX);
+        if (run->workload->is_walk)
+            op->key_id = op->key_id * op->range_count % options->key_count;
     }
     if (options->is_verifying)
         op->floor = ledger_floor(&run->session->ledger, op->key_id);

@@ -21,6 +21,7 @@ struct workload {
     uint32_t row_count;
     enum distribution distribution; /* unless --distribution says another */
     bool is_distribution_fixed;
+    bool is_walk;       /* the n-th range starts where the one before it ends */
     bool is_one_writer; /* lane 0 does the first row only, the others the second */
 };
 
