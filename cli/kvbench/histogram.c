@@ -7,6 +7,7 @@
 #include "cli/kvbench/histogram.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 static unsigned
@@ -89,7 +90,7 @@ histogram_percentile_ns(const struct histogram *histogram, double percent)
         if (seen >= rank)
             return reported_ns(histogram, i);
     }
-    KV_ASSERT(!"the buckets hold less than the count");
+    KV_ASSERT(false);
     return histogram->max_ns;
 }
 

@@ -239,8 +239,8 @@ json_string(struct json *json, char *target, size_t size)
         }
         memcpy(target + used, bytes, count);
         used += count;
+        target[used] = '\0'; /* it is text whenever the reading ends */
     }
-    target[used] = '\0';
     if (!expect(json, '"'))
         return;
     if (!escape_is_utf8(slice_of(target, used)))

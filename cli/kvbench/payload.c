@@ -141,7 +141,7 @@ verdict_text(enum payload_verdict verdict)
     case PAYLOAD_MISSING:
         return "is missing, though a write was acknowledged and no deletion sent since";
     }
-    KV_ASSERT(!"no such verdict");
+    KV_ASSERT(false);
     return "";
 }
 

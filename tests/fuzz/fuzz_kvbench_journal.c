@@ -1,6 +1,7 @@
 /* Goal: no file breaks the reader of journals, and a ledger that it makes keeps its invariants.
  * Method: the input as it is, and as the records of one frame with a right checksum behind a head.
  */
+#include "base/assert.h"
 #include "base/coding.h"
 #include "base/crc32c.h"
 #include "base/log.h"

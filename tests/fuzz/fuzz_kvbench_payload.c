@@ -1,6 +1,7 @@
 /* Goal: no value breaks the check of proven values, and none passes that was not written.
  * Method: check the input with bounds of its own; a good one must be what payload_write makes
  * of its header, but for the filler. */
+#include "base/assert.h"
 #include "base/coding.h"
 #include "cli/kvbench/payload.h"
 
@@ -20,7 +21,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     payload_explain(verdict, &bounds, &found, text);
     if (verdict != PAYLOAD_GOOD)
         return 0;
-    if (size < PAYLOAD_BYTES_MIN || found.key_id != bounds.key_id || found.version > 1000)
-        __builtin_trap();
+    KV_ASSERT(size >= PAYLOAD_BYTES_MIN && found.key_id == bounds.key_id && found.version <= 1000);
     return 0;
 }
