@@ -19,27 +19,13 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "base/alloc.h"
-#include "cli/kvbench/dial.h"
-#include "cli/kvbench/server_cpu.h"
+#include "base/assert.h"
 
-enum {
-    RING_ENTRY_COUNT = 1024,
-    BUFFER_BYTES = 16 * 1024,
-    /* Replies are mostly short: buffers whose beginnings fall into the same sets of the CPU's
-     * caches would push each other out. */
-    BUFFER_STRIDE_BYTES = BUFFER_BYTES + 320,
-    BUFFER_COUNT_MIN = 64,
-    BUFFER_COUNT_MAX = 4096,
-    BUFFER_GROUP = 1,
-    /* The series and the interrupt flag are looked at so often at least. */
-    TURN_US_MAX = 50000,
-};
+/* The series and the interrupt flag are looked at so often at least. */
+enum { TURN_US_MAX = 50000 };
 
 static const uint64_t DRAIN_NS_MAX = 1000000000; /* after an interrupt */
 
@@ -61,26 +47,6 @@ turn_ns(struct network *network)
     return network->turn_ns;
 }
 
-static uint8_t *
-buffer_at(struct network *network, uint32_t index)
-{
-    return network->buffer_bytes + (size_t)index * BUFFER_STRIDE_BYTES;
-}
-
-static void
-return_buffer(struct network *network, uint32_t index)
-{
-    io_uring_buf_ring_add(network->buffers, buffer_at(network, index), BUFFER_BYTES,
-                          (unsigned short)index, io_uring_buf_ring_mask(network->buffer_count), 0);
-    io_uring_buf_ring_advance(network->buffers, 1);
-}
-
-static struct io_uring_sqe *
-get_sqe(struct network *network, struct ring_event *event)
-{
-    return ring_get_sqe(network->ring, event);
-}
-
 static void
 set_fixed(struct network *network, struct io_uring_sqe *sqe)
 {
@@ -94,15 +60,15 @@ handle_of(const struct network *network, const struct bench_connection *connecti
     return network->has_fixed_files ? (int)connection->lane : connection->fd;
 }
 
-static void
-arm_receive(struct bench_connection *connection)
+void
+network_arm_receive(struct bench_connection *connection)
 {
     struct network *network = connection->network;
-    struct io_uring_sqe *sqe = get_sqe(network, &connection->on_receive);
+    struct io_uring_sqe *sqe = ring_get_sqe(network->ring, &connection->on_receive);
 
     io_uring_prep_recv_multishot(sqe, handle_of(network, connection), NULL, 0, 0);
     sqe->flags |= IOSQE_BUFFER_SELECT;
-    sqe->buf_group = BUFFER_GROUP;
+    sqe->buf_group = NETWORK_BUFFER_GROUP;
     set_fixed(network, sqe);
 }
 
@@ -266,8 +232,8 @@ parse(struct bench_connection *connection, struct slice input)
     }
 }
 
-static void
-on_receive(struct ring_event *event, int32_t result, uint32_t flags)
+void
+network_on_receive(struct ring_event *event, int32_t result, uint32_t flags)
 {
     struct bench_connection *connection =
         KV_CONTAINER_OF(event, struct bench_connection, on_receive);
@@ -278,8 +244,8 @@ on_receive(struct ring_event *event, int32_t result, uint32_t flags)
 
         network->heard_ns = turn_ns(network);
         if (!connection->is_lost)
-            parse(connection, slice_of(buffer_at(network, index), (size_t)result));
-        return_buffer(network, index);
+            parse(connection, slice_of(network_buffer(network, index), (size_t)result));
+        network_return_buffer(network, index);
     } else if (result != -ENOBUFS) {
         lose(connection, result == 0 ? "the server closed it" : strerror(-result));
         return;
@@ -287,7 +253,7 @@ on_receive(struct ring_event *event, int32_t result, uint32_t flags)
     if (connection->is_lost)
         return;
     if (!(flags & IORING_CQE_F_MORE))
-        arm_receive(connection);
+        network_arm_receive(connection);
     if (run_is_open_loop(network->run)) {
         if (!connection->is_sending)
             mark_ready(connection);
@@ -297,8 +263,8 @@ on_receive(struct ring_event *event, int32_t result, uint32_t flags)
     }
 }
 
-static void
-on_sent(struct ring_event *event, int32_t result, uint32_t flags)
+void
+network_on_sent(struct ring_event *event, int32_t result, uint32_t flags)
 {
     struct bench_connection *connection = KV_CONTAINER_OF(event, struct bench_connection, on_sent);
 
@@ -341,7 +307,7 @@ send_batch(struct bench_connection *connection, uint64_t at_ns)
     }
     connection->unsent_count = 0;
     swap_buffers(connection);
-    sqe = get_sqe(network, &connection->on_sent);
+    sqe = ring_get_sqe(network->ring, &connection->on_sent);
     io_uring_prep_send(sqe, handle_of(network, connection), connection->sending.data,
                        connection->sending.size, MSG_NOSIGNAL | MSG_WAITALL);
     set_fixed(network, sqe);
@@ -411,7 +377,7 @@ begin_run(struct network *network, struct run *run)
     }
 }
 
-static enum exit_code
+enum exit_code
 network_drive(struct target *target, struct run *run, const volatile bool *interrupted)
 {
     struct network *network = (struct network *)target;
@@ -443,167 +409,3 @@ network_drive(struct target *target, struct run *run, const volatile bool *inter
         return EXIT_IO;
     return network->pending_count == 0 || *interrupted ? EXIT_OK : EXIT_NO_CONNECTION;
 }
-
-static bool
-network_cpu_ns(struct target *target, uint64_t *cpu_ns_out)
-{
-    const uint64_t pid = ((struct network *)target)->options->server_pid;
-
-    return pid != 0 && server_cpu_ns(pid, cpu_ns_out);
-}
-
-static void
-network_close(struct target *target)
-{
-    struct network *network = (struct network *)target;
-
-    if (network == NULL)
-        return;
-    for (uint32_t i = 0; i < network->connection_count; i++) {
-        struct bench_connection *connection = &network->connections[i];
-
-        if (connection->fd >= 0)
-            (void)close(connection->fd);
-        reply_parser_deinit(&connection->parser);
-        buffer_deinit(&connection->filling);
-    }
-    ring_close(network->ring);
-    /* The kernel may have read from these until now. */
-    for (uint32_t i = 0; i < network->connection_count; i++)
-        buffer_deinit(&network->connections[i].sending);
-    requests_deinit(&network->requests);
-    free(network->buffers);
-    free(network->buffer_bytes);
-    free(network->pending);
-    free(network->connections);
-    free(network->ready);
-    free(network->room);
-    free(network);
-}
-
-static uint32_t
-power_of_two(uint32_t least)
-{
-    uint32_t power = 1;
-
-    while (power < least)
-        power *= 2;
-    return power;
-}
-
-static enum exit_code
-open_ring(struct network *network)
-{
-    struct io_uring_buf_reg registration = {.bgid = BUFFER_GROUP};
-    uint32_t count = power_of_two(2 * network->connection_count);
-    int failed;
-
-    count = count < BUFFER_COUNT_MIN ? BUFFER_COUNT_MIN : count;
-    count = count > BUFFER_COUNT_MAX ? BUFFER_COUNT_MAX : count;
-    if (ring_open(RING_ENTRY_COUNT, &network->ring) != KV_OK)
-        return EXIT_NO_RING;
-    network->buffer_count = count;
-    network->buffer_bytes = kv_alloc_aligned(4096, (size_t)count * BUFFER_STRIDE_BYTES);
-    network->buffers = kv_alloc_aligned(4096, count * sizeof(struct io_uring_buf));
-    registration.ring_addr = (uint64_t)(uintptr_t)network->buffers;
-    registration.ring_entries = count;
-    failed = io_uring_register_buf_ring(ring_uring(network->ring), &registration, 0);
-    if (failed != 0) {
-        complain("io_uring refuses a ring of buffers: %s", strerror(-failed));
-        return EXIT_NO_RING;
-    }
-    io_uring_buf_ring_init(network->buffers);
-    for (uint32_t i = 0; i < count; i++)
-        return_buffer(network, i);
-    return EXIT_OK;
-}
-
-/* Not looking a file up for each request is a saving; where it is refused, it is done. */
-static void
-register_files(struct network *network)
-{
-    int *fds = kv_alloc(network->connection_count * sizeof(*fds));
-
-    for (uint32_t i = 0; i < network->connection_count; i++)
-        fds[i] = network->connections[i].fd;
-    network->has_fixed_files =
-        io_uring_register_files(ring_uring(network->ring), fds, network->connection_count) == 0;
-    free(fds);
-}
-
-static enum exit_code
-open_connections(struct network *network)
-{
-    const uint32_t capacity = power_of_two(network->depth);
-    enum exit_code code;
-
-    network->pending =
-        kv_alloc_zero((size_t)capacity * network->connection_count * sizeof(struct op));
-    for (uint32_t i = 0; i < network->connection_count; i++) {
-        struct bench_connection *connection = &network->connections[i];
-
-        connection->network = network;
-        connection->lane = i;
-        connection->pending = network->pending + (size_t)i * capacity;
-        connection->capacity = capacity;
-        connection->on_receive.on_complete = on_receive;
-        connection->on_sent.on_complete = on_sent;
-        reply_parser_init(&connection->parser, network->options->is_verifying);
-        code = dial(network->options, &connection->fd);
-        if (code != EXIT_OK)
-            return code;
-    }
-    register_files(network);
-    for (uint32_t i = 0; i < network->connection_count; i++)
-        arm_receive(&network->connections[i]);
-    return EXIT_OK;
-}
-
-/* A descriptor for each connection, and some. */
-static void
-raise_file_limit(void)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
-static enum exit_code
-network_open(const struct bench_options *options, struct target **target_out)
-{
-    struct network *network = kv_alloc_zero(sizeof(*network));
-    enum exit_code code;
-
-    *target_out = NULL;
-    network->target.class = &network_target;
-    network->options = options;
-    network->depth = (uint32_t)options->depth;
-    network->connection_count = (uint32_t)options->connection_count;
-    network->connections = kv_alloc_zero(network->connection_count * sizeof(*network->connections));
-    for (uint32_t i = 0; i < network->connection_count; i++)
-        network->connections[i].fd = -1;
-    network->ready = kv_alloc_zero(network->connection_count * sizeof(*network->ready));
-    network->room = kv_alloc_zero(network->connection_count * sizeof(*network->room));
-    raise_file_limit();
-    code = requests_init(&network->requests, options);
-    if (code == EXIT_OK)
-        code = open_ring(network);
-    if (code == EXIT_OK)
-        code = open_connections(network);
-    if (code != EXIT_OK) {
-        network_close(&network->target);
-        return code;
-    }
-    *target_out = &network->target;
-    return EXIT_OK;
-}
-
-const struct target_class network_target = {
-    .open = network_open,
-    .drive = network_drive,
-    .cpu_ns = network_cpu_ns,
-    .close = network_close,
-};

@@ -62,4 +62,15 @@ struct network {
     uint32_t buffer_count;
 };
 
+/* Between network.c, which has the loop, and network_open.c. */
+enum { NETWORK_BUFFER_GROUP = 1 };
+
+enum exit_code network_drive(struct target *target, struct run *run,
+                             const volatile bool *interrupted);
+void network_arm_receive(struct bench_connection *connection);
+void network_on_receive(struct ring_event *event, int32_t result, uint32_t flags);
+void network_on_sent(struct ring_event *event, int32_t result, uint32_t flags);
+uint8_t *network_buffer(struct network *network, uint32_t index);
+void network_return_buffer(struct network *network, uint32_t index);
+
 #endif

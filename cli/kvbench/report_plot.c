@@ -280,11 +280,23 @@ plot_curve(struct buffer *svg, const struct result_run *run, double top)
     }
 }
 
+/* Among the runs of its workload, from 1. */
+static uint32_t
+run_number(const struct result *result, const struct result_run *run)
+{
+    uint32_t number = 1;
+
+    for (uint32_t i = 0; i < result->run_count && result->runs[i] != run; i++)
+        number += strcmp(result->runs[i]->workload, run->workload) == 0;
+    return number;
+}
+
 static void
 plot_heading(struct buffer *svg, const struct result *result, const struct result_run *run,
              double top)
 {
     const char *target = result_setting(result, "target");
+    const uint32_t number = run_number(result, run);
     const time_t start = (time_t)(run->start_unix_us / 1000000);
     char heading[2 * RESULT_TEXT_BYTES + 8], note[256], moment[32] = "", count[REPORT_NUMBER_BYTES],
                                                         rate[REPORT_NUMBER_BYTES];
@@ -294,8 +306,8 @@ plot_heading(struct buffer *svg, const struct result *result, const struct resul
                    target == NULL ? "" : target);
     if (gmtime_r(&start, &utc) != NULL)
         (void)strftime(moment, sizeof(moment), "%Y-%m-%d %H:%M UTC", &utc);
-    (void)snprintf(note, sizeof(note), "%s: %s operations in %.2f s, %s a second", moment,
-                   report_count((double)result_run_count(run), count),
+    (void)snprintf(note, sizeof(note), "run %u, %s: %s operations in %.2f s, %s a second", number,
+                   moment, report_count((double)result_run_count(run), count),
                    (double)run->duration_ns / 1e9,
                    report_count(result_run_rate(run, result_run_count(run)), rate));
     svg_text(svg, "heading", SVG_START, PANEL_LEFT, top + 32.0, heading);

@@ -17,7 +17,8 @@
 #include "cli/kvbench/report_text.h"
 
 #define COUNT_OF(array) ((uint32_t)(sizeof(array) / sizeof((array)[0])))
-#define NUMBER_MAX      1e18
+#define NUMBER_MAX      1e15
+#define RATE_MAX        1e12 /* operations a second */
 
 /* A run while it is read. */
 struct run_reader {
@@ -96,6 +97,22 @@ read_second(struct json *json)
     if (values[2] > values[3] || values[3] > values[4] || values[4] > HISTOGRAM_NS_MAX)
         json_fail(json, "the latencies of a second do not rise, or are too high");
     return (struct result_second){values[0], values[1], values[2], values[3], values[4]};
+}
+
+/* Not more may have ended in all seconds than in all. */
+static void
+check_seconds(struct json *json, const struct result_operation *operation, uint32_t second_count)
+{
+    uint64_t count = 0, error_count = 0;
+
+    for (uint32_t i = 0; i < second_count; i++) {
+        count += operation->seconds[i].count; /* a week of JSON_INTEGER_MAX does not fit ... */
+        error_count += operation->seconds[i].error_count;
+        if (count > operation->total->count || error_count > operation->error_count) {
+            json_fail(json, "the seconds of \"%s\" hold more than all of it", operation->name);
+            return; /* ... but is never reached */
+        }
+    }
 }
 
 /* Returns the number of seconds. */
@@ -238,6 +255,7 @@ read_operation(struct run_reader *reader, struct result_operation *operation)
     if (json_has_failed(json))
         return;
     check_operation(json, operation, count, mean_ns);
+    check_seconds(json, operation, second_count);
     check_name(json, reader->run, operation->name);
     operation->total->sum_ns = mean_ns * (double)count;
     if (reader->has_operation && second_count != reader->run->second_count)
@@ -337,6 +355,8 @@ read_run(struct json *json, struct result *result)
         return;
     if (reader.duration_ns == 0)
         json_fail(json, "a run took no time");
+    else if ((double)result_run_count(reader.run) * 1e9 / (double)reader.duration_ns > RATE_MAX)
+        json_fail(json, "a run has more operations than its time allows");
     if (!reader.has_operation)
         reader.run->second_count = reader.stall_count;
     if (reader.run->is_stall_known && reader.stall_count != reader.run->second_count)

@@ -11,7 +11,7 @@
 
 #include "base/assert.h"
 
-enum { SIMPSON_STEP_COUNT = 1000, HALVING_COUNT = 40 };
+enum { SIMPSON_STEP_COUNT = 100, HALVING_COUNT = 32 };
 
 static const double half_pi = 1.57079632679489661923;
 

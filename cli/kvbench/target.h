@@ -30,6 +30,6 @@ struct target {
     const struct target_class *class;
 };
 
-extern const struct target_class network_target; /* network.c */
+extern const struct target_class network_target; /* network_open.c */
 
 #endif
