@@ -2,12 +2,16 @@
  *
  *     options -> session -> target -> for each repetition, for each workload: run, table
  *     -> files -> exit code
+ *
+ * `compare` and `check` look at what earlier runs have left, and are programs of their own.
  */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 
+#include "cli/kvbench/check.h"
+#include "cli/kvbench/compare.h"
 #include "cli/kvbench/engine_target.h"
 #include "cli/kvbench/report.h"
 #include "cli/kvbench/session.h"
@@ -55,6 +59,7 @@ run_workload(struct session *session, struct target *target, const struct worklo
     run_finish(run, is_cpu_known ? (double)(cpu_after - cpu_before) / 1e3 : -1);
     if (report_table_run(stdout, run_result(run)) != KV_OK || fflush(stdout) != 0)
         code = EXIT_IO;
+    run_print_misses(run, stdout);
     if (code == EXIT_OK)
         code = judge(session, run_result(run));
     run_free(run);
@@ -108,15 +113,70 @@ load(const struct bench_options *options)
     return code == EXIT_OK ? reported : code;
 }
 
+static enum exit_code
+compare(int argc, char **argv)
+{
+    if (argc >= 2)
+        return exit_code_of(compare_files(stdout, argv, (uint32_t)argc));
+    complain("compare wants two results or more, as --json writes them");
+    return EXIT_USAGE;
+}
+
+static enum exit_code
+check(const struct bench_options *options, const char *journal_path)
+{
+    const struct check_target server = {
+        .socket_path = options->socket_path,
+        .host = options->host,
+        .password = options->password,
+        .timeout_ms = (uint32_t)(options->timeout_ns / 1000000),
+        .db_index = (uint32_t)options->db_index,
+        .port = (uint16_t)options->port,
+    };
+    struct check_report report;
+
+    switch (check_run(stdout, journal_path, &server, &report)) {
+    case KV_OK:
+        return EXIT_OK;
+    case KV_CORRUPT:
+        return EXIT_DAMAGE;
+    case KV_NO_FILE:
+        return EXIT_NO_INPUT;
+    case KV_BUSY:
+        return EXIT_NO_CONNECTION;
+    case KV_INVALID:
+        return EXIT_SERVER_ERROR;
+    default:
+        return EXIT_IO;
+    }
+}
+
+/* All that the command line may ask for but `compare`; `rest` are its words that are no options. */
+static enum exit_code
+run_or_check(const struct bench_options *options, bool is_check, char **rest, int rest_count)
+{
+    if (is_check && rest_count == 1)
+        return check(options, rest[0]);
+    if (!is_check && rest_count == 0)
+        return load(options);
+    complain(is_check ? "check wants one journal" : "what is %s? See kvbench --help", rest[0]);
+    return EXIT_USAGE;
+}
+
 int
 main(int argc, char **argv)
 {
+    const bool is_check = argc > 1 && strcmp(argv[1], "check") == 0;
     struct bench_options options;
     enum exit_code code = EXIT_OK;
     int rest_at = argc;
 
     complain_as("kvbench");
     complain_for_lib();
+    if (argc > 1 && strcmp(argv[1], "compare") == 0)
+        return (int)compare(argc - 2, argv + 2);
+    argc -= is_check;
+    argv += is_check;
     switch (bench_options_read(argc, argv, &options, &rest_at)) {
     case BENCH_OPTIONS_HELP:
         bench_options_print_help();
@@ -125,12 +185,7 @@ main(int argc, char **argv)
         (void)printf("kvbench %s\n", KV_VERSION);
         break;
     case BENCH_OPTIONS_RUN:
-        if (rest_at < argc) {
-            complain("what is %s? See kvbench --help", argv[rest_at]);
-            code = EXIT_USAGE;
-        } else {
-            code = load(&options);
-        }
+        code = run_or_check(&options, is_check, argv + rest_at, argc - rest_at);
         break;
     default:
         code = EXIT_USAGE;

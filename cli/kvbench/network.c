@@ -204,7 +204,7 @@ end_oldest(struct bench_connection *connection)
     if (reply->is_error) {
         run_failed(network->run, &op, reply->error, turn_ns(network));
     } else if (op.kind == OP_RMW && op.phase == 0) {
-        run_done_reading(network->run, &op, !reply->is_null, reply->bulk);
+        (void)run_done_reading(network->run, &op, !reply->is_null, reply->bulk);
         op.phase = 1;
         push(connection, &op);
     } else {

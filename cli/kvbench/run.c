@@ -320,7 +320,8 @@ run_may_send(struct run *run)
     return false;
 }
 
-static void
+/* A key that this session has not written yet may have any value of earlier times. */
+static bool
 check_read(struct run *run, const struct op *op, bool is_found, struct slice value)
 {
     const struct payload_bounds bounds =
@@ -330,20 +331,20 @@ check_read(struct run *run, const struct op *op, bool is_found, struct slice val
         is_found ? payload_check(value, &bounds, &found) : payload_check_missing(&bounds);
     char text[PAYLOAD_TEXT_BYTES];
 
-    if (verdict == PAYLOAD_GOOD)
-        return;
+    if (verdict == PAYLOAD_GOOD || (verdict == PAYLOAD_NOT_OURS && bounds.version_min == 0))
+        return true;
     run->session->fault_count++;
     payload_explain(verdict, &bounds, &found, text);
     result_run_record_error(run->result, run->rows[op->row], slice_from_text(text));
+    return false;
 }
 
-void
+bool
 run_done_reading(struct run *run, const struct op *op, bool is_found, struct slice value)
 {
     run->read_count++;
     run->miss_count += !is_found;
-    if (run->options->is_verifying && (op->kind == OP_GET || op->kind == OP_RMW))
-        check_read(run, op, is_found, value);
+    return !run->options->is_verifying || check_read(run, op, is_found, value);
 }
 
 static void
@@ -360,9 +361,11 @@ run_done(struct run *run, const struct op *op, bool is_found, struct slice value
 {
     struct session *session = run->session;
 
+    bool is_good = true;
+
     KV_ASSERT(now_ns >= op->start_ns);
     if (op->kind == OP_GET)
-        run_done_reading(run, op, is_found, value);
+        is_good = run_done_reading(run, op, is_found, value);
     if (op->version != 0) {
         ledger_acknowledge(&session->ledger, op->key_id, op->version);
         if (session->has_journal)
@@ -372,7 +375,19 @@ run_done(struct run *run, const struct op *op, bool is_found, struct slice value
         session->key_end = op->key_id + 1;
         key_chooser_grow(&run->chooser, session->key_end);
     }
-    note_end(run, op, now_ns);
+    if (is_good)
+        note_end(run, op, now_ns);
+}
+
+/* Without what differs from one operation to the next: errors are counted by their texts. */
+static struct slice
+common_part(struct slice error)
+{
+    static const char arguments[] = ", with args beginning with";
+    const uint8_t *at =
+        error.size == 0 ? NULL : memmem(error.data, error.size, arguments, sizeof(arguments) - 1);
+
+    return at == NULL ? error : slice_of(error.data, (size_t)(at - error.data));
 }
 
 void
@@ -380,7 +395,7 @@ run_failed(struct run *run, const struct op *op, struct slice error, uint64_t no
 {
     if (now_ns > run->last_ns)
         run->last_ns = now_ns;
-    result_run_record_error(run->result, run->rows[op->row], error);
+    result_run_record_error(run->result, run->rows[op->row], common_part(error));
 }
 
 void
@@ -424,6 +439,14 @@ run_finish(struct run *run, double server_cpu_us)
             (double)run->late_ns_max / 1e6);
     progress_clear(&run->session->progress);
     result_run_end(run->result, run->has_begun ? run->last_ns - run->begin_ns : 0);
+}
+
+void
+run_print_misses(const struct run *run, FILE *target)
+{
+    if (run->miss_count > 0)
+        (void)fprintf(target, "  %.2f %% of the reads found no key\n",
+                      100 * (double)run->miss_count / (double)run->read_count);
 }
 
 uint32_t

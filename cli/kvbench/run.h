@@ -11,6 +11,8 @@
 #ifndef KV_KVBENCH_RUN_H
 #define KV_KVBENCH_RUN_H
 
+#include <stdio.h>
+
 #include "cli/kvbench/bench_options.h"
 #include "cli/kvbench/op.h"
 
@@ -43,8 +45,9 @@ bool run_may_send(struct run *run);
 /* `value` is what OP_GET and OP_RMW read; looked at only if run_wants_values. */
 void run_done(struct run *run, const struct op *op, bool is_found, struct slice value,
               uint64_t now_ns);
-/* OP_RMW: its read is done, its write comes next. */
-void run_done_reading(struct run *run, const struct op *op, bool is_found, struct slice value);
+/* OP_RMW: its read is done, its write comes next.  False: what it read is a fault, which has been
+ * counted as an error. */
+bool run_done_reading(struct run *run, const struct op *op, bool is_found, struct slice value);
 /* The operation was answered with an error, or ended in one. */
 void run_failed(struct run *run, const struct op *op, struct slice error, uint64_t now_ns);
 /* Between turns, at least ten times a second: the series, the progress line, the end of time. */
@@ -76,6 +79,8 @@ struct run *run_new(struct session *session, const struct workload *workload);
 void run_free(struct run *run);
 /* Once, when all is done: closes the books.  `server_cpu_us` negative: not known. */
 void run_finish(struct run *run, double server_cpu_us);
+/* How many reads found no key, if any did. */
+void run_print_misses(const struct run *run, FILE *target);
 /* Of the run that has finished. */
 struct result_run *run_result(struct run *run);
 
