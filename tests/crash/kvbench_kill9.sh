@@ -32,7 +32,7 @@ bench_start() { # workload
 
 bench_wait() { # code that is right
     local code
-    wait "$load_pid"
+    wait "$load_pid" 2>/dev/null
     code=$?
     load_pid=''
     [ "$code" -eq "$1" ] && return 0
