@@ -52,7 +52,8 @@ struct run {
 
     uint64_t read_count;
     uint64_t miss_count;
-    uint64_t salt;
+    size_t filler_at; /* in the filler's pool */
+    uint32_t prefix_bytes;
 };
 
 static uint64_t
@@ -104,6 +105,7 @@ run_new(struct session *session, const struct workload *workload)
     key_chooser_grow(&run->chooser, session->key_end);
     run->is_count_known = options->duration_ns == 0;
     run->left_count = options->op_count;
+    run->prefix_bytes = (uint32_t)strlen(options->key_prefix);
     run->interval_ns = options->rate > 0 ? 1e9 / options->rate : 0;
     return run;
 }
@@ -464,31 +466,45 @@ run_key_bytes(const struct run *run)
 void
 run_put_key(const struct run *run, const struct op *op, uint8_t *target)
 {
-    const uint32_t prefix_bytes =
-        (uint32_t)(run->options->key_bytes - bench_options_key_digits(run->options));
+    uint8_t *const digits = target + run->prefix_bytes;
     uint64_t rest = op->key_id;
 
-    memcpy(target, run->options->key_prefix, prefix_bytes);
-    for (uint8_t *at = target + run->options->key_bytes; at > target + prefix_bytes;) {
+    memcpy(target, run->options->key_prefix, run->prefix_bytes);
+    for (uint8_t *at = target + run->options->key_bytes; at > digits;) {
         *--at = (uint8_t)('0' + rest % 10);
         rest /= 10;
+    }
+}
+
+/* One value after the other from the pool: what comes next is in the CPU's cache already, while
+ * values from random places cost more than all else that is done for a request. */
+static void
+put_filler(struct run *run, uint8_t *target, size_t size)
+{
+    const struct filler *filler = &run->session->filler;
+
+    while (size > 0) {
+        const size_t rest = filler->pool_bytes - run->filler_at;
+        const size_t here = size < rest ? size : rest;
+
+        memcpy(target, filler->pool + run->filler_at, here);
+        run->filler_at = here == rest ? 0 : run->filler_at + here;
+        target += here;
+        size -= here;
     }
 }
 
 void
 run_put_value(struct run *run, const struct op *op, uint8_t *target)
 {
-    struct session *session = run->session;
+    const struct payload payload = {
+        .key_id = op->key_id,
+        .version = op->version,
+        .run_tag = run->session->head.run_tag,
+    };
 
-    if (op->version != 0) {
-        const struct payload payload = {
-            .key_id = op->key_id,
-            .version = op->version,
-            .run_tag = session->head.run_tag,
-        };
-
-        payload_write(&session->filler, &payload, target, op->value_bytes);
-        return;
-    }
-    filler_fill(&session->filler, run->salt++, target, op->value_bytes);
+    if (run->options->is_verifying)
+        payload_write(&run->session->filler, &payload, target, op->value_bytes);
+    else
+        put_filler(run, target, op->value_bytes);
 }
