@@ -18,6 +18,7 @@
 
 enum {
     QUIET_TRY_COUNT_MAX = 10000,
+    TOLD_FAULT_COUNT_MAX = 10,
     YCSB_RANGE_COUNT_MAX = 100,
     /* One operation of so many may be late by more than the bound: the 99.9th percentile. */
     LATE_SHARE = 1000,
@@ -322,7 +323,7 @@ run_may_send(struct run *run)
     return false;
 }
 
-/* A key that this session has not written yet may have any value of earlier times. */
+/* The first faults are told one by one, all of them counted by their kind. */
 static bool
 check_read(struct run *run, const struct op *op, bool is_found, struct slice value)
 {
@@ -333,11 +334,16 @@ check_read(struct run *run, const struct op *op, bool is_found, struct slice val
         is_found ? payload_check(value, &bounds, &found) : payload_check_missing(&bounds);
     char text[PAYLOAD_TEXT_BYTES];
 
-    if (verdict == PAYLOAD_GOOD || (verdict == PAYLOAD_NOT_OURS && bounds.version_min == 0))
+    if (verdict == PAYLOAD_GOOD)
         return true;
     run->session->fault_count++;
-    payload_explain(verdict, &bounds, &found, text);
-    result_run_record_error(run->result, run->rows[op->row], slice_from_text(text));
+    if (run->session->fault_count <= TOLD_FAULT_COUNT_MAX) {
+        payload_explain(verdict, &bounds, &found, text);
+        progress_clear(&run->session->progress);
+        complain("%s", text);
+    }
+    result_run_record_error(run->result, run->rows[op->row],
+                            slice_from_text(payload_verdict_text(verdict)));
     return false;
 }
 
