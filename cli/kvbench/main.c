@@ -59,7 +59,7 @@ run_workload(struct session *session, struct target *target, const struct worklo
     run_finish(run, is_cpu_known ? (double)(cpu_after - cpu_before) / 1e3 : -1);
     if (report_table_run(stdout, run_result(run)) != KV_OK || fflush(stdout) != 0)
         code = EXIT_IO;
-    run_print_misses(run, stdout);
+    run_print_notes(run, stdout);
     if (code == EXIT_OK)
         code = judge(session, run_result(run));
     run_free(run);
