@@ -50,8 +50,6 @@ struct run {
     uint64_t late_ns_max;
     uint64_t started_count;
 
-    uint64_t read_count;
-    uint64_t miss_count;
     size_t filler_at; /* in the filler's pool */
     uint32_t prefix_bytes;
 };
@@ -350,8 +348,8 @@ check_read(struct run *run, const struct op *op, bool is_found, struct slice val
 bool
 run_done_reading(struct run *run, const struct op *op, bool is_found, struct slice value)
 {
-    run->read_count++;
-    run->miss_count += !is_found;
+    run->result->read_count++;
+    run->result->miss_count += !is_found;
     return !run->options->is_verifying || check_read(run, op, is_found, value);
 }
 
@@ -447,14 +445,6 @@ run_finish(struct run *run, double server_cpu_us)
             (double)run->late_ns_max / 1e6);
     progress_clear(&run->session->progress);
     result_run_end(run->result, run->has_begun ? run->last_ns - run->begin_ns : 0);
-}
-
-void
-run_print_misses(const struct run *run, FILE *target)
-{
-    if (run->miss_count > 0)
-        (void)fprintf(target, "  %.2f %% of the reads found no key\n",
-                      100 * (double)run->miss_count / (double)run->read_count);
 }
 
 uint32_t
