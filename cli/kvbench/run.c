@@ -50,8 +50,6 @@ struct run {
     uint64_t late_ns_max;
     uint64_t started_count;
 
-    uint64_t read_count;
-    uint64_t miss_count;
     uint64_t delayed_count; /* by the server */
     bool is_delay_known;
     size_t filler_at; /* in the filler's pool */
@@ -352,8 +350,8 @@ check_read(struct run *run, const struct op *op, bool is_found, struct slice val
 bool
 run_done_reading(struct run *run, const struct op *op, bool is_found, struct slice value)
 {
-    run->read_count++;
-    run->miss_count += !is_found;
+    run->result->read_count++;
+    run->result->miss_count += !is_found;
     return !run->options->is_verifying || check_read(run, op, is_found, value);
 }
 
@@ -458,9 +456,6 @@ run_finish(struct run *run, double server_cpu_us)
 void
 run_print_notes(const struct run *run, FILE *target)
 {
-    if (run->miss_count > 0)
-        (void)fprintf(target, "  %.2f %% of the reads found no key\n",
-                      100 * (double)run->miss_count / (double)run->read_count);
     if (run->delayed_count > 0)
         (void)fprintf(target, "  the server delayed %llu writes, to keep up with flushes\n",
                       (unsigned long long)run->delayed_count);
