@@ -48,21 +48,27 @@ filler_deinit(struct filler *filler)
 }
 
 void
+filler_take(const struct filler *filler, size_t *at, uint8_t *target, size_t size)
+{
+    KV_ASSERT(filler->pool != NULL && *at < filler->pool_bytes);
+    while (size > 0) {
+        const size_t rest = filler->pool_bytes - *at;
+        const size_t piece = size < rest ? size : rest;
+
+        memcpy(target, filler->pool + *at, piece);
+        target += piece;
+        size -= piece;
+        *at = piece < rest ? *at + piece : 0;
+    }
+}
+
+void
 filler_fill(const struct filler *filler, uint64_t salt, uint8_t *target, size_t size)
 {
     /* Fibonacci hashing spreads neighbouring salts over the pool. */
     size_t at = (size_t)((salt * UINT64_C(0x9e3779b97f4a7c15)) >> 32) % filler->pool_bytes;
 
-    KV_ASSERT(filler->pool != NULL);
-    while (size > 0) {
-        const size_t rest = filler->pool_bytes - at;
-        const size_t piece = size < rest ? size : rest;
-
-        memcpy(target, filler->pool + at, piece);
-        target += piece;
-        size -= piece;
-        at = 0;
-    }
+    filler_take(filler, &at, target, size);
 }
 
 void

@@ -31,6 +31,9 @@ void filler_init(struct filler *filler, uint64_t seed, double compressible);
 void filler_deinit(struct filler *filler);
 /* The same salt gives the same bytes; another one (almost always) others. */
 void filler_fill(const struct filler *filler, uint64_t salt, uint8_t *target, size_t size);
+/* The bytes at *at, which moves on behind them, round and round; 0 to begin with.  Cheaper than
+ * filler_fill, whose jumps miss the cache. */
+void filler_take(const struct filler *filler, size_t *at, uint8_t *target, size_t size);
 
 struct payload {
     uint64_t key_id;

@@ -51,7 +51,7 @@ struct run {
 
     uint64_t read_count;
     uint64_t miss_count;
-    uint64_t salt;
+    size_t filler_at; /* where the next value comes from */
 };
 
 static uint64_t
@@ -484,5 +484,5 @@ run_put_value(struct run *run, const struct op *op, uint8_t *target)
         payload_write(&session->filler, &payload, target, op->value_bytes);
         return;
     }
-    filler_fill(&session->filler, run->salt++, target, op->value_bytes);
+    filler_take(&session->filler, &run->filler_at, target, op->value_bytes);
 }
