@@ -188,11 +188,11 @@ tell_summary(struct check *check, const char *journal_path)
     if (report->fault_count > SHOWN_FAULT_COUNT_MAX)
         (void)fprintf(check->target, "... and %" PRIu64 " more\n",
                       report->fault_count - SHOWN_FAULT_COUNT_MAX);
-    (void)fprintf(check->target,
-                  "%" PRIu64 " keys checked, %" PRIu64 " wrong; %" PRIu64
-                  " with a write that was not acknowledged, of which %" PRIu64 " are there\n",
-                  report->key_count, report->fault_count, report->in_doubt_count,
-                  report->survivor_count);
+    (void)fprintf(
+        check->target,
+        "%" PRIu64 " keys checked, %" PRIu64 " wrong; %" PRIu64
+        " with a write that was not acknowledged, of which at most %" PRIu64 " were done\n",
+        report->key_count, report->fault_count, report->in_doubt_count, report->survivor_count);
     if (report->torn_bytes > 0)
         (void)fprintf(check->target,
                       "the last %" PRIu64 " bytes of the journal are a write that was cut off: "

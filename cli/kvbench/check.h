@@ -21,7 +21,7 @@ struct check_target {
 struct check_report {
     uint64_t key_count;      /* keys that were asked for */
     uint64_t in_doubt_count; /* of those: with a write of unknown fate, whatever it was */
-    uint64_t survivor_count; /* of those: the write of unknown fate is there */
+    uint64_t survivor_count; /* of those: it seems done; a deletion of nothing always does */
     uint64_t fault_count;    /* keys that are wrong */
     uint64_t torn_bytes;     /* at the end of the journal, dropped */
 };

@@ -121,7 +121,18 @@ push(struct bench_connection *connection, const struct op *op)
     requests_append(&network->requests, network->run, last, &connection->filling);
 }
 
-/* Closed loop: a new batch. */
+static void
+swap_buffers(struct bench_connection *connection)
+{
+    const struct buffer sent = connection->sending;
+
+    connection->sending = connection->filling;
+    connection->filling = sent;
+    buffer_clear(&connection->filling);
+}
+
+/* Closed loop: a new batch.  What was sent has been answered, so its buffer is free, and it is the
+ * one that the CPU's cache knows. */
 static void
 refill(struct bench_connection *connection)
 {
@@ -129,6 +140,8 @@ refill(struct bench_connection *connection)
     const uint64_t at_ns = turn_ns(network);
     struct op op;
 
+    if (connection->filling.size == 0)
+        swap_buffers(connection);
     while (connection->pending_count < network->depth && !connection->is_lost) {
         if (run_next(network->run, connection->lane, at_ns, &op) != RUN_START)
             break;
@@ -274,16 +287,6 @@ network_on_sent(struct ring_event *event, int32_t result, uint32_t flags)
         lose(connection, result < 0 ? strerror(-result) : "a request was cut");
     if (run_is_open_loop(connection->network->run))
         mark_ready(connection);
-}
-
-static void
-swap_buffers(struct bench_connection *connection)
-{
-    const struct buffer sent = connection->sending;
-
-    connection->sending = connection->filling;
-    connection->filling = sent;
-    buffer_clear(&connection->filling);
 }
 
 static void

@@ -10,6 +10,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
 
 #include "base/alloc.h"
 #include "base/coding.h"
@@ -48,27 +50,33 @@ filler_deinit(struct filler *filler)
 }
 
 void
-filler_take(const struct filler *filler, size_t *at, uint8_t *target, size_t size)
-{
-    KV_ASSERT(filler->pool != NULL && *at < filler->pool_bytes);
-    while (size > 0) {
-        const size_t rest = filler->pool_bytes - *at;
-        const size_t piece = size < rest ? size : rest;
-
-        memcpy(target, filler->pool + *at, piece);
-        target += piece;
-        size -= piece;
-        *at = piece < rest ? *at + piece : 0;
-    }
-}
-
-void
 filler_fill(const struct filler *filler, uint64_t salt, uint8_t *target, size_t size)
 {
     /* Fibonacci hashing spreads neighbouring salts over the pool. */
     size_t at = (size_t)((salt * UINT64_C(0x9e3779b97f4a7c15)) >> 32) % filler->pool_bytes;
 
-    filler_take(filler, &at, target, size);
+    KV_ASSERT(filler->pool != NULL);
+    while (size > 0) {
+        const size_t rest = filler->pool_bytes - at;
+        const size_t piece = size < rest ? size : rest;
+
+        memcpy(target, filler->pool + at, piece);
+        target += piece;
+        size -= piece;
+        at = 0;
+    }
+}
+
+uint32_t
+payload_new_run_tag(void)
+{
+    uint32_t tag = 0;
+    struct timespec now;
+
+    if (getrandom(&tag, sizeof(tag), GRND_NONBLOCK) == (ssize_t)sizeof(tag) && tag != 0)
+        return tag;
+    (void)clock_gettime(CLOCK_REALTIME, &now); /* just after the machine has started */
+    return ((uint32_t)now.tv_nsec ^ (uint32_t)now.tv_sec) | 1;
 }
 
 void
@@ -106,7 +114,7 @@ payload_check(struct slice value, const struct payload_bounds *bounds, struct pa
     KV_ASSERT(bounds->version_min <= bounds->version_max);
     *found_out = (struct payload){0};
     if (value.size < AT_CRC || load_fixed32(value.data + AT_MAGIC) != PAYLOAD_MAGIC)
-        return PAYLOAD_NOT_OURS;
+        return bounds->version_min == 0 ? PAYLOAD_GOOD : PAYLOAD_NOT_OURS;
     if (value.size < PAYLOAD_BYTES_MIN)
         return PAYLOAD_TORN;
     found_out->key_id = load_fixed64(value.data + AT_KEY);
@@ -126,8 +134,8 @@ payload_check_missing(const struct payload_bounds *bounds)
     return bounds->may_be_missing ? PAYLOAD_GOOD : PAYLOAD_MISSING;
 }
 
-static const char *
-verdict_text(enum payload_verdict verdict)
+const char *
+payload_verdict_text(enum payload_verdict verdict)
 {
     switch (verdict) {
     case PAYLOAD_GOOD:
@@ -158,7 +166,7 @@ payload_explain(enum payload_verdict verdict, const struct payload_bounds *bound
     int length = snprintf(text, PAYLOAD_TEXT_BYTES,
                           "key %" PRIu64 " %s: acknowledged version %" PRIu32 ", sent %" PRIu32
                           " of run %08" PRIx32,
-                          bounds->key_id, verdict_text(verdict), bounds->version_min,
+                          bounds->key_id, payload_verdict_text(verdict), bounds->version_min,
                           bounds->version_max, bounds->run_tag);
 
     KV_ASSERT(length > 0 && length < PAYLOAD_TEXT_BYTES);

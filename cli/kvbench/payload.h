@@ -31,9 +31,6 @@ void filler_init(struct filler *filler, uint64_t seed, double compressible);
 void filler_deinit(struct filler *filler);
 /* The same salt gives the same bytes; another one (almost always) others. */
 void filler_fill(const struct filler *filler, uint64_t salt, uint8_t *target, size_t size);
-/* The bytes at *at, which moves on behind them, round and round; 0 to begin with.  Cheaper than
- * filler_fill, whose jumps miss the cache. */
-void filler_take(const struct filler *filler, size_t *at, uint8_t *target, size_t size);
 
 struct payload {
     uint64_t key_id;
@@ -41,6 +38,9 @@ struct payload {
     uint32_t
         run_tag; /* the same for all values of a run and of the runs that continue its journal */
 };
+
+/* One that no other run has, whatever its seed: what a run of the same seed wrote is another's. */
+uint32_t payload_new_run_tag(void);
 
 /* `size` >= PAYLOAD_BYTES_MIN. */
 void payload_write(const struct filler *filler, const struct payload *payload, uint8_t *target,
@@ -61,7 +61,7 @@ enum payload_verdict {
 struct payload_bounds {
     uint64_t key_id;
     uint32_t run_tag;
-    uint32_t version_min; /* acknowledged; 0: the key may be absent or another run's */
+    uint32_t version_min; /* acknowledged; 0: what was there before the run may be */
     uint32_t version_max; /* sent */
     bool may_be_missing;
 };
@@ -72,6 +72,8 @@ enum payload_verdict payload_check(struct slice value, const struct payload_boun
 /* The same for a read that found no key. */
 enum payload_verdict payload_check_missing(const struct payload_bounds *bounds);
 
+/* What is wrong, for counting: "is the value of another key". */
+const char *payload_verdict_text(enum payload_verdict verdict);
 /* One line that says exactly what is wrong. */
 void payload_explain(enum payload_verdict verdict, const struct payload_bounds *bounds,
                      const struct payload *found, char text[PAYLOAD_TEXT_BYTES]);

@@ -311,11 +311,10 @@ plot_heading(struct buffer *svg, const struct result *result, const struct resul
                    (double)run->duration_ns / 1e9,
                    report_count(result_run_rate(run, result_run_count(run)), rate));
     svg_text(svg, "heading", SVG_START, PANEL_LEFT, top + 32.0, heading);
-    if (run->invalid[0] == '\0') {
-        svg_text(svg, "note", SVG_START, PANEL_LEFT, top + 52.0, note);
-    } else {
+    svg_text(svg, "note", SVG_START, PANEL_LEFT, top + 52.0, note);
+    if (run->invalid[0] != '\0') {
         (void)snprintf(heading, sizeof(heading), "not valid: %s", run->invalid);
-        svg_text(svg, "warning", SVG_START, PANEL_LEFT, top + 52.0, heading);
+        svg_text(svg, "warning", SVG_START, PANEL_LEFT, top + 70.0, heading);
     }
 }
 

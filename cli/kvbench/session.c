@@ -28,7 +28,7 @@ open_ledger(struct session *session)
     struct journal_head *head = &session->head;
 
     *head = (struct journal_head){
-        .run_tag = (uint32_t)random_next(&session->random) | 1,
+        .run_tag = payload_new_run_tag(),
         .key_count = session->key_limit,
         .digits = (uint8_t)bench_options_key_digits(options),
     };

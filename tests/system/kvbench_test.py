@@ -5,6 +5,7 @@ Method: the programs themselves; a server is made to stand still by SIGSTOP for 
 
 import json
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -187,9 +188,25 @@ def without_uring():
             check(ended.returncode == 71 and "seccomp" in ended.stderr, ended.stderr)
 
 
+def every_option_is_documented():
+    source = os.environ.get("KV_SOURCE", ".")
+    shown = subprocess.run([KVBENCH, "--help"], capture_output=True, text=True, check=True).stdout
+    options = set(re.findall(r"--[a-z0-9-]+", shown))
+    workloads = set(re.findall(r"^  ([a-z][a-z-]+)  ", shown, re.M))
+    check(len(options) > 30 and len(workloads) > 15, shown)
+    with open(os.path.join(source, "cli/kvbench/kvbench.1")) as file:
+        page = file.read().replace("\\-", "-")
+    with open(os.path.join(source, "cli/completions/kvbench.bash")) as file:
+        completion = file.read()
+    for name in options | workloads:
+        check(re.search(re.escape(name) + r"(?![a-z-])", page), name + " is in the manual")
+        check(re.search(re.escape(name) + r"(?![a-z-])", completion), name + " is completed")
+
+
 def main():
     if not os.path.exists(KVBENCH):
         skip("kvbench was not built")
+    every_option_is_documented()
     with Kvd() as kvd, Redis() as redis:
         for server in (kvd, redis):
             every_workload_runs(server)

@@ -52,6 +52,7 @@ a_value_says_what_is_wrong_with_it(void)
     const struct payload written = {.key_id = 77, .version = 5, .run_tag = 9};
     const struct payload_bounds right = {
         .key_id = 77, .run_tag = 9, .version_min = 4, .version_max = 6};
+    const struct payload_bounds unwritten = {.key_id = 77, .run_tag = 9, .version_max = 1};
     struct filler filler;
     struct payload found;
 
@@ -88,6 +89,8 @@ a_value_says_what_is_wrong_with_it(void)
     }
     CU_ASSERT_EQUAL(payload_check(slice_from_text("hello"), &right, &found), PAYLOAD_NOT_OURS);
     CU_ASSERT_EQUAL(payload_check(slice_of(NULL, 0), &right, &found), PAYLOAD_NOT_OURS);
+    CU_ASSERT_EQUAL(payload_check(slice_from_text("hello"), &unwritten, &found), PAYLOAD_GOOD);
+    CU_ASSERT_NOT_EQUAL(payload_new_run_tag(), payload_new_run_tag());
     CU_ASSERT_EQUAL(payload_check_missing(&right), PAYLOAD_MISSING);
     filler_deinit(&filler);
 }

@@ -2,12 +2,16 @@
  * comparisons say what the numbers say. */
 #include <CUnit/Basic.h>
 #include <math.h>
+#include <pty.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "cli/kvbench/compare.h"
+#include "cli/kvbench/progress.h"
 #include "cli/kvbench/report.h"
 #include "cli/kvbench/report_text.h"
 #include "cli/kvbench/result_read.h"
@@ -329,6 +333,55 @@ a_comparison_says_what_is_better(void)
     result_deinit(&b);
 }
 
+/* What a terminal of 41 columns gets, as text. */
+static void
+read_terminal(int master, char *text, size_t size)
+{
+    const ssize_t got = read(master, text, size - 1);
+
+    CU_ASSERT_TRUE_FATAL(got > 0);
+    text[got] = '\0';
+}
+
+/* Method: a pseudo-terminal, a run in its second second; then a file. */
+static void
+progress_is_one_line_of_a_terminal(void)
+{
+    const struct winsize size = {.ws_row = 10, .ws_col = 41};
+    struct result result = {0};
+    struct result_run *run = result_add_run(&result, "ycsb-a", 0);
+    const uint32_t get = result_run_operation(run, "get");
+    struct progress progress;
+    char text[500];
+    int master, slave;
+    FILE *target;
+
+    CU_ASSERT_EQUAL_FATAL(openpty(&master, &slave, NULL, NULL, &size), 0);
+    target = fdopen(slave, "w");
+    progress_init(&progress, target);
+    CU_ASSERT_TRUE(progress.is_terminal);
+    progress_show(&progress, run, 0, 0, NULL); /* nothing is known yet */
+    result_run_record(run, get, 1500);
+    result_run_record_error(run, get, slice_from_text("ERR"));
+    result_run_note_stall(run, 20000);
+    CU_ASSERT_TRUE(result_run_advance(run, 1500000000));
+    progress_show(&progress, run, UINT64_C(60000000000), 0, "and more that does not fit");
+    read_terminal(master, text, sizeof(text));
+    CU_ASSERT_STRING_EQUAL(text, "\rycsb-a 1 s of 60 | 1 ops/s | p99 1.50 us\033[K");
+    progress_clear(&progress);
+    read_terminal(master, text, sizeof(text));
+    CU_ASSERT_STRING_EQUAL(text, "\r\033[K");
+    (void)fclose(target);
+    (void)close(master);
+    target = fopen("/dev/null", "w");
+    progress_init(&progress, target);
+    CU_ASSERT_FALSE(progress.is_terminal);
+    progress_show(&progress, run, 0, 100, NULL);
+    CU_ASSERT_FALSE(progress.is_shown);
+    (void)fclose(target);
+    result_deinit(&result);
+}
+
 static const struct unit_test tests[] = {
     UNIT_TEST(json_comes_back_as_it_was),
     UNIT_TEST(damaged_documents_are_refused),
@@ -336,6 +389,7 @@ static const struct unit_test tests[] = {
     UNIT_TEST(intervals_cover_the_truth_as_often_as_they_say),
     UNIT_TEST(a_ratio_needs_values_and_an_interval_needs_repeats),
     UNIT_TEST(a_comparison_says_what_is_better),
+    UNIT_TEST(progress_is_one_line_of_a_terminal),
     UNIT_TEST_END,
 };
 
