@@ -59,6 +59,7 @@ run_workload(struct session *session, struct target *target, const struct worklo
     run_finish(run, is_cpu_known ? (double)(cpu_after - cpu_before) / 1e3 : -1);
     if (report_table_run(session_tables(session), run_result(run)) != KV_OK)
         code = EXIT_IO;
+    run_print_notes(run, session_tables(session));
     if (code == EXIT_OK)
         code = judge(session, run_result(run));
     run_free(run);

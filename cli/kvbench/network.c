@@ -405,6 +405,7 @@ network_drive(struct target *target, struct run *run, const volatile bool *inter
         if (network->turn_ns == 0 && is_hopeless(network, *interrupted))
             break;
         run_tick(run, turn_ns(network));
+        observer_turn(&network->observer, run, turn_ns(network));
     }
     if (network->lost_count > 0)
         return EXIT_NO_CONNECTION;

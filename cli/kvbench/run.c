@@ -50,6 +50,8 @@ struct run {
     uint64_t late_ns_max;
     uint64_t started_count;
 
+    uint64_t delayed_count; /* by the server */
+    bool is_delay_known;
     size_t filler_at; /* in the filler's pool */
     uint32_t prefix_bytes;
 };
@@ -405,23 +407,27 @@ run_failed(struct run *run, const struct op *op, struct slice error, uint64_t no
 }
 
 void
-run_note_stall(struct run *run, uint64_t stall_us)
+run_note_delayed(struct run *run, uint64_t count)
 {
-    result_run_note_stall(run->result, stall_us);
+    run->is_delay_known = true;
+    run->delayed_count += count;
 }
 
 static void
-show_second(struct run *run, bool is_warming)
+show_second(struct run *run)
 {
     const struct bench_options *options = run->options;
     struct session *session = run->session;
+    char note[64];
 
-    if (session->seconds_file != NULL && !is_warming &&
+    if (session->seconds_file != NULL &&
         report_seconds(session->seconds_file, run->result, (uint32_t)run->seconds_done) != KV_OK)
         run_stop(run);
     run->seconds_done = run->result->second_count;
+    (void)snprintf(note, sizeof(note), "%llu writes delayed",
+                   (unsigned long long)run->delayed_count);
     progress_show(&session->progress, run->result, options->duration_ns, options->op_count,
-                  is_warming ? "warm-up" : NULL);
+                  run->is_delay_known ? note : NULL);
 }
 
 void
@@ -430,7 +436,7 @@ run_tick(struct run *run, uint64_t now_ns)
     if (!run->has_begun || now_ns < run->begin_ns)
         return;
     if (result_run_advance(run->result, now_ns - run->begin_ns))
-        show_second(run, false);
+        show_second(run);
 }
 
 void
@@ -445,6 +451,14 @@ run_finish(struct run *run, double server_cpu_us)
             (double)run->late_ns_max / 1e6);
     progress_clear(&run->session->progress);
     result_run_end(run->result, run->has_begun ? run->last_ns - run->begin_ns : 0);
+}
+
+void
+run_print_notes(const struct run *run, FILE *target)
+{
+    if (run->delayed_count > 0)
+        (void)fprintf(target, "  the server delayed %llu writes, to keep up with flushes\n",
+                      (unsigned long long)run->delayed_count);
 }
 
 uint32_t
