@@ -98,7 +98,9 @@ merge_fold_add(struct merge_fold *fold, struct slice operand, uint64_t seq, bool
 {
     const uint32_t count = fold->operand_count;
 
-    KV_ASSERT(count == 0 || seq < fold->seqs[count - 1]);
+    if (count > 0 && seq >= fold->seqs[count - 1])
+        return KV_FAIL(KV_CORRUPT, "merge operands of a key are out of order: %llu behind %llu",
+                       (unsigned long long)seq, (unsigned long long)fold->seqs[count - 1]);
     if (count == MERGE_OPERAND_COUNT_MAX)
         return KV_FAIL(KV_LIMIT, "a key has more than %d merge operands", MERGE_OPERAND_COUNT_MAX);
     if (operand.size > VALUE_BYTES_MAX - fold->operand_bytes)

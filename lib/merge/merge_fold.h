@@ -41,7 +41,7 @@ void merge_fold_deinit(struct merge_fold *fold);
 void merge_fold_start(struct merge_fold *fold, struct slice key);
 
 /* `operand` must live until the fold's result is no longer needed, or be copied (`copy`).
- * KV_LIMIT: too many, or too many bytes; not added. */
+ * KV_LIMIT: too many, or too many bytes; KV_CORRUPT: not older than the one before; not added. */
 MUST_CHECK enum kv_status merge_fold_add(struct merge_fold *fold, struct slice operand,
                                          uint64_t seq, bool copy);
 
