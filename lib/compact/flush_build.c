@@ -127,17 +127,17 @@ flush_build_run(const struct flush_build *build, struct table_summary *summary_o
     struct table_build_options options = *build->options;
     struct iter *points = memtable_iter_new(build->memtable, options.cf_id);
     struct iter *tombstones = memtable_tombstone_iter_new(build->memtable, options.cf_id);
-    struct merge_operator operator;
+    struct merge_operator op;
     struct flush flush;
     enum kv_status st = KV_OK;
 
     /* One that kvd does not have is none: operands stay as they are. */
-    if (merge_operator_parse(slice_from_text(options.merge_operator), &operator) != KV_OK)
-        KV_ASSERT(operator.kind == NULL);
-    options.merge_operator = merge_operator_class(&operator);
+    if (merge_operator_parse(slice_from_text(options.merge_operator), &op) != KV_OK)
+        KV_ASSERT(op.kind == NULL);
+    options.merge_operator = merge_operator_class(&op);
     flush_init(&flush, build, &options);
-    merge_run_init(&flush.run, &operator, write_entry, flush.builder);
-    if (operator.kind != NULL)
+    merge_run_init(&flush.run, &op, write_entry, flush.builder);
+    if (op.kind != NULL)
         st = index_tombstones(&flush, tombstones);
     flush.run.tombstones = &flush.tombstones;
     if (st == KV_OK)

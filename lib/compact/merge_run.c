@@ -12,12 +12,12 @@
 enum { MERGE_RUN_OPERAND_COUNT_MAX = 64 * 1024, MERGE_RUN_BYTES_MAX = 64 * 1024 * 1024 };
 
 void
-merge_run_init(struct merge_run *run, const struct merge_operator *operator, merge_write_fn * write,
+merge_run_init(struct merge_run *run, const struct merge_operator *op, merge_write_fn *write,
                void *owner)
 {
     KV_ASSERT(write != NULL);
     *run = (struct merge_run){.write = write, .owner = owner};
-    merge_fold_init(&run->fold, operator);
+    merge_fold_init(&run->fold, op);
 }
 
 void
@@ -160,7 +160,7 @@ merge_run_add(struct merge_run *run, const struct internal_key *key, struct slic
     st = close_open_end(run);
     if (st != KV_OK)
         return st;
-    if (key->type == TYPE_MERGE && run->fold.operator->kind != NULL)
+    if (key->type == TYPE_MERGE && run->fold.op->kind != NULL)
         return open_run(run, key, value, stripe);
     return run->write(run->owner, encoded, value);
 }

@@ -33,8 +33,8 @@ struct merge_run {
 };
 
 /* The operator is borrowed; with none (kind NULL) everything goes through as it is. */
-void merge_run_init(struct merge_run *run, const struct merge_operator *operator,
-                    merge_write_fn * write, void *owner);
+void merge_run_init(struct merge_run *run, const struct merge_operator *op, merge_write_fn *write,
+                    void *owner);
 void merge_run_deinit(struct merge_run *run);
 
 /* `key` is `encoded`, parsed.  Versions of one key have the same `stripe` if no snapshot can tell

@@ -54,7 +54,7 @@ struct flush_waiter {
 /* What a family's operands mean, parsed. */
 struct family_operator {
     uint32_t cf_id;
-    struct merge_operator operator;
+    struct merge_operator op;
 };
 
 struct db {

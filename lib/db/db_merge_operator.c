@@ -23,11 +23,11 @@ db_merge_operator_spec(const struct db *db, const char *cf_name)
 }
 
 static void
-parse_operator(const struct db *db, struct column_family *family, struct merge_operator *operator)
+parse_operator(const struct db *db, struct column_family *family, struct merge_operator *op)
 {
     const char *spec = db_merge_operator_spec(db, family->name);
 
-    if (merge_operator_parse(slice_from_text(spec), operator) != KV_OK)
+    if (merge_operator_parse(slice_from_text(spec), op) != KV_OK)
         kv_log(LOG_LEVEL_WARNING,
                "column family %s: merge operator %s is not one that kvd has: keys with operands "
                "cannot be read, and operands are kept as they are",
@@ -43,15 +43,15 @@ db_merge_operator(struct db *db, uint32_t cf_id)
     KV_ASSERT(family != NULL);
     for (uint32_t i = 0; i < db->merge_operator_count; i++) {
         if (db->merge_operators[i].cf_id == cf_id)
-            return &db->merge_operators[i].operator;
+            return &db->merge_operators[i].op;
     }
     db->merge_operators =
         kv_realloc(db->merge_operators,
                    sizeof(db->merge_operators[0]) * ((size_t)db->merge_operator_count + 1));
     entry = &db->merge_operators[db->merge_operator_count++];
     entry->cf_id = cf_id;
-    parse_operator(db, family, &entry->operator);
-    return &entry->operator;
+    parse_operator(db, family, &entry->op);
+    return &entry->op;
 }
 
 /* The stored options of the default family; made if there are none. */
@@ -83,26 +83,26 @@ enum kv_status
 db_merge_configure(struct db *db)
 {
     const char *wanted = db->options.merge_operator;
-    struct merge_operator operator, stored;
+    struct merge_operator op, stored;
     struct family_options *options;
     enum kv_status st;
 
     if (wanted == NULL || wanted[0] == '\0')
         return KV_OK;
-    st = merge_operator_parse(slice_from_text(wanted), &operator);
+    st = merge_operator_parse(slice_from_text(wanted), &op);
     if (st != KV_OK)
         return KV_FAIL(KV_INVALID, "merge-operator %s: not one that kvd has", wanted);
     options = default_options(db);
     if (options->merge_operator[0] != '\0') {
         st = merge_operator_parse(slice_from_text(options->merge_operator), &stored);
-        if (st == KV_OK && is_same(&operator, & stored))
+        if (st == KV_OK && is_same(&op, &stored))
             return KV_OK;
         return KV_FAIL(KV_INVALID,
                        "%s: merge-operator %s, but its operands were written for %s; set that, or "
                        "nothing",
                        db->dir, wanted, options->merge_operator);
     }
-    if (operator.kind == NULL)
+    if (op.kind == NULL)
         return KV_OK;
     KV_ASSERT(strlen(wanted) < sizeof(options->merge_operator));
     strcpy(options->merge_operator, wanted);

@@ -20,10 +20,10 @@ struct merge_chunk {
 };
 
 void
-merge_fold_init(struct merge_fold *fold, const struct merge_operator *operator)
+merge_fold_init(struct merge_fold *fold, const struct merge_operator *op)
 {
-    KV_ASSERT(operator!= NULL);
-    *fold = (struct merge_fold){.operator= operator};
+    KV_ASSERT(op != NULL);
+    *fold = (struct merge_fold){.op = op};
 }
 
 /* All but the oldest, which stands last. */
@@ -47,7 +47,7 @@ merge_fold_deinit(struct merge_fold *fold)
     free(fold->seqs);
     buffer_deinit(&fold->value);
     buffer_deinit(&fold->entity);
-    *fold = (struct merge_fold){.operator= fold->operator};
+    *fold = (struct merge_fold){.op = fold->op};
 }
 
 void
@@ -131,7 +131,7 @@ merge_fold_finish(struct merge_fold *fold, const struct merge_version *base,
         return st;
     if (base->type != TYPE_DELETION)
         input.base = &base_value;
-    st = merge_operator_full(fold->operator, & input, &fold->value);
+    st = merge_operator_full(fold->op, &input, &fold->value);
     *result_out = (struct merge_version){.type = TYPE_VALUE, .value = buffer_slice(&fold->value)};
     if (st == KV_OK && base->type == TYPE_ENTITY) {
         st = merge_entity_set_value(base->value, buffer_slice(&fold->value), &fold->entity);
@@ -147,7 +147,7 @@ merge_fold_combine(struct merge_fold *fold, struct slice *operand_out)
     const struct merge_input input = {
         .key = fold->key, .operands = fold->operands, .operand_count = fold->operand_count};
 
-    if (fold->operand_count < 2 || !merge_operator_partial(fold->operator, & input, &fold->value))
+    if (fold->operand_count < 2 || !merge_operator_partial(fold->op, &input, &fold->value))
         return false;
     *operand_out = buffer_slice(&fold->value);
     return true;

@@ -23,9 +23,9 @@ enum { MERGE_OPERAND_COUNT_MAX = 1024 * 1024 };
 
 /* Made once, used for one key after the other; keeps its memory. */
 struct merge_fold {
-    const struct merge_operator *operator; /* borrowed */
-    struct slice *operands;                /* owned array, newest first; see copies */
-    uint64_t *seqs;                        /* owned array */
+    const struct merge_operator *op; /* borrowed */
+    struct slice *operands;          /* owned array, newest first; see copies */
+    uint64_t *seqs;                  /* owned array */
     uint32_t operand_count;
     uint32_t operand_capacity;
     uint64_t operand_bytes;
@@ -35,7 +35,7 @@ struct merge_fold {
     struct buffer entity;       /* the result, when the base is an entity */
 };
 
-void merge_fold_init(struct merge_fold *fold, const struct merge_operator *operator);
+void merge_fold_init(struct merge_fold *fold, const struct merge_operator *op);
 void merge_fold_deinit(struct merge_fold *fold);
 /* Forgets what was there.  The user key is borrowed until the next start. */
 void merge_fold_start(struct merge_fold *fold, struct slice key);

@@ -26,12 +26,12 @@ uint64_of(struct slice bytes)
 }
 
 static enum kv_status
-uint64add_full(const struct merge_operator *operator, const struct merge_input * input,
+uint64add_full(const struct merge_operator *op, const struct merge_input *input,
                struct buffer *value)
 {
     uint64_t sum = input->base != NULL ? uint64_of(*input->base) : 0;
 
-    (void)operator;
+    (void)op;
     for (size_t i = 0; i < input->operand_count; i++)
         sum += uint64_of(input->operands[i]);
     buffer_clear(value);
@@ -86,12 +86,12 @@ wide_add(struct wide_sum *sum, struct slice text)
 }
 
 static enum kv_status
-int64add_full(const struct merge_operator *operator, const struct merge_input * input,
+int64add_full(const struct merge_operator *op, const struct merge_input *input,
               struct buffer *value)
 {
     struct wide_sum sum = {0};
 
-    (void)operator;
+    (void)op;
     if (input->base != NULL && !wide_add(&sum, *input->base))
         return KV_INVALID;
     for (size_t i = 0; i < input->operand_count; i++) {
@@ -116,10 +116,9 @@ int64add_accepts(struct slice operand)
 /* --- StringAppendOperator --- */
 
 static enum kv_status
-append_full(const struct merge_operator *operator, const struct merge_input * input,
-            struct buffer *value)
+append_full(const struct merge_operator *op, const struct merge_input *input, struct buffer *value)
 {
-    const struct slice delimiter = slice_of(operator->delimiter, operator->delimiter_bytes);
+    const struct slice delimiter = slice_of(op->delimiter, op->delimiter_bytes);
     const size_t count = input->operand_count + (input->base != NULL ? 1 : 0);
     uint64_t total = (uint64_t)delimiter.size * (count - 1);
 
@@ -156,28 +155,25 @@ extreme(const struct merge_input *input, int wanted_order, struct buffer *value)
 }
 
 static enum kv_status
-max_full(const struct merge_operator *operator, const struct merge_input * input,
-         struct buffer *value)
+max_full(const struct merge_operator *op, const struct merge_input *input, struct buffer *value)
 {
-    (void)operator;
+    (void)op;
     return extreme(input, 1, value);
 }
 
 static enum kv_status
-min_full(const struct merge_operator *operator, const struct merge_input * input,
-         struct buffer *value)
+min_full(const struct merge_operator *op, const struct merge_input *input, struct buffer *value)
 {
-    (void)operator;
+    (void)op;
     return extreme(input, -1, value);
 }
 
 /* --- PutOperator --- */
 
 static enum kv_status
-put_full(const struct merge_operator *operator, const struct merge_input * input,
-         struct buffer *value)
+put_full(const struct merge_operator *op, const struct merge_input *input, struct buffer *value)
 {
-    (void)operator;
+    (void)op;
     set(value, input->operands[0]);
     return KV_OK;
 }
@@ -196,10 +192,9 @@ xor_into(struct buffer *target, struct slice bytes)
 }
 
 static enum kv_status
-xor_full(const struct merge_operator *operator, const struct merge_input * input,
-         struct buffer *value)
+xor_full(const struct merge_operator *op, const struct merge_input *input, struct buffer *value)
 {
-    (void)operator;
+    (void)op;
     set(value, input->base != NULL ? *input->base : slice_of(NULL, 0));
     for (size_t i = 0; i < input->operand_count; i++)
         xor_into(value, input->operands[i]);
@@ -208,11 +203,11 @@ xor_full(const struct merge_operator *operator, const struct merge_input * input
 
 /* For operators whose result without a base is an operand that stands for the others. */
 static bool
-partial_as_full(const struct merge_operator *operator, const struct merge_input * input,
+partial_as_full(const struct merge_operator *op, const struct merge_input *input,
                 struct buffer *operand)
 {
     KV_ASSERT(input->base == NULL);
-    return operator->kind->full(operator, input, operand) == KV_OK;
+    return op->kind->full(op, input, operand) == KV_OK;
 }
 
 static const struct merge_operator_kind kinds[] = {

@@ -72,9 +72,9 @@ find_kind(struct slice name)
 
 /* \\ \# \: \r \n stand for what they look like, as everywhere in OPTIONS. */
 static enum kv_status
-set_delimiter(struct merge_operator *operator, struct slice text)
+set_delimiter(struct merge_operator *op, struct slice text)
 {
-    operator->delimiter_bytes = 0;
+    op->delimiter_bytes = 0;
     for (size_t i = 0; i < text.size; i++) {
         uint8_t byte = text.data[i];
 
@@ -82,9 +82,9 @@ set_delimiter(struct merge_operator *operator, struct slice text)
             byte = text.data[++i];
             byte = byte == 'r' ? '\r' : byte == 'n' ? '\n' : byte;
         }
-        if (operator->delimiter_bytes == MERGE_DELIMITER_BYTES_MAX)
+        if (op->delimiter_bytes == MERGE_DELIMITER_BYTES_MAX)
             return KV_INVALID;
-        operator->delimiter[operator->delimiter_bytes++] = byte;
+        op->delimiter[op->delimiter_bytes++] = byte;
     }
     return KV_OK;
 }
@@ -113,7 +113,7 @@ take_option(struct slice *rest, struct slice *name_out, struct slice *value_out)
 }
 
 static enum kv_status
-parse_options(struct slice rest, struct merge_operator *operator)
+parse_options(struct slice rest, struct merge_operator *op)
 {
     struct slice id = {0}, delimiter = {0};
     bool has_delimiter = false;
@@ -132,12 +132,12 @@ parse_options(struct slice rest, struct merge_operator *operator)
             return KV_INVALID;
         }
     }
-    operator->kind = find_kind(id);
-    if (operator->kind == NULL)
+    op->kind = find_kind(id);
+    if (op->kind == NULL)
         return KV_UNSUPPORTED;
     if (!has_delimiter)
         return KV_OK;
-    return operator->kind->has_delimiter ? set_delimiter(operator, delimiter) : KV_INVALID;
+    return op->kind->has_delimiter ? set_delimiter(op, delimiter) : KV_INVALID;
 }
 
 /* The form that RocksDB writes, with a delimiter that it could not read itself. */
@@ -156,22 +156,22 @@ delimiter_as_written(struct slice spec, struct slice *delimiter_out)
 }
 
 static enum kv_status
-parse(struct slice spec, struct merge_operator *operator)
+parse(struct slice spec, struct merge_operator *op)
 {
     struct slice delimiter;
 
     if (spec.size > MERGE_SPEC_BYTES_MAX)
         return KV_UNSUPPORTED;
     if (delimiter_as_written(spec, &delimiter)) {
-        operator->kind = find_kind(slice_from_text("StringAppendOperator"));
-        return set_delimiter(operator, delimiter);
+        op->kind = find_kind(slice_from_text("StringAppendOperator"));
+        return set_delimiter(op, delimiter);
     }
     if (is_in_braces(spec))
-        return parse_options(trim(inside(spec)), operator);
+        return parse_options(trim(inside(spec)), op);
     if (memchr(spec.data, '=', spec.size) != NULL)
-        return parse_options(spec, operator);
-    operator->kind = find_kind(spec);
-    return operator->kind != NULL ? KV_OK : KV_UNSUPPORTED;
+        return parse_options(spec, op);
+    op->kind = find_kind(spec);
+    return op->kind != NULL ? KV_OK : KV_UNSUPPORTED;
 }
 
 enum kv_status
@@ -190,45 +190,45 @@ merge_operator_parse(struct slice spec, struct merge_operator *operator_out)
 }
 
 const char *
-merge_operator_class(const struct merge_operator *operator)
+merge_operator_class(const struct merge_operator *op)
 {
-    return operator->kind != NULL ? operator->kind->class_name : "nullptr";
+    return op->kind != NULL ? op->kind->class_name : "nullptr";
 }
 
 bool
-merge_operator_is_named(const struct merge_operator *operator, struct slice name)
+merge_operator_is_named(const struct merge_operator *op, struct slice name)
 {
-    return operator->kind != NULL && kind_is_named(operator->kind, name);
+    return op->kind != NULL && kind_is_named(op->kind, name);
 }
 
 bool
-merge_operator_accepts(const struct merge_operator *operator, struct slice operand)
+merge_operator_accepts(const struct merge_operator *op, struct slice operand)
 {
-    KV_ASSERT(operator->kind != NULL);
-    return operator->kind->accepts == NULL || operator->kind->accepts(operand);
+    KV_ASSERT(op->kind != NULL);
+    return op->kind->accepts == NULL || op->kind->accepts(operand);
 }
 
 enum kv_status
-merge_operator_full(const struct merge_operator *operator, const struct merge_input * input,
+merge_operator_full(const struct merge_operator *op, const struct merge_input *input,
                     struct buffer *value)
 {
     enum kv_status st;
 
     KV_ASSERT(input->operand_count > 0);
-    if (operator->kind == NULL)
+    if (op->kind == NULL)
         return KV_UNSUPPORTED;
-    st = operator->kind->full(operator, input, value);
+    st = op->kind->full(op, input, value);
     if (st == KV_OK && value->size > VALUE_BYTES_MAX)
         return KV_LIMIT;
     return st;
 }
 
 bool
-merge_operator_partial(const struct merge_operator *operator, const struct merge_input * input,
+merge_operator_partial(const struct merge_operator *op, const struct merge_input *input,
                        struct buffer *operand)
 {
     KV_ASSERT(input->operand_count > 0 && input->base == NULL);
-    if (operator->kind == NULL || operator->kind->partial == NULL)
+    if (op->kind == NULL || op->kind->partial == NULL)
         return false;
-    return operator->kind->partial(operator, input, operand) && operand->size <= VALUE_BYTES_MAX;
+    return op->kind->partial(op, input, operand) && operand->size <= VALUE_BYTES_MAX;
 }

@@ -49,11 +49,11 @@ struct merge_operator {
 MUST_CHECK enum kv_status merge_operator_parse(struct slice spec,
                                                struct merge_operator *operator_out);
 /* The class name that goes into tables; "nullptr" for none.  Never NULL, lives for ever. */
-const char *merge_operator_class(const struct merge_operator *operator);
+const char *merge_operator_class(const struct merge_operator *op);
 /* Whether a name that a user gave (class, short name) means this operator. */
-bool merge_operator_is_named(const struct merge_operator *operator, struct slice name);
+bool merge_operator_is_named(const struct merge_operator *op, struct slice name);
 /* Whether an operand by itself can ever be folded: to refuse the others before they are written. */
-bool merge_operator_accepts(const struct merge_operator *operator, struct slice operand);
+bool merge_operator_accepts(const struct merge_operator *op, struct slice operand);
 
 struct merge_input {
     struct slice key;             /* the user key; the built-in operators don't look at it */
@@ -64,12 +64,12 @@ struct merge_input {
 
 /* Replaces *value by what a user sees.
  * KV_INVALID: see above.  KV_LIMIT: longer than VALUE_BYTES_MAX.  KV_UNSUPPORTED: no operator. */
-MUST_CHECK enum kv_status merge_operator_full(const struct merge_operator *operator,
-                                              const struct merge_input * input,
+MUST_CHECK enum kv_status merge_operator_full(const struct merge_operator *op,
+                                              const struct merge_input *input,
                                               struct buffer *value);
 /* Replaces *operand by one operand that stands for all of them (no base).  False: it has to stay
  * as it is, and *operand means nothing. */
-bool merge_operator_partial(const struct merge_operator *operator, const struct merge_input * input,
+bool merge_operator_partial(const struct merge_operator *op, const struct merge_input *input,
                             struct buffer *operand);
 
 #endif

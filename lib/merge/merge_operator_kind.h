@@ -11,10 +11,10 @@ struct merge_operator_kind {
     const char *short_names[MERGE_SHORT_NAME_COUNT_MAX]; /* NULL: no more */
     bool has_delimiter;
     /* Replace the buffer's contents, which none of the input borrows from. */
-    enum kv_status (*full)(const struct merge_operator *operator, const struct merge_input * input,
+    enum kv_status (*full)(const struct merge_operator *op, const struct merge_input *input,
                            struct buffer *value);
     /* NULL: operands are never combined early. */
-    bool (*partial)(const struct merge_operator *operator, const struct merge_input * input,
+    bool (*partial)(const struct merge_operator *op, const struct merge_input *input,
                     struct buffer *operand);
     bool (*accepts)(struct slice operand); /* NULL: everything */
 };
