@@ -79,6 +79,19 @@ is_same(const struct merge_operator *a, const struct merge_operator *b)
                                              slice_of(b->delimiter, b->delimiter_bytes));
 }
 
+/* In a line of OPTIONS a '#' begins a comment, unless it is escaped. */
+static bool
+fits_in_options(const char *spec)
+{
+    for (; *spec != '\0'; spec++) {
+        if (*spec == '\\' && spec[1] != '\0')
+            spec++;
+        else if (*spec == '#' || *spec == '\r' || *spec == '\n')
+            return false;
+    }
+    return true;
+}
+
 enum kv_status
 db_merge_configure(struct db *db)
 {
@@ -90,8 +103,8 @@ db_merge_configure(struct db *db)
     if (wanted == NULL || wanted[0] == '\0')
         return KV_OK;
     st = merge_operator_parse(slice_from_text(wanted), &op);
-    if (st != KV_OK)
-        return KV_FAIL(KV_INVALID, "merge-operator %s: not one that kvd has", wanted);
+    if (st != KV_OK || !fits_in_options(wanted))
+        return KV_FAIL(KV_INVALID, "merge-operator %s: not one that kvd has, or malformed", wanted);
     options = default_options(db);
     if (options->merge_operator[0] != '\0') {
         st = merge_operator_parse(slice_from_text(options->merge_operator), &stored);

@@ -128,7 +128,7 @@ db_merge_walk(const struct db_merge_view *view, struct read_ctx *ctx, struct sli
     if (st != KV_OK)
         return st;
     *found = (struct lookup){
-        .kind = LOOKUP_VALUE, .type = TYPE_VALUE, .seq = found->seq, .value = result.value};
+        .kind = LOOKUP_VALUE, .type = result.type, .seq = found->seq, .value = result.value};
     return result.type == TYPE_ENTITY ? entity_default_column(result.value, &found->value) : KV_OK;
 }
 

@@ -26,10 +26,10 @@ struct db_merge_view {
 };
 
 /* `found` is the newest version visible at some sequence, a LOOKUP_MERGE; the operand's bytes must
- * last.  KV_OK: it has become a LOOKUP_VALUE of TYPE_VALUE with what a user sees, still with the
- * newest operand's sequence.  The value is the fold's and lives until the next call on it.
- * KV_WANT_BLOCK: from the top, once the blocks are there.  KV_INVALID, KV_LIMIT, KV_UNSUPPORTED:
- * merge_operator_full's; KV_INVALID is not logged. */
+ * last.  KV_OK: it has become a LOOKUP_VALUE with what a user sees (TYPE_ENTITY if merged onto
+ * one), still with the newest operand's sequence.  The value is the fold's and lives until the next
+ * call on it. KV_WANT_BLOCK: from the top, once the blocks are there.  KV_INVALID, KV_LIMIT,
+ * KV_UNSUPPORTED: merge_operator_full's; KV_INVALID is not logged. */
 MUST_CHECK enum kv_status db_merge_walk(const struct db_merge_view *view, struct read_ctx *ctx,
                                         struct slice key, struct merge_fold *fold,
                                         struct lookup *found);
