@@ -17,21 +17,12 @@ const char *
 db_merge_operator_spec(const struct db *db, const char *cf_name)
 {
     const struct family_options *options = db_family_options(db, cf_name);
+    struct merge_operator op;
 
-    return options != NULL && options->merge_operator[0] != '\0' ? options->merge_operator
-                                                                 : "nullptr";
-}
-
-static void
-parse_operator(const struct db *db, struct column_family *family, struct merge_operator *op)
-{
-    const char *spec = db_merge_operator_spec(db, family->name);
-
-    if (merge_operator_parse(slice_from_text(spec), op) != KV_OK)
-        kv_log(LOG_LEVEL_WARNING,
-               "column family %s: merge operator %s is not one that kvd has: keys with operands "
-               "cannot be read, and operands are kept as they are",
-               family->name, spec);
+    if (options == NULL || options->merge_operator[0] == '\0' ||
+        merge_operator_parse(slice_from_text(options->merge_operator), &op) != KV_OK)
+        return "nullptr";
+    return options->merge_operator;
 }
 
 const struct merge_operator *
@@ -50,7 +41,9 @@ db_merge_operator(struct db *db, uint32_t cf_id)
                    sizeof(db->merge_operators[0]) * ((size_t)db->merge_operator_count + 1));
     entry = &db->merge_operators[db->merge_operator_count++];
     entry->cf_id = cf_id;
-    parse_operator(db, family, &entry->op);
+    if (merge_operator_parse(slice_from_text(db_merge_operator_spec(db, family->name)),
+                             &entry->op) != KV_OK)
+        KV_ASSERT(false && "the spec is one that kvd has, or none");
     return &entry->op;
 }
 
@@ -101,14 +94,19 @@ store(struct family_options *options, const struct merge_operator *op)
 
 /* RocksDB writes delimiters that it cannot read again; what kvd writes, it can. */
 static void
-normalize_stored(struct db *db)
+check_stored(struct db *db)
 {
     for (uint32_t i = 0; i < db->family_options.family_count; i++) {
         struct family_options *options = &db->family_options.families[i];
         struct merge_operator op;
 
-        if (merge_operator_parse(slice_from_text(options->merge_operator), &op) == KV_OK &&
-            op.kind != NULL && strchr(options->merge_operator, '=') != NULL)
+        if (merge_operator_parse(slice_from_text(options->merge_operator), &op) != KV_OK)
+            kv_log(LOG_LEVEL_WARNING,
+                   "column family %s: merge operator %s is not one that kvd has (see "
+                   "merge-library): keys with operands cannot be read, and operands are kept as "
+                   "they are",
+                   options->name, options->merge_operator);
+        else if (op.kind != NULL && strchr(options->merge_operator, '=') != NULL)
             store(options, &op);
     }
 }
@@ -121,7 +119,7 @@ db_merge_configure(struct db *db)
     struct family_options *options;
     enum kv_status st;
 
-    normalize_stored(db);
+    check_stored(db);
     if (wanted == NULL || wanted[0] == '\0')
         return KV_OK;
     st = merge_operator_parse(slice_from_text(wanted), &op);

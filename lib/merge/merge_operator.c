@@ -67,6 +67,10 @@ find_kind(struct slice name)
         if (kind_is_named(kind, name))
             return kind;
     }
+    for (size_t i = 0; (kind = merge_library_kind_at(i)) != NULL; i++) {
+        if (kind_is_named(kind, name))
+            return kind;
+    }
     return NULL;
 }
 
@@ -259,7 +263,7 @@ bool
 merge_operator_accepts(const struct merge_operator *op, struct slice operand)
 {
     KV_ASSERT(op->kind != NULL);
-    return op->kind->accepts == NULL || op->kind->accepts(operand);
+    return op->kind->accepts == NULL || op->kind->accepts(op, operand);
 }
 
 enum kv_status

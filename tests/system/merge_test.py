@@ -1,8 +1,10 @@
 """Goal: KV.MERGE does what its operator says, through the log, the worker and a restart, and says
 clearly when it cannot."""
 
+import os
 import struct
 import subprocess
+import tempfile
 
 from kvd_process import BIN, Kvd, check, encode
 
@@ -33,7 +35,7 @@ def counters():
         expect(c, b"-ERR syntax error", "KV.MERGE", "hits", "1", "OPERATOR")
         expect(c, b"-ERR syntax error", "KV.MERGE", "hits", "1", "x", "int64add")
         for bad in ("", "1.5", "x", "9223372036854775808", "01"):
-            expect(c, b"-ERR operand is not an integer or out of range", "KV.MERGE", "hits", bad)
+            expect(c, b"-ERR the merge operator does not take this operand", "KV.MERGE", "hits", bad)
         expect(c, b"-ERR wrong number of arguments for 'kv.merge' command", "KV.MERGE", "hits")
         key = b"k" * 65537
         check(c.command("KV.MERGE", key, "1").startswith(b"-ERR key is too long"), "a long key")
@@ -95,6 +97,61 @@ def texts_and_bytes():
         expect(c, struct.pack("<Q", 3 << 40), "GET", "n")
 
 
+def operators_of_ones_own():
+    library = os.path.abspath(BIN + "/longest.so")
+    with Kvd("--merge-library", library, "--merge-operator", "longest") as kvd:
+        c = kvd.connect()
+        for word in ("a", "cccc", "bb"):
+            expect(c, b"+OK", "KV.MERGE", "word", word)
+        expect(c, b"cccc", "GET", "word")
+        expect(c, b"+OK", "KV.FLUSH")  # folded by a worker in its jail
+        expect(c, b"+OK", "KV.MERGE", "word", "dddd", "OPERATOR", "longest")
+        expect(c, b"dddd", "GET", "word")
+        check(kvd.stop() == 0, "a clean stop")
+
+        # kvd without it serves all but what it cannot understand, and loses none of that.
+        with Kvd("--dir", kvd.dir) as other:
+            check("merge operator longest is not one that kvd has" in other.output(), "a warning")
+            c = other.connect()
+            check(c.command("GET", "word").startswith(b"-ERR stored data"), "an error of its key")
+            expect(c, b"+OK", "SET", "x", "1")
+            expect(c, b"+OK", "KV.FLUSH")
+            check(other.stop() == 0, "a clean stop")
+
+        # A worker without it says so, and the flush waits for one that has it.
+        wrapper = kvd.dir + "/worker"
+        with open(wrapper, "w") as script:
+            script.write("#!/bin/sh\nexec %s --fd 3\n" % os.path.abspath(BIN + "/kvd-worker"))
+        os.chmod(wrapper, 0o755)
+        with Kvd("--dir", kvd.dir, "--merge-library", library, "--worker-path", wrapper) as other:
+            c = other.connect()
+            expect(c, b"dddd", "GET", "word")
+            expect(c, b"+OK", "KV.MERGE", "word", "eeeee")
+            expect(c, b"+OK", "KV.FLUSH", "ASYNC")
+            while "merge operator longest: kvd has it, this worker has not" not in other.output():
+                expect(c, b"eeeee", "GET", "word")
+            check(other.stop() == 0, "a clean stop")
+        with Kvd("--dir", kvd.dir, "--merge-library", library) as other:
+            c = other.connect()
+            expect(c, b"eeeee", "GET", "word")
+            expect(c, b"+OK", "KV.FLUSH")
+            expect(c, b"eeeee", "GET", "word")
+    with Kvd("--merge-library", library, "--merge-operator", "example.sum") as kvd:
+        c = kvd.connect()
+        expect(c, b"-ERR the merge operator does not take this operand", "KV.MERGE", "s", "12")
+        expect(c, b"+OK", "KV.MERGE", "s", "4")
+        expect(c, b"+OK", "KV.MERGE", "s", "5")
+        expect(c, b"9", "GET", "s")
+    with tempfile.TemporaryDirectory(prefix="kvd-test-") as folder:
+        for bad in ("/nonexistent.so", "relative.so", os.path.abspath(BIN + "/kvd")):
+            got = subprocess.run(
+                [BIN + "/kvd", "--port", "0", "--unixsocket", folder + "/s", "--dir", folder + "/d",
+                 "--merge-library", bad], capture_output=True, timeout=60, check=False)
+            check(got.returncode == 78, "%s: exit code %d" % (bad, got.returncode))
+            check(b"merge library" in got.stderr, got.stderr)
+
+
 without_an_operator()
+operators_of_ones_own()
 counters()
 texts_and_bytes()
