@@ -6,8 +6,8 @@
 #ifndef KV_DB_JOB_PORT_H
 #define KV_DB_JOB_PORT_H
 
-#include "base/slice.h"
 #include "base/status.h"
+#include "compact/compaction_spec.h"
 #include "sst/table_builder.h"
 
 struct memtable;
@@ -48,64 +48,13 @@ struct flush_job {
     void *owner;
 };
 
-/* A table that a compaction reads. */
-struct compact_input {
-    uint64_t file_number;
-    uint64_t file_bytes;
-    uint32_t level;
-    struct slice smallest, largest; /* internal keys, as in the MANIFEST */
-    uint64_t seq_smallest, seq_largest;
-};
-
-/* User keys that a table outside the job may hold; both ends belong to it. */
-struct compact_range {
-    struct slice smallest, largest;
-    uint64_t bytes; /* of the table; counts for grandparents only */
-};
-
-/* Tables -> tables.  Owned by the engine; untouched by the port but for `port_private` and what
- * is said to be the port's.  All that is pointed to is borrowed until on_done has been called:
- * the engine keeps a reference to the version that the inputs are in.
- *
- * With `begin` and `end` only the versions of the user keys begin <= key < end are looked at, and
- * range tombstones are cut to them: one plan may be several jobs side by side. */
+/* Tables -> tables.  Owned by the engine; untouched by the port but for what is said to be the
+ * port's.  What `spec` points to must last until on_done has been called: the engine keeps a
+ * reference to the version that the inputs are in. */
 struct compact_job {
     uint64_t job_id; /* unique in this run of the engine, among flushes too */
     const char *dir; /* of inputs and outputs, as NNNNNN.sst */
-    const char *db_identity;
-    uint64_t creation_time_s;
-    uint32_t cf_id;
-    const char *cf_name;
-    const char *merge_operator; /* RocksDB's class name or "nullptr" */
-
-    const struct compact_input *inputs; /* by level, within one by key; level 0 in any order */
-    uint32_t input_count;
-    struct slice begin, end; /* user keys; empty: no bound */
-    /* Live ones, ascending, at most WORKER_JOB_SNAPSHOT_COUNT_MAX (ipc/worker_msg.h). */
-    const uint64_t *snapshots;
-    uint32_t snapshot_count;
-
-    uint32_t output_level;
-    /* Every table that is no input and may hold versions older than the inputs': those of the
-     * levels below the output, and older ones of the output's level if it is level 0.  In any
-     * order; those outside [begin, end) may be left out.  None: the job is bottommost, so
-     * deletions go and sequence numbers become 0. */
-    const struct compact_range *below;
-    uint32_t below_count;
-    /* The tables of the level below the output, ascending.  An output ends early rather than
-     * overlap more than grandparent_bytes_max of them (0: they don't matter). */
-    const struct compact_range *grandparents;
-    uint32_t grandparent_count;
-    uint64_t grandparent_bytes_max;
-
-    uint64_t output_bytes_max; /* a table is closed behind this; 0: one table */
-    /* Reserved for the outputs.  The last one takes all that is left, however large. */
-    uint64_t output_number_first;
-    uint32_t output_number_count; /* at least 1 */
-    enum compression compression;
-    uint32_t block_bytes;
-    uint32_t bloom_bits_per_key;
-    uint64_t rate_bytes_per_s; /* of writing; 0: as fast as it goes */
+    struct compaction_spec spec;
 
     /* The port's. */
     uint64_t bytes_done, bytes_per_s; /* of the inputs; as last heard */
