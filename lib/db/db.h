@@ -35,6 +35,8 @@ struct db_options {
     enum compression compression;
     uint32_t block_bytes;
     uint32_t bloom_bits_per_key;
+    uint32_t compaction_jobs;             /* at once; 0: 1 */
+    uint64_t compaction_rate_bytes_per_s; /* that all of them write; 0: no limit */
 
     /* Called from db_turn or from io's turn, never from inside another db_ function. */
     void *owner;
@@ -124,10 +126,51 @@ bool db_find_family(struct db *db, struct slice name, uint32_t *cf_id_out);
 typedef void db_done_fn(void *owner, enum kv_status st);
 /* Freezes what is there and reports when all that was written before this call is in tables. */
 void db_flush(struct db *db, db_done_fn *on_done, void *owner);
+/* Compacts the user keys begin..end, both included (empty: no bound), down to the last level, with
+ * all that was written before the call; writers aren't slowed for it.  is_forced: also tables that
+ * have nothing to shed.  on_done (may be NULL): KV_OK, KV_CANCELLED, or why a table could not be
+ * rewritten; never when the engine is closed first.  Returns the job's id. */
+struct db_compact_request {
+    uint32_t cf_id;
+    struct slice begin, end;
+    bool is_forced;
+};
+uint64_t db_compact(struct db *db, const struct db_compact_request *request, db_done_fn *on_done,
+                    void *owner);
+
+/* What runs or waits in the background. */
+enum { DB_JOB_TEXT_BYTES = 160 };
+struct db_job_info {
+    uint64_t id;
+    const char *kind;  /* "flush", "compaction", "compact" (asked for by db_compact) */
+    const char *state; /* "waiting", "running", "paused", "resting", "ending", "installing" */
+    char text[DB_JOB_TEXT_BYTES];
+    uint32_t cf_id;
+    uint32_t level_from, level_to, part_count;
+    uint64_t bytes_done, bytes_total, bytes_per_s, age_us;
+};
+/* Returns how many there are; writes at most `max` of them. */
+uint32_t db_jobs(const struct db *db, struct db_job_info *infos, uint32_t max);
+/* The following give KV_NO_FILE for an id that isn't there, KV_UNSUPPORTED for a flush.
+ * Cancelling: what it has written is deleted; the picker leaves the tables alone for a minute. */
+MUST_CHECK enum kv_status db_job_cancel(struct db *db, uint64_t id);
+/* A paused job's work on tables that it has not finished is begun again later. */
+MUST_CHECK enum kv_status db_job_pause(struct db *db, uint64_t id, bool is_paused);
+/* All compactions, those to come too. */
+void db_compaction_pause(struct db *db, bool is_paused);
+
 /* Options that may change while running. */
+void db_set_compaction_jobs(struct db *db, uint32_t count, uint64_t rate_bytes_per_s);
 void db_set_wal_sync(struct db *db, enum wal_sync sync, uint64_t interval_us);
 void db_set_memtable_bytes(struct db *db, uint64_t bytes);
 void db_set_memory_limit(struct db *db, uint64_t bytes);
+
+struct db_compaction_totals {
+    uint64_t count, failure_count, read_bytes, written_bytes;
+    uint64_t move_count, moved_bytes; /* without rewriting */
+    uint64_t drop_count, dropped_bytes;
+    uint64_t level_written_bytes[LEVEL_COUNT];
+};
 
 struct db_stats {
     uint64_t last_seq, durable_seq;
@@ -135,6 +178,13 @@ struct db_stats {
     uint64_t memtable_bytes, memtable_count, frozen_count, memtable_entry_count;
     uint64_t flush_count, flush_bytes, flush_failure_count;
     uint64_t table_count, table_bytes, table_reader_bytes;
+    struct db_compaction_totals compaction;
+    uint64_t compaction_running_count, compaction_parked_count;
+    bool compaction_is_paused;
+    bool compaction_is_settled; /* the picker has nothing to do, and nothing runs */
+    uint64_t compaction_debt_bytes;
+    double level_score[LEVEL_COUNT]; /* of the family that is worst off */
+    uint64_t obsolete_count; /* table files that wait to be deleted */
     uint64_t level_table_count[LEVEL_COUNT], level_bytes[LEVEL_COUNT];
     uint64_t family_count;
     uint64_t read_fetch_count, read_fetch_bytes;

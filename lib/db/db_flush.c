@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "db/compactor.h"
 #include "db/db_internal.h"
 #include "io/file.h"
 #include "version/file_name.h"
@@ -283,6 +284,7 @@ on_installed(void *owner, enum kv_status st)
     db->stalled_since = 0;
     retire_logs(db);
     db_update_budget(db);
+    compactor_poke(db->compactor);
     db_repair_step(db);
     db_finish_flush_waiters(db);
     db_wake_writer(db);

@@ -5,8 +5,10 @@
 #include "base/list.h"
 #include "db/block_fetch.h"
 #include "db/db.h"
+#include "io/file.h"
 #include "io/io.h"
 #include "mem/memtable.h"
+#include "version/compaction_options.h"
 #include "version/options_file.h"
 #include "version/version_set.h"
 #include "version/version_stats.h"
@@ -50,8 +52,11 @@ struct flush_waiter {
     void *owner;
 };
 
+struct compactor;
+
 struct db {
     struct db_options options;
+    struct compaction_options compaction_options;
     char *dir; /* owned */
     struct io *io;
     struct version_set *versions;
@@ -68,6 +73,7 @@ struct db {
     struct block_cache *cache;
     struct block_fetcher *fetcher;
     struct list flush_waiters;
+    struct compactor *compactor;
     struct options_file family_options; /* as loaded, one for each family */
     uint32_t changes_in_flight;         /* MANIFEST changes of ours */
 
@@ -82,7 +88,15 @@ struct db {
     uint64_t repair_log;
     struct io_timer repair_timer;
 
-    struct list obsolete; /* of struct obsolete_file, being unlinked */
+    /* Files that wait to be deleted: see db_obsolete.c. */
+    struct list obsolete; /* of struct obsolete_file */
+    uint64_t obsolete_count;
+    struct {
+        bool is_busy;
+        struct io_request request;
+        struct io_timer pause;
+        char path[PATH_BYTES_MAX];
+    } unlink;
 
     uint64_t flush_count, flush_bytes, flush_failure_count;
     uint64_t recovered_batch_count, recovery_us, recovery_wal_bytes;
@@ -106,7 +120,16 @@ void db_frozen_free(struct frozen *frozen);
 void db_finish_flush_waiters(struct db *db);
 void db_fill_table_meta(struct table_meta *meta, const struct table_summary *table,
                         uint64_t creation_time_s);
+
+/* db_obsolete.c */
+/* Nothing names the file any more; it goes when its turn comes. */
 void db_delete_file(void *owner, uint64_t file_number);
+void db_forget_obsolete(struct db *db);
+
+/* compactor.c */
+uint32_t db_compaction_jobs(const struct db *db);
+/* How the family's tables are kept in shape. */
+const struct compaction_options *db_compaction_options(const struct db *db, const char *name);
 
 /* db_repair.c */
 void db_on_wal_failed(void *owner, enum kv_status st);

@@ -48,6 +48,7 @@ on_unlinked(struct io_request *request)
         kv_log(LOG_LEVEL_WARNING, "%s: unlink: %s; it will be deleted at the next start",
                db->unlink.path, strerror((int)-request->result));
     db->unlink.is_busy = false;
+    db->obsolete_count--;
     pause_then_go_on(db);
 }
 
@@ -93,18 +94,9 @@ db_delete_file(void *owner, uint64_t file_number)
     block_cache_drop_table(db->cache, file_number);
     file->number = file_number;
     list_push_back(&db->obsolete, &file->link);
+    db->obsolete_count++;
     if (is_first)
         pause_then_go_on(db);
-}
-
-uint64_t
-db_obsolete_count(const struct db *db)
-{
-    uint64_t count = db->unlink.is_busy ? 1 : 0;
-
-    for (const struct list *node = db->obsolete.next; node != &db->obsolete; node = node->next)
-        count++;
-    return count;
 }
 
 void
@@ -116,5 +108,6 @@ db_forget_obsolete(struct db *db)
 
         list_remove(&file->link);
         free(file);
+        db->obsolete_count--;
     }
 }

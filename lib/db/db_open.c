@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "db/compactor.h"
 #include "db/db_internal.h"
 #include "io/file.h"
 #include "version/file_name.h"
@@ -69,6 +70,13 @@ db_merge_operator_class(const struct db *db, const char *cf_name)
         }
     }
     return "nullptr";
+}
+
+const struct compaction_options *
+db_compaction_options(const struct db *db, const char *name)
+{
+    (void)name;
+    return &db->compaction_options;
 }
 
 static enum kv_status
@@ -219,6 +227,8 @@ db_new(const struct db_options *options)
     db->pool = memtable_pool_new(db_memtable_capacity(options->memtable_bytes), 2);
     db->cache = block_cache_new(options->memory_limit_bytes / 8);
     db->fetcher = block_fetcher_new(db->io, db->cache);
+    db->compaction_options = compaction_options_default();
+    db->compactor = compactor_new(db);
     return db;
 }
 
@@ -237,8 +247,10 @@ db_destroy(struct db *db)
         list_remove(&waiter->link);
         free(waiter);
     }
+    compactor_free(db->compactor);
     io_timer_stop(db->io, &db->stall_timer);
     io_timer_stop(db->io, &db->repair_timer);
+    db_forget_obsolete(db);
     memtable_unref(db->active);
     if (db->wal != NULL)
         wal_close(db->wal);
@@ -290,12 +302,13 @@ void
 db_stop(struct db *db)
 {
     db->is_closing = true;
+    compactor_stop(db->compactor);
 }
 
 bool
 db_is_idle(const struct db *db)
 {
-    return db->changes_in_flight == 0 && list_empty(&db->obsolete) &&
+    return db->changes_in_flight == 0 && !db->unlink.is_busy &&
            block_fetcher_in_flight(db->fetcher) == 0 && wal_is_idle(db->wal) &&
            version_set_is_idle(db->versions);
 }
