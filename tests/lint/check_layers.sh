@@ -16,7 +16,7 @@ lib/cache    base
 lib/sst      base io key iter cache
 lib/version  base io key iter wal cache sst
 lib/compact  base io key iter mem cache sst version
-lib/ipc      base key
+lib/ipc      base key compact
 lib/db       base io key iter wal mem cache sst version compact
 daemon       base io key resp ipc mem wal cache sst db
 worker       base io key iter ipc mem cache sst version compact
