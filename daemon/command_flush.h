@@ -2,6 +2,8 @@
 #ifndef KV_DAEMON_COMMAND_FLUSH_H
 #define KV_DAEMON_COMMAND_FLUSH_H
 
+#include <stdbool.h>
+
 #include "base/status.h"
 
 struct command_call;

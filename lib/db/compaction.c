@@ -87,7 +87,8 @@ park_us(const struct compaction *compaction)
 {
     uint64_t delay_us = COMPACT_RETRY_US_MIN;
 
-    if (compaction->ending == KV_CORRUPT || compaction->ending == KV_UNSUPPORTED)
+    if (compaction->ending == KV_CORRUPT || compaction->ending == KV_UNSUPPORTED ||
+        compaction->ending == KV_NO_FILE)
         return COMPACT_BAD_TABLE_RETRY_US;
     if (compaction->is_unwanted)
         return COMPACT_UNWANTED_RETRY_US;

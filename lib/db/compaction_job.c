@@ -151,7 +151,8 @@ fill_outputs(struct compaction_part *part)
     spec->compression = plan->compression;
     spec->block_bytes = options->block_bytes;
     spec->bloom_bits_per_key = options->bloom_bits_per_key;
-    spec->rate_bytes_per_s = options->compaction_rate_bytes_per_s / db_compaction_jobs(compaction->db);
+    spec->rate_bytes_per_s =
+        options->compaction.rate_bytes_per_s / db_compaction_jobs(compaction->db);
 }
 
 void

@@ -54,13 +54,13 @@ compactor_stop(struct compactor *compactor)
 uint32_t
 db_compaction_jobs(const struct db *db)
 {
-    return db->options.compaction_jobs > 0 ? db->options.compaction_jobs : 1;
+    return db->options.compaction.job_count > 0 ? db->options.compaction.job_count : 1;
 }
 
 /* --- asking the picker --- */
 
 void
-compactor_view_init(const struct compactor *compactor, const struct column_family *family,
+compactor_view_init(struct compactor *compactor, const struct column_family *family,
                     struct compaction_view *view)
 {
     const struct db *db = compactor->db;
@@ -70,10 +70,11 @@ compactor_view_init(const struct compactor *compactor, const struct column_famil
     for (const struct list *node = compactor->compactions.next; node != &compactor->compactions;
          node = node->next)
         count++;
+    compactor->view_options = db_compaction_options(db, family->name);
     running = kv_alloc(sizeof(*running) * (count + 1));
     *view = (struct compaction_view){
         .version = family->current,
-        .options = db_compaction_options(db, family->name),
+        .options = &compactor->view_options,
         .compression = db->options.compression,
         .running = running,
         .snapshot_oldest = SEQUENCE_MAX, /* the engine has none yet */
@@ -174,7 +175,7 @@ look_for_age(struct compactor *compactor)
 void
 compactor_turn(struct compactor *compactor)
 {
-    if (compactor->db->is_closing)
+    if (compactor->db->is_closing || compactor->db->options.port->start_compact == NULL)
         return;
     manual_finish_cancelled(compactor);
     if (compactor->is_paused)

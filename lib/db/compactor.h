@@ -119,6 +119,7 @@ struct compactor {
     uint32_t family_next;   /* where the round over the families goes on */
     uint32_t failure_count; /* in a row */
     uint64_t age_check_us;  /* when to ask for tables that became due by age */
+    struct compaction_options view_options; /* of the family that the picker looks at */
     struct db_compaction_totals totals;
 };
 
@@ -132,8 +133,9 @@ void compactor_turn(struct compactor *compactor);
 /* Nothing is started any more, and what runs is cancelled. */
 void compactor_stop(struct compactor *compactor);
 
-/* What the picker is shown of a family, with all that runs; deinit frees what init allocated. */
-void compactor_view_init(const struct compactor *compactor, const struct column_family *family,
+/* What the picker is shown of a family, with all that runs.  One at a time; deinit frees what init
+ * allocated. */
+void compactor_view_init(struct compactor *compactor, const struct column_family *family,
                          struct compaction_view *view);
 void compactor_view_deinit(struct compaction_view *view);
 void compactor_get_stats(struct compactor *compactor, struct db_stats *stats);

@@ -222,14 +222,6 @@ db_compaction_pause(struct db *db, bool is_paused)
     compactor_poke(compactor);
 }
 
-void
-db_set_compaction_jobs(struct db *db, uint32_t count, uint64_t rate_bytes_per_s)
-{
-    db->options.compaction_jobs = count;
-    db->options.compaction_rate_bytes_per_s = rate_bytes_per_s;
-    compactor_poke(db->compactor);
-}
-
 /* --- numbers --- */
 
 static void

@@ -15,11 +15,25 @@
 #include "db/job_port.h"
 #include "key/lookup.h"
 #include "key/write_batch.h"
+#include "version/compaction_options.h"
 #include "wal/wal.h"
 #include "wal/wal_replay.h"
 
 struct db;
 struct io;
+
+/* How tables are kept in shape, for all families.  What is zero is as their OPTIONS say. */
+struct db_compaction_settings {
+    uint32_t job_count;        /* at once; 0: 1 */
+    uint64_t rate_bytes_per_s; /* that all of them write; 0: no limit */
+    bool has_style, has_bottommost_compression;
+    enum compaction_style style;
+    enum compression bottommost_compression;
+    uint64_t fifo_bytes_max;
+    uint64_t ttl_s;
+    uint64_t file_bytes, level_base_bytes;
+    uint32_t level0_trigger;
+};
 
 struct db_options {
     struct io *io;
@@ -35,8 +49,7 @@ struct db_options {
     enum compression compression;
     uint32_t block_bytes;
     uint32_t bloom_bits_per_key;
-    uint32_t compaction_jobs;             /* at once; 0: 1 */
-    uint64_t compaction_rate_bytes_per_s; /* that all of them write; 0: no limit */
+    struct db_compaction_settings compaction;
 
     /* Called from db_turn or from io's turn, never from inside another db_ function. */
     void *owner;
@@ -160,7 +173,7 @@ MUST_CHECK enum kv_status db_job_pause(struct db *db, uint64_t id, bool is_pause
 void db_compaction_pause(struct db *db, bool is_paused);
 
 /* Options that may change while running. */
-void db_set_compaction_jobs(struct db *db, uint32_t count, uint64_t rate_bytes_per_s);
+void db_set_compaction(struct db *db, const struct db_compaction_settings *settings);
 void db_set_wal_sync(struct db *db, enum wal_sync sync, uint64_t interval_us);
 void db_set_memtable_bytes(struct db *db, uint64_t bytes);
 void db_set_memory_limit(struct db *db, uint64_t bytes);

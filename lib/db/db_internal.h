@@ -8,7 +8,6 @@
 #include "io/file.h"
 #include "io/io.h"
 #include "mem/memtable.h"
-#include "version/compaction_options.h"
 #include "version/options_file.h"
 #include "version/version_set.h"
 #include "version/version_stats.h"
@@ -56,7 +55,6 @@ struct compactor;
 
 struct db {
     struct db_options options;
-    struct compaction_options compaction_options;
     char *dir; /* owned */
     struct io *io;
     struct version_set *versions;
@@ -109,8 +107,14 @@ struct recovery_result {
     uint32_t edit_count;
 };
 MUST_CHECK enum kv_status db_recover(struct db *db, struct recovery_result *result);
+
+/* db_options.c */
 const struct family_options *db_family_options(const struct db *db, const char *name);
 const char *db_merge_operator_class(const struct db *db, const char *cf_name);
+/* How the family's tables are kept in shape. */
+struct compaction_options db_compaction_options(const struct db *db, const char *name);
+MUST_CHECK enum kv_status db_load_options(struct db *db);
+MUST_CHECK enum kv_status db_store_options(struct db *db);
 
 /* db_flush.c */
 MUST_CHECK enum kv_status db_freeze(struct db *db);
@@ -128,8 +132,6 @@ void db_forget_obsolete(struct db *db);
 
 /* compactor.c */
 uint32_t db_compaction_jobs(const struct db *db);
-/* How the family's tables are kept in shape. */
-const struct compaction_options *db_compaction_options(const struct db *db, const char *name);
 
 /* db_repair.c */
 void db_on_wal_failed(void *owner, enum kv_status st);

@@ -72,6 +72,7 @@ struct compact_job {
     void *owner;
 };
 
+/* start_compact may be NULL: then nothing is compacted. */
 struct job_port {
     void (*start_flush)(struct job_port *port, struct flush_job *job);
     void (*start_compact)(struct job_port *port, struct compact_job *job);

@@ -86,7 +86,9 @@ run_compact(struct inline_port *port, struct compact_job *job, bool cancelled)
     enum kv_status st = KV_CANCELLED;
 
     if (!cancelled) {
+        port->is_compacting = true;
         st = compaction_run_files(&run, &result);
+        port->is_compacting = false;
         job->bytes_done = result.bytes_read;
         job->bad_input_number = result.bad_input_number;
     }
@@ -95,6 +97,8 @@ run_compact(struct inline_port *port, struct compact_job *job, bool cancelled)
         st = KV_CANCELLED;
     }
     port->compact_done_count++;
+    if (st == KV_OK && port->on_compacted != NULL)
+        port->on_compacted(port->owner, job);
     job->on_done(job, st, st == KV_OK ? result.tables : NULL, st == KV_OK ? result.table_count : 0);
     compaction_result_deinit(&result);
 }

@@ -21,6 +21,10 @@ struct inline_port {
     struct list jobs;            /* of struct inline_job */
     uint64_t done_count;         /* of flushes */
     uint64_t compact_done_count;
+    bool is_compacting; /* its files are being read and written just now */
+    /* After a compaction that went well, before the engine knows; may be NULL. */
+    void (*on_compacted)(void *owner, const struct compact_job *job);
+    void *owner;
 };
 
 void inline_port_init(struct inline_port *port, struct io *io);
