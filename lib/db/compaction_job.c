@@ -138,6 +138,7 @@ fill_outputs(struct compaction_part *part)
     const struct compaction *compaction = part->compaction;
     const struct compaction_plan *plan = &compaction->plan;
     const struct db_options *options = &compaction->db->options;
+    const uint64_t job_count = db_compaction_jobs(compaction->db);
     struct compaction_spec *spec = &part->job.spec;
 
     spec->output_level = plan->output_level;
@@ -151,8 +152,9 @@ fill_outputs(struct compaction_part *part)
     spec->compression = plan->compression;
     spec->block_bytes = options->block_bytes;
     spec->bloom_bits_per_key = options->bloom_bits_per_key;
+    /* Each has its share, so that all of them together keep the limit; rounded up, 0 is none. */
     spec->rate_bytes_per_s =
-        options->compaction.rate_bytes_per_s / db_compaction_jobs(compaction->db);
+        (options->compaction.rate_bytes_per_s + job_count - 1) / job_count;
 }
 
 void
