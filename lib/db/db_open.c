@@ -92,6 +92,7 @@ store_options(struct db *db)
         if (loaded != NULL)
             memcpy(options->merge_operator, loaded->merge_operator,
                    sizeof(options->merge_operator));
+        options->compaction = loaded != NULL ? loaded->compaction : compaction_options_default();
         options->compression = db->options.compression;
         options->write_buffer_bytes = db->options.memtable_bytes;
         options->block_bytes = db->options.block_bytes;
