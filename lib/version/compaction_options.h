@@ -12,6 +12,9 @@
 #include "base/status.h"
 #include "sst/compression.h"
 
+/* RocksDB's "decide by the style". */
+#define COMPACTION_TTL_AUTO UINT64_C(0xfffffffffffffffe)
+
 enum compaction_style {
     COMPACTION_LEVELED,
     COMPACTION_UNIVERSAL,
@@ -31,9 +34,10 @@ struct compaction_options {
     uint64_t target_file_size_base;              /* outputs are cut behind this many bytes */
     uint32_t target_file_size_multiplier;        /* of each level to the one above */
     uint64_t max_compaction_bytes;               /* of one plan's inputs; 0: 25 output files */
-    uint64_t ttl;                         /* seconds; FIFO: older tables go.  Leveled: older tables
-                                             that are not in the last level move on; 0: never */
-    uint64_t periodic_compaction_seconds; /* each table is rewritten that often; 0: never */
+    /* Seconds.  ttl: of FIFO: older tables are dropped; of leveled: older tables that are not in
+     * the last level move on.  COMPACTION_TTL_AUTO: leveled 30 days, others never.  0: never. */
+    uint64_t ttl;
+    uint64_t periodic_compaction_seconds; /* each table is rewritten that often; 0, AUTO: never */
     uint32_t deletion_percent_max;        /* kvd: tables with more deletions move on; 0: never */
     uint64_t level0_deletion_age_s;       /* kvd: but not from level 0 before this age */
 
@@ -47,7 +51,7 @@ struct compaction_options {
         uint32_t max_size_amplification_percent;
     } universal;
     struct {
-        uint64_t max_table_files_size; /* bytes of all tables; 0: no bound (RocksDB has none) */
+        uint64_t max_table_files_size; /* bytes of all tables; UINT64_MAX: no bound */
     } fifo;
 
     bool has_bottommost_compression;
@@ -69,6 +73,9 @@ enum compression compaction_options_compression(const struct compaction_options 
 /* Bytes of an output table at `level`; FIFO and level 0: no bound (UINT64_MAX). */
 uint64_t compaction_options_file_bytes(const struct compaction_options *options, uint32_t level,
                                        uint32_t base_level);
+/* 0: never. */
+uint64_t compaction_options_ttl_s(const struct compaction_options *options);
+uint64_t compaction_options_period_s(const struct compaction_options *options);
 uint64_t compaction_options_job_bytes_max(const struct compaction_options *options);
 
 /* "leveled", "universal", "fifo", "none": as in kvd's config; false: unknown. */

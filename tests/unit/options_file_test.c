@@ -36,6 +36,7 @@ make_options(struct options_file *options)
     families[1].compression = COMPRESSION_ZSTD;
     families[1].write_buffer_bytes = 123;
     families[1].block_bytes = 4096;
+    families[0].compaction = families[1].compaction = compaction_options_default();
     *options =
         (struct options_file){.wal_recovery_mode = 1, .families = families, .family_count = 2};
 }
