@@ -55,7 +55,7 @@ db_compaction_options(const struct db *db, const char *name)
     const struct family_options *loaded = db_family_options(db, name);
     const struct db_compaction_settings *settings = &db->options.compaction;
     struct compaction_options options =
-        loaded == NULL ? compaction_options_default() : compaction_options_default();
+        loaded != NULL ? loaded->compaction : compaction_options_default();
 
     if (settings->has_style)
         options.style = settings->style;
@@ -97,7 +97,7 @@ db_store_options(struct db *db)
         if (loaded != NULL)
             memcpy(options->merge_operator, loaded->merge_operator,
                    sizeof(options->merge_operator));
-        //PICKER options->compaction = db_compaction_options(db, family->name);
+        options->compaction = db_compaction_options(db, family->name);
         options->compression = db->options.compression;
         options->write_buffer_bytes = db->options.memtable_bytes;
         options->block_bytes = db->options.block_bytes;
