@@ -27,10 +27,10 @@ compactor_free(struct compactor *compactor)
 {
     if (compactor == NULL)
         return;
-    while (!list_empty(&compactor->compactions))
-        compaction_free(LIST_ENTRY(compactor->compactions.next, struct compaction, link));
     while (!list_empty(&compactor->manuals))
         manual_free(LIST_ENTRY(compactor->manuals.next, struct manual_compaction, link));
+    while (!list_empty(&compactor->compactions))
+        compaction_free(LIST_ENTRY(compactor->compactions.next, struct compaction, link));
     free(compactor);
 }
 
@@ -230,5 +230,6 @@ compactor_on_end(struct compaction *compaction, enum kv_status st)
     }
     if (compaction->manual != NULL)
         manual_step_ended(compaction->manual, compaction, st);
+    compaction->manual = NULL;
     compactor_poke(compactor);
 }
