@@ -80,6 +80,7 @@ void
 compaction_make_parts(struct compaction *compaction, uint32_t part_count_max)
 {
     const struct compaction_plan *plan = &compaction->plan;
+    const uint64_t part_bytes_min = compaction->db->options.compaction.part_bytes_min;
     struct slice cuts[COMPACT_PARTS_MAX];
     uint32_t cut_count = 0;
 
@@ -90,7 +91,9 @@ compaction_make_parts(struct compaction *compaction, uint32_t part_count_max)
         part_count_max = COMPACT_PARTS_MAX;
     /* What goes into level 0 must be one table (FORMAT.md 6.6). */
     if (plan->output_level > 0 && part_count_max > 1)
-        cut_count = compaction_plan_cut(plan, part_count_max, COMPACT_PART_BYTES_MIN, cuts);
+        cut_count =
+            compaction_plan_cut(plan, part_count_max,
+                                part_bytes_min > 0 ? part_bytes_min : COMPACT_PART_BYTES_MIN, cuts);
     fill_grandparents(compaction);
     compaction->part_count = cut_count + 1;
     compaction->parts = kv_alloc_zero(sizeof(compaction->parts[0]) * compaction->part_count);
@@ -142,8 +145,9 @@ fill_outputs(struct compaction_part *part)
     struct compaction_spec *spec = &part->job.spec;
 
     spec->output_level = plan->output_level;
-    spec->output_bytes_max =
-        plan->output_level == 0 || plan->output_bytes_max == UINT64_MAX ? 0 : plan->output_bytes_max;
+    spec->output_bytes_max = plan->output_level == 0 || plan->output_bytes_max == UINT64_MAX
+                                 ? 0
+                                 : plan->output_bytes_max;
     spec->output_number_count = output_count_max(part);
     spec->output_number_first = reserve_numbers(compaction->db, spec->output_number_count);
     spec->grandparents = compaction->grandparents;
@@ -153,8 +157,7 @@ fill_outputs(struct compaction_part *part)
     spec->block_bytes = options->block_bytes;
     spec->bloom_bits_per_key = options->bloom_bits_per_key;
     /* Each has its share, so that all of them together keep the limit; rounded up, 0 is none. */
-    spec->rate_bytes_per_s =
-        (options->compaction.rate_bytes_per_s + job_count - 1) / job_count;
+    spec->rate_bytes_per_s = (options->compaction.rate_bytes_per_s + job_count - 1) / job_count;
 }
 
 void

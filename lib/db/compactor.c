@@ -202,6 +202,7 @@ count_success(struct compactor *compactor, const struct compaction *compaction)
     switch (plan->kind) {
     case COMPACTION_MERGE:
         totals->count++;
+        totals->job_count += compaction->part_count;
         totals->read_bytes += plan->input_bytes;
         totals->written_bytes += compaction->output_bytes;
         totals->level_written_bytes[plan->output_level] += compaction->output_bytes;

@@ -18,7 +18,7 @@
 #include "db/db_internal.h"
 
 enum {
-    COMPACT_PARTS_MAX = 8,                    /* of one plan */
+    COMPACT_PARTS_MAX = 8,                     /* of one plan */
     COMPACT_PART_BYTES_MIN = 64 * 1024 * 1024, /* smaller plans are not cut */
     COMPACT_RETRY_US_MIN = 200 * 1000,
     COMPACT_RETRY_US_MAX = 10 * 1000 * 1000,
@@ -71,8 +71,8 @@ struct compaction {
     uint64_t id;      /* what KV.JOBS calls it; from the same numbers as jobs */
     enum compaction_state state;
     bool is_paused, is_unwanted;
-    enum kv_status ending; /* why it is ENDING */
-    struct compaction_plan plan; /* owned */
+    enum kv_status ending;         /* why it is ENDING */
+    struct compaction_plan plan;   /* owned */
     struct compaction_part *parts; /* owned array; none if nothing is rewritten */
     uint32_t part_count;
     struct compact_range *grandparents; /* owned; for all parts */
@@ -115,10 +115,10 @@ struct compactor {
     bool must_pick;         /* something has changed since the picker was asked */
     bool has_waiting_parts; /* some were cancelled, and go on */
     bool is_paused;
-    bool manual_is_next;    /* turns are taken */
-    uint32_t family_next;   /* where the round over the families goes on */
-    uint32_t failure_count; /* in a row */
-    uint64_t age_check_us;  /* when to ask for tables that became due by age */
+    bool manual_is_next;                    /* turns are taken */
+    uint32_t family_next;                   /* where the round over the families goes on */
+    uint32_t failure_count;                 /* in a row */
+    uint64_t age_check_us;                  /* when to ask for tables that became due by age */
     struct compaction_options view_options; /* of the family that the picker looks at */
     struct db_compaction_totals totals;
 };

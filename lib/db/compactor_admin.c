@@ -94,10 +94,10 @@ describe_manual(const struct manual_compaction *manual, struct db_job_info *info
     *info = (struct db_job_info){
         .id = manual->id,
         .kind = "compact",
-        .state = manual->is_paused          ? "paused"
-                 : manual->ending != KV_OK  ? "ending"
-                 : manual->step != NULL     ? "running"
-                                            : "waiting",
+        .state = manual->is_paused         ? "paused"
+                 : manual->ending != KV_OK ? "ending"
+                 : manual->step != NULL    ? "running"
+                                           : "waiting",
         .cf_id = manual->cf_id,
         .level_to = LEVEL_COUNT - 1,
         .bytes_done = manual->bytes_done + (step != NULL ? compaction_bytes_done(step) : 0),
@@ -127,8 +127,7 @@ db_jobs(const struct db *db, struct db_job_info *infos, uint32_t max)
     }
     for (node = compactor->compactions.next; node != &compactor->compactions; node = node->next) {
         if (count++ < max)
-            describe_compaction(LIST_ENTRY(node, const struct compaction, link),
-                                &infos[count - 1]);
+            describe_compaction(LIST_ENTRY(node, const struct compaction, link), &infos[count - 1]);
     }
     return count;
 }

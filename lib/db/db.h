@@ -33,6 +33,7 @@ struct db_compaction_settings {
     uint64_t ttl_s;
     uint64_t file_bytes, level_base_bytes;
     uint32_t level0_trigger;
+    uint64_t part_bytes_min; /* a plan is cut into jobs of at least this; 0: 64 MiB */
 };
 
 struct db_options {
@@ -180,6 +181,7 @@ void db_set_memory_limit(struct db *db, uint64_t bytes);
 
 struct db_compaction_totals {
     uint64_t count, failure_count, read_bytes, written_bytes;
+    uint64_t job_count;               /* of the above; a plan may be several */
     uint64_t move_count, moved_bytes; /* without rewriting */
     uint64_t drop_count, dropped_bytes;
     uint64_t level_written_bytes[LEVEL_COUNT];
@@ -197,7 +199,7 @@ struct db_stats {
     bool compaction_is_settled; /* the picker has nothing to do, and nothing runs */
     uint64_t compaction_debt_bytes;
     double level_score[LEVEL_COUNT]; /* of the family that is worst off */
-    uint64_t obsolete_count; /* table files that wait to be deleted */
+    uint64_t obsolete_count;         /* table files that wait to be deleted */
     uint64_t level_table_count[LEVEL_COUNT], level_bytes[LEVEL_COUNT];
     uint64_t family_count;
     uint64_t read_fetch_count, read_fetch_bytes;

@@ -22,7 +22,7 @@ enum sim_lie {
     LIE_NAMES_UNSYNCED,    /* no directory sync at all */
     LIE_SHORT_WRITE_WHOLE, /* a short write of the log counts as a whole one */
     LIE_OUTPUT_UNSYNCED,   /* what a compaction wrote is installed without a sync */
-    LIE_INPUT_GONE_EARLY,  /* its inputs are deleted before the edit that replaces them is durable */
+    LIE_INPUT_GONE_EARLY, /* its inputs are deleted before the edit that replaces them is durable */
     SIM_LIE_COUNT
 };
 const char *sim_lie_name(enum sim_lie lie);

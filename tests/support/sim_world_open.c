@@ -35,6 +35,7 @@ forget_engine(struct sim_world *world)
     world->report->flush_count += stats.flush_count;
     world->report->flush_failure_count += stats.flush_failure_count;
     world->report->compaction_count += stats.compaction.count;
+    world->report->compaction_job_count += stats.compaction.job_count;
     world->report->compaction_failure_count += stats.compaction.failure_count;
     world->report->move_count += stats.compaction.move_count;
     world->db = NULL;
@@ -104,16 +105,16 @@ describe(struct sim_world *world, char *text, size_t size)
     struct db_stats stats;
 
     db_get_stats(world->db, &stats);
-    snprintf(text, size,
-             "read_only %d (%s), frozen %llu, durable %llu of %llu, idle %d, memtable entries %llu, "
-             "obsolete %llu, compactions %llu, parked %llu",
-             stats.read_only, kv_status_text(stats.fault), (unsigned long long)stats.frozen_count,
-             (unsigned long long)stats.durable_seq,
-             (unsigned long long)sim_model_last_seq(&world->model), db_is_idle(world->db),
-             (unsigned long long)stats.memtable_entry_count,
-             (unsigned long long)stats.obsolete_count,
-             (unsigned long long)stats.compaction_running_count,
-             (unsigned long long)stats.compaction_parked_count);
+    snprintf(
+        text, size,
+        "read_only %d (%s), frozen %llu, durable %llu of %llu, idle %d, memtable entries %llu, "
+        "obsolete %llu, compactions %llu, parked %llu",
+        stats.read_only, kv_status_text(stats.fault), (unsigned long long)stats.frozen_count,
+        (unsigned long long)stats.durable_seq,
+        (unsigned long long)sim_model_last_seq(&world->model), db_is_idle(world->db),
+        (unsigned long long)stats.memtable_entry_count, (unsigned long long)stats.obsolete_count,
+        (unsigned long long)stats.compaction_running_count,
+        (unsigned long long)stats.compaction_parked_count);
 }
 
 /* False: failed.  The machine may be down afterwards. */
