@@ -12,15 +12,11 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
-#include "base/limits.h"
-#include "key/internal_key.h"
-#include "worker.pb-c.h"
+#include "ipc/worker_msg_internal.h"
 
 enum {
     DIR_BYTES_MAX = 4096 - 64,
-    INTERNAL_KEY_BYTES_MAX = KEY_BYTES_MAX + KEY_FOOTER_BYTES,
     HEARTBEAT_MS_MAX = 60 * 60 * 1000,
-    BLOOM_BITS_MAX = 100,
 };
 
 static_assert(2 * INTERNAL_KEY_BYTES_MAX + 256 <= WORKER_MSG_BYTES_MAX, "a table must fit");
@@ -61,11 +57,16 @@ worker_msg_deinit(struct worker_msg *msg)
     case WORKER_MSG_FAILED:
         buffer_deinit(&msg->failed.reason);
         break;
+    case WORKER_MSG_COMPACT:
+        worker_compact_deinit(&msg->compact);
+        break;
     case WORKER_MSG_NONE:
     case WORKER_MSG_HELLO:
     case WORKER_MSG_PROGRESS:
     case WORKER_MSG_DONE:
     case WORKER_MSG_SHUTDOWN:
+    case WORKER_MSG_CANCEL:
+    case WORKER_MSG_LARGE:
         break;
     }
     memset(msg, 0, sizeof(*msg));
@@ -74,8 +75,9 @@ worker_msg_deinit(struct worker_msg *msg)
 const char *
 worker_msg_name(enum worker_msg_kind kind)
 {
-    static const char *const names[] = {"NONE",  "HELLO", "WELCOME", "FLUSH",   "PROGRESS",
-                                        "TABLE", "DONE",  "FAILED",  "SHUTDOWN"};
+    static const char *const names[] = {"NONE",     "HELLO",   "WELCOME", "FLUSH",
+                                        "PROGRESS", "TABLE",   "DONE",    "FAILED",
+                                        "SHUTDOWN", "COMPACT", "CANCEL",  "LARGE"};
 
     KV_ASSERT((size_t)kind < sizeof(names) / sizeof(names[0]));
     return names[kind];
@@ -101,6 +103,7 @@ static const struct {
     {KV_LIMIT, KVD__FAILED_STATUS__FAILED_LIMIT},
     {KV_UNSUPPORTED, KVD__FAILED_STATUS__FAILED_UNSUPPORTED},
     {KV_NO_FILE, KVD__FAILED_STATUS__FAILED_NO_FILE},
+    {KV_CANCELLED, KVD__FAILED_STATUS__FAILED_CANCELLED},
 };
 
 static uint32_t
@@ -123,19 +126,20 @@ failed_status_from_wire(uint32_t wire)
 
 /* --- encoding --- */
 
-static ProtobufCBinaryData
-wire_bytes(struct slice bytes)
+ProtobufCBinaryData
+worker_wire_bytes(struct slice bytes)
 {
     /* protobuf-c's struct has no const; packing only reads. */
     return (ProtobufCBinaryData){.len = bytes.size, .data = (uint8_t *)(uintptr_t)bytes.data};
 }
 
-static void
-pack(const Kvd__Envelope *envelope, struct buffer *target)
+void
+worker_wire_pack(const Kvd__Envelope *envelope, struct buffer *target)
 {
     const size_t size = kvd__envelope__get_packed_size(envelope);
 
-    KV_ASSERT(size <= WORKER_MSG_BYTES_MAX);
+    KV_ASSERT(size <= (envelope->body_case == KVD__ENVELOPE__BODY_COMPACT ? WORKER_LARGE_BYTES_MAX
+                                                                          : WORKER_MSG_BYTES_MAX));
     buffer_reserve(target, size + 1);
     target->size += kvd__envelope__pack(envelope, target->data + target->size);
 }
@@ -147,10 +151,11 @@ encode_hello(const struct worker_hello *hello, Kvd__Envelope *envelope, struct b
 
     wire.protocol_version = hello->protocol_version;
     wire.pid = hello->pid;
-    wire.build = wire_bytes(slice_of(hello->build, strnlen(hello->build, sizeof(hello->build))));
+    wire.build =
+        worker_wire_bytes(slice_of(hello->build, strnlen(hello->build, sizeof(hello->build))));
     envelope->body_case = KVD__ENVELOPE__BODY_HELLO;
     envelope->hello = &wire;
-    pack(envelope, target);
+    worker_wire_pack(envelope, target);
 }
 
 static void
@@ -161,10 +166,10 @@ encode_welcome(const struct worker_welcome *welcome, Kvd__Envelope *envelope, st
     KV_ASSERT(welcome->dir.size <= DIR_BYTES_MAX);
     wire.worker_id = welcome->worker_id;
     wire.heartbeat_ms = welcome->heartbeat_ms;
-    wire.dir = wire_bytes(buffer_slice(&welcome->dir));
+    wire.dir = worker_wire_bytes(buffer_slice(&welcome->dir));
     envelope->body_case = KVD__ENVELOPE__BODY_WELCOME;
     envelope->welcome = &wire;
-    pack(envelope, target);
+    worker_wire_pack(envelope, target);
 }
 
 static void
@@ -175,8 +180,8 @@ encode_flush_output(const struct worker_flush_output *output, Kvd__FlushOutput *
     kvd__flush_output__init(wire);
     wire->cf_id = output->cf_id;
     wire->file_number = output->file_number;
-    wire->cf_name = wire_bytes(buffer_slice(&output->cf_name));
-    wire->merge_operator = wire_bytes(buffer_slice(&output->merge_operator));
+    wire->cf_name = worker_wire_bytes(buffer_slice(&output->cf_name));
+    wire->merge_operator = worker_wire_bytes(buffer_slice(&output->merge_operator));
     wire->compression = output->compression;
     wire->block_bytes = output->block_bytes;
     wire->bloom_bits_per_key = output->bloom_bits_per_key;
@@ -196,8 +201,8 @@ encode_flush(const struct worker_flush *flush, Kvd__Envelope *envelope, struct b
         pointers[i] = &outputs[i];
     }
     wire.job_id = flush->job_id;
-    wire.db_identity = wire_bytes(buffer_slice(&flush->db_identity));
-    wire.session_identity = wire_bytes(buffer_slice(&flush->session_identity));
+    wire.db_identity = worker_wire_bytes(buffer_slice(&flush->db_identity));
+    wire.session_identity = worker_wire_bytes(buffer_slice(&flush->session_identity));
     wire.creation_time_s = flush->creation_time_s;
     wire.seq_first = flush->seq_first;
     wire.seq_last = flush->seq_last;
@@ -207,7 +212,7 @@ encode_flush(const struct worker_flush *flush, Kvd__Envelope *envelope, struct b
     wire.outputs = pointers;
     envelope->body_case = KVD__ENVELOPE__BODY_FLUSH;
     envelope->flush = &wire;
-    pack(envelope, target);
+    worker_wire_pack(envelope, target);
     free(pointers);
     free(outputs);
 }
@@ -223,7 +228,7 @@ encode_progress(const struct worker_progress *progress, Kvd__Envelope *envelope,
     wire.bytes_per_s = progress->bytes_per_s;
     envelope->body_case = KVD__ENVELOPE__BODY_PROGRESS;
     envelope->progress = &wire;
-    pack(envelope, target);
+    worker_wire_pack(envelope, target);
 }
 
 static void
@@ -242,11 +247,11 @@ encode_table(const struct worker_table *table, Kvd__Envelope *envelope, struct b
     wire.deletion_count = table->deletion_count;
     wire.range_tombstone_count = table->range_tombstone_count;
     wire.checksum_crc32c = table->checksum_crc32c;
-    wire.smallest = wire_bytes(buffer_slice(&table->smallest));
-    wire.largest = wire_bytes(buffer_slice(&table->largest));
+    wire.smallest = worker_wire_bytes(buffer_slice(&table->smallest));
+    wire.largest = worker_wire_bytes(buffer_slice(&table->largest));
     envelope->body_case = KVD__ENVELOPE__BODY_TABLE;
     envelope->table = &wire;
-    pack(envelope, target);
+    worker_wire_pack(envelope, target);
 }
 
 static void
@@ -261,7 +266,7 @@ encode_done(const struct worker_done *done, Kvd__Envelope *envelope, struct buff
     wire.table_count = done->table_count;
     envelope->body_case = KVD__ENVELOPE__BODY_DONE;
     envelope->done = &wire;
-    pack(envelope, target);
+    worker_wire_pack(envelope, target);
 }
 
 static void
@@ -272,10 +277,11 @@ encode_failed(const struct worker_failed *failed, Kvd__Envelope *envelope, struc
     KV_ASSERT(failed->reason.size <= WORKER_REASON_BYTES_MAX);
     wire.job_id = failed->job_id;
     wire.status = failed_status_to_wire(failed->status);
-    wire.reason = wire_bytes(buffer_slice(&failed->reason));
+    wire.reason = worker_wire_bytes(buffer_slice(&failed->reason));
+    wire.bad_input_number = failed->bad_input_number;
     envelope->body_case = KVD__ENVELOPE__BODY_FAILED;
     envelope->failed = &wire;
-    pack(envelope, target);
+    worker_wire_pack(envelope, target);
 }
 
 static void
@@ -285,7 +291,29 @@ encode_shutdown(Kvd__Envelope *envelope, struct buffer *target)
 
     envelope->body_case = KVD__ENVELOPE__BODY_SHUTDOWN;
     envelope->shutdown = &wire;
-    pack(envelope, target);
+    worker_wire_pack(envelope, target);
+}
+
+static void
+encode_cancel(const struct worker_cancel *cancel, Kvd__Envelope *envelope, struct buffer *target)
+{
+    Kvd__Cancel wire = KVD__CANCEL__INIT;
+
+    wire.job_id = cancel->job_id;
+    envelope->body_case = KVD__ENVELOPE__BODY_CANCEL;
+    envelope->cancel = &wire;
+    worker_wire_pack(envelope, target);
+}
+
+static void
+encode_large(const struct worker_large *large, Kvd__Envelope *envelope, struct buffer *target)
+{
+    Kvd__Large wire = KVD__LARGE__INIT;
+
+    wire.bytes = large->bytes;
+    envelope->body_case = KVD__ENVELOPE__BODY_LARGE;
+    envelope->large = &wire;
+    worker_wire_pack(envelope, target);
 }
 
 void
@@ -319,6 +347,15 @@ worker_msg_encode(const struct worker_msg *msg, struct buffer *target)
     case WORKER_MSG_SHUTDOWN:
         encode_shutdown(&envelope, target);
         break;
+    case WORKER_MSG_COMPACT:
+        worker_compact_encode(&msg->compact, &envelope, target);
+        break;
+    case WORKER_MSG_CANCEL:
+        encode_cancel(&msg->cancel, &envelope, target);
+        break;
+    case WORKER_MSG_LARGE:
+        encode_large(&msg->large, &envelope, target);
+        break;
     case WORKER_MSG_NONE:
         break;
     }
@@ -326,10 +363,8 @@ worker_msg_encode(const struct worker_msg *msg, struct buffer *target)
 
 /* --- decoding --- */
 
-/* Copies text of at most `size_max` bytes and puts a NUL behind it; false: too long, or with a
- * NUL inside. */
-static bool
-take_text(const ProtobufCBinaryData *wire, size_t size_max, struct buffer *target)
+bool
+worker_wire_take_text(const ProtobufCBinaryData *wire, size_t size_max, struct buffer *target)
 {
     if (wire->len > size_max || (wire->len > 0 && memchr(wire->data, 0, wire->len) != NULL))
         return false;
@@ -371,7 +406,7 @@ decode_welcome(const Kvd__Welcome *wire, struct worker_welcome *welcome)
         return false;
     welcome->worker_id = wire->worker_id;
     welcome->heartbeat_ms = wire->heartbeat_ms;
-    return take_text(&wire->dir, DIR_BYTES_MAX, &welcome->dir);
+    return worker_wire_take_text(&wire->dir, DIR_BYTES_MAX, &welcome->dir);
 }
 
 static bool
@@ -386,8 +421,9 @@ decode_flush_output(const Kvd__FlushOutput *wire, struct worker_flush_output *ou
     output->compression = wire->compression;
     output->block_bytes = wire->block_bytes;
     output->bloom_bits_per_key = wire->bloom_bits_per_key;
-    return take_text(&wire->cf_name, WORKER_TEXT_BYTES_MAX, &output->cf_name) &&
-           take_text(&wire->merge_operator, WORKER_TEXT_BYTES_MAX, &output->merge_operator);
+    return worker_wire_take_text(&wire->cf_name, WORKER_TEXT_BYTES_MAX, &output->cf_name) &&
+           worker_wire_take_text(&wire->merge_operator, WORKER_TEXT_BYTES_MAX,
+                                 &output->merge_operator);
 }
 
 static bool
@@ -406,20 +442,26 @@ decode_flush_outputs(const Kvd__Flush *wire, struct worker_flush *flush)
     return true;
 }
 
+bool
+worker_wire_snapshots_ascend(const uint64_t *snapshots, size_t count)
+{
+    if (count > WORKER_JOB_SNAPSHOT_COUNT_MAX)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (snapshots[i] > SEQUENCE_MAX || (i > 0 && snapshots[i] <= snapshots[i - 1]))
+            return false;
+    return true;
+}
+
 static bool
 decode_snapshots(const Kvd__Flush *wire, struct worker_flush *flush)
 {
-    if (wire->n_snapshots > WORKER_JOB_SNAPSHOT_COUNT_MAX)
+    if (!worker_wire_snapshots_ascend(wire->snapshots, wire->n_snapshots))
         return false;
     if (wire->n_snapshots == 0)
         return true;
     flush->snapshots = kv_alloc(wire->n_snapshots * sizeof(*flush->snapshots));
-    for (size_t i = 0; i < wire->n_snapshots; i++) {
-        if (wire->snapshots[i] > SEQUENCE_MAX ||
-            (i > 0 && wire->snapshots[i] <= wire->snapshots[i - 1]))
-            return false;
-        flush->snapshots[i] = wire->snapshots[i];
-    }
+    memcpy(flush->snapshots, wire->snapshots, wire->n_snapshots * sizeof(*flush->snapshots));
     flush->snapshot_count = (uint32_t)wire->n_snapshots;
     return true;
 }
@@ -433,8 +475,9 @@ decode_flush(const Kvd__Flush *wire, struct worker_flush *flush)
     flush->creation_time_s = wire->creation_time_s;
     flush->seq_first = wire->seq_first;
     flush->seq_last = wire->seq_last;
-    return take_text(&wire->db_identity, WORKER_TEXT_BYTES_MAX, &flush->db_identity) &&
-           take_text(&wire->session_identity, WORKER_TEXT_BYTES_MAX, &flush->session_identity) &&
+    return worker_wire_take_text(&wire->db_identity, WORKER_TEXT_BYTES_MAX, &flush->db_identity) &&
+           worker_wire_take_text(&wire->session_identity, WORKER_TEXT_BYTES_MAX,
+                                 &flush->session_identity) &&
            decode_snapshots(wire, flush) && decode_flush_outputs(wire, flush);
 }
 
@@ -472,7 +515,7 @@ decode_table(const Kvd__Table *wire, struct worker_table *table)
 static bool
 decode_done(const Kvd__Done *wire, struct worker_done *done)
 {
-    if (wire->job_id == 0 || wire->table_count > WORKER_JOB_OUTPUT_COUNT_MAX)
+    if (wire->job_id == 0 || wire->table_count > COMPACT_OUTPUT_COUNT_MAX)
         return false;
     done->job_id = wire->job_id;
     done->bytes_written = wire->bytes_written;
@@ -489,11 +532,30 @@ decode_failed(const Kvd__Failed *wire, struct worker_failed *failed)
         return false;
     failed->job_id = wire->job_id;
     failed->status = failed_status_from_wire(wire->status);
-    return take_text(&wire->reason, WORKER_REASON_BYTES_MAX, &failed->reason);
+    failed->bad_input_number = wire->bad_input_number;
+    return worker_wire_take_text(&wire->reason, WORKER_REASON_BYTES_MAX, &failed->reason);
+}
+
+/* The envelope loses what it held. */
+static bool
+decode_compact(Kvd__Envelope *wire, struct worker_compact *compact)
+{
+    Kvd__Compact *taken = wire->compact;
+
+    wire->body_case = KVD__ENVELOPE__BODY__NOT_SET;
+    wire->compact = NULL;
+    return worker_compact_decode(taken, compact);
 }
 
 static bool
-decode_body(const Kvd__Envelope *wire, struct worker_msg *msg)
+decode_large(const Kvd__Large *wire, struct worker_large *large)
+{
+    large->bytes = wire->bytes;
+    return wire->bytes > WORKER_MSG_BYTES_MAX && wire->bytes <= WORKER_LARGE_BYTES_MAX;
+}
+
+static bool
+decode_body(Kvd__Envelope *wire, struct worker_msg *msg)
 {
     switch (wire->body_case) {
     case KVD__ENVELOPE__BODY_HELLO:
@@ -520,19 +582,29 @@ decode_body(const Kvd__Envelope *wire, struct worker_msg *msg)
     case KVD__ENVELOPE__BODY_SHUTDOWN:
         msg->kind = WORKER_MSG_SHUTDOWN;
         return true;
+    case KVD__ENVELOPE__BODY_COMPACT:
+        msg->kind = WORKER_MSG_COMPACT;
+        return decode_compact(wire, &msg->compact);
+    case KVD__ENVELOPE__BODY_CANCEL:
+        msg->kind = WORKER_MSG_CANCEL;
+        msg->cancel.job_id = wire->cancel->job_id;
+        return msg->cancel.job_id != 0;
+    case KVD__ENVELOPE__BODY_LARGE:
+        msg->kind = WORKER_MSG_LARGE;
+        return decode_large(wire->large, &msg->large);
     default:
         return false;
     }
 }
 
-enum kv_status
-worker_msg_decode(struct slice encoded, struct worker_msg *msg_out)
+static enum kv_status
+decode(struct slice encoded, size_t size_max, struct worker_msg *msg_out)
 {
     Kvd__Envelope *wire;
     bool good;
 
     memset(msg_out, 0, sizeof(*msg_out));
-    if (encoded.size == 0 || encoded.size > WORKER_MSG_BYTES_MAX)
+    if (encoded.size == 0 || encoded.size > size_max)
         return KV_FAIL(KV_CORRUPT, "a worker message of %zu bytes", encoded.size);
     wire = kvd__envelope__unpack(NULL, encoded.size, encoded.data);
     if (wire == NULL)
@@ -543,6 +615,25 @@ worker_msg_decode(struct slice encoded, struct worker_msg *msg_out)
         return KV_OK;
     (void)KV_FAIL(KV_CORRUPT, "a worker message (%s, %zu bytes) is outside its limits",
                   worker_msg_name(msg_out->kind), encoded.size);
+    worker_msg_deinit(msg_out);
+    return KV_CORRUPT;
+}
+
+enum kv_status
+worker_msg_decode(struct slice encoded, struct worker_msg *msg_out)
+{
+    return decode(encoded, WORKER_MSG_BYTES_MAX, msg_out);
+}
+
+enum kv_status
+worker_msg_decode_large(struct slice encoded, struct worker_msg *msg_out)
+{
+    const enum kv_status st = decode(encoded, WORKER_LARGE_BYTES_MAX, msg_out);
+
+    if (st != KV_OK || msg_out->kind == WORKER_MSG_COMPACT)
+        return st;
+    (void)KV_FAIL(KV_CORRUPT, "a worker message (%s) came in a file",
+                  worker_msg_name(msg_out->kind));
     worker_msg_deinit(msg_out);
     return KV_CORRUPT;
 }
