@@ -1,6 +1,6 @@
 /* worker_msg.h - the messages between kvd and kvd-worker, as our own structs.
  *
- * The only includers of the generated worker.pb-c.h are worker_msg.c and worker_msg_compact.c.
+ * The only includers of the generated worker.pb-c.h are the worker_msg*.c.
  * One message is one packet of a SOCK_SEQPACKET Unix socket, at most WORKER_MSG_BYTES_MAX long,
  * with at most one file descriptor; a longer COMPACT goes through a file (worker_channel.h).  Who
  * sends what in which state: proto/README.md.  Decoding takes untrusted bytes.

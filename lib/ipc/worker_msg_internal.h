@@ -1,4 +1,4 @@
-/* worker_msg_internal.h - what worker_msg.c and worker_msg_compact.c share; nobody else. */
+/* worker_msg_internal.h - what the worker_msg*.c share; nobody else includes it. */
 #ifndef KV_IPC_WORKER_MSG_INTERNAL_H
 #define KV_IPC_WORKER_MSG_INTERNAL_H
 
@@ -21,6 +21,13 @@ void worker_wire_pack(const Kvd__Envelope *envelope, struct buffer *target);
  * NUL inside. */
 bool worker_wire_take_text(const ProtobufCBinaryData *wire, size_t size_max, struct buffer *target);
 bool worker_wire_snapshots_ascend(const uint64_t *snapshots, size_t count);
+
+/* worker_msg_flush.c */
+
+void worker_flush_encode(const struct worker_flush *flush, Kvd__Envelope *envelope,
+                         struct buffer *target);
+bool worker_flush_decode(const Kvd__Flush *wire, struct worker_flush *flush);
+void worker_flush_deinit(struct worker_flush *flush);
 
 /* worker_msg_compact.c */
 
