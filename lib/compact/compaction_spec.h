@@ -19,6 +19,7 @@ struct compact_input {
     uint32_t level;
     struct slice smallest, largest; /* internal keys, as in the MANIFEST */
     uint64_t seq_smallest, seq_largest;
+    uint64_t entry_count; /* with range tombstones; 0: not known.  What the outputs are held to */
 };
 
 /* User keys that a table outside may hold; both ends belong to it. */
