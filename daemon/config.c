@@ -85,7 +85,7 @@ static const struct name bottommost_names[] = {
     {"zstd", 1 + COMPRESSION_ZSTD},
     {0},
 };
-static const struct name jobs_names[] = {{"auto", 0}, {0}};
+static const struct name auto_names[] = {{"auto", 0}, {0}};
 static const struct name level_names[] = {
     {"debug", LOG_LEVEL_DEBUG},
     {"verbose", LOG_LEVEL_VERBOSE},
@@ -166,8 +166,10 @@ static const struct row rows[] = {
         "bits of filter for each key; 0: no filters"),
     NAME("compaction-style", compaction_style, "auto", style_names, true,
          "how tables are kept in shape; auto: as OPTIONS says, leveled if it is new"),
-    INT("compaction-jobs", compaction_jobs, "auto", 1, 64, jobs_names, true,
+    INT("compaction-jobs", compaction_jobs, "auto", 1, 64, auto_names, true,
         "compactions at a time; auto: one fewer than workers"),
+    INT("compaction-trigger", compaction_trigger, "auto", 1, 1000, auto_names, true,
+        "tables in level 0 that start a compaction; universal: sorted runs; auto: as OPTIONS says"),
     SIZE("compaction-rate-limit", compaction_rate_bytes_per_s, "0", 0, TIB, true,
          "bytes a second that all compactions write; 0: no limit"),
     NAME("compaction-bottommost-compression", bottommost_compression, "auto", bottommost_names,

@@ -15,6 +15,7 @@ server_compaction_settings(const struct config *config)
 {
     struct db_compaction_settings settings = {
         .job_count = (uint32_t)config->compaction_jobs,
+        .level0_trigger = (uint32_t)config->compaction_trigger,
         .rate_bytes_per_s = config->compaction_rate_bytes_per_s,
         .has_style = config->compaction_style != 0,
         .has_bottommost_compression = config->bottommost_compression != 0,
