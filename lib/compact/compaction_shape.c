@@ -119,7 +119,8 @@ score_level(const struct picker *picker, uint32_t level)
     return target == 0 ? 1 + (double)level / LEVEL_COUNT : (double)bytes / (double)target;
 }
 
-/* What flows over from each level takes its share of the next one with it. */
+/* What flows over from each level takes its share of the next one with it; into an empty level it
+ * is mostly moved, which costs nothing. */
 static uint64_t
 debt_leveled(const struct picker *picker, const struct compaction_shape *shape)
 {
@@ -138,7 +139,7 @@ debt_leveled(const struct picker *picker, const struct compaction_shape *shape)
         const double over = bytes - (double)shape->levels[level].bytes_target;
 
         incoming = over > 0 ? over : 0;
-        if (incoming > 0)
+        if (incoming > 0 && next > 0)
             debt += incoming + next * incoming / bytes;
     }
     return (uint64_t)debt;
