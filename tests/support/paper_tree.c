@@ -256,6 +256,14 @@ check_below(const struct compaction_view *view, const struct compaction_plan *pl
     for (uint32_t i = 1; i < plan->below_count; i++)
         CU_ASSERT_FATAL(slice_compare(plan->below[i - 1].largest, plan->below[i].smallest) < 0);
     CU_ASSERT_FATAL(plan->is_bottommost == (plan->below_count == 0));
+    for (uint32_t i = 0; plan->output_level == 0 && i < view->version->levels[0].count; i++) {
+        const struct table_file *file = view->version->levels[0].files[i];
+
+        if (!is_input(plan, file->meta.number) &&
+            file->meta.seq_largest < plan->inputs[0].seq_largest &&
+            touches(file, plan->smallest, plan->largest))
+            CU_ASSERT_FATAL(is_covered(plan->below, plan->below_count, file));
+    }
     for (uint32_t level = plan->output_level + 1; level < LEVEL_COUNT; level++) {
         for (uint32_t i = 0; i < view->version->levels[level].count; i++) {
             const struct table_file *file = view->version->levels[level].files[i];
