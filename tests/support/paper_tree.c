@@ -106,6 +106,16 @@ paper_tree_take(struct paper_tree *tree, uint64_t number)
 }
 
 void
+paper_tree_sum(struct paper_tree *tree)
+{
+    tree->version.bytes_total = 0;
+    for (uint32_t level = 0; level < LEVEL_COUNT; level++) {
+        for (uint32_t i = 0; i < tree->version.levels[level].count; i++)
+            tree->version.bytes_total += tree->version.levels[level].files[i]->meta.bytes;
+    }
+}
+
+void
 paper_tree_check(const struct paper_tree *tree)
 {
     for (uint32_t level = 0; level < LEVEL_COUNT; level++) {

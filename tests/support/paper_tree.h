@@ -20,6 +20,8 @@ struct table_file *paper_tree_find(struct paper_tree *tree, uint64_t number);
 /* Takes it out without freeing it; paper_tree_free_table does. */
 struct table_file *paper_tree_take(struct paper_tree *tree, uint64_t number);
 void paper_tree_free_table(struct table_file *file);
+/* Brings version.bytes_total up to date; before each look at the version. */
+void paper_tree_sum(struct paper_tree *tree);
 /* Asserts what FORMAT.md 6.6 says about the order of levels. */
 void paper_tree_check(const struct paper_tree *tree);
 

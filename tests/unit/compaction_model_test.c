@@ -76,8 +76,9 @@ model_deinit(struct model *model)
 }
 
 static struct compaction_view
-model_view(const struct model *model)
+model_view(struct model *model)
 {
+    paper_tree_sum(&model->tree);
     return (struct compaction_view){
         .version = &model->tree.version,
         .options = &model->options,
@@ -369,7 +370,7 @@ count_stored(const struct model *model)
 }
 
 static void
-check_shape(const struct model *model)
+check_shape(struct model *model)
 {
     const struct compaction_view view = model_view(model);
     struct compaction_shape shape;

@@ -380,6 +380,7 @@ run_define(struct page *page, char *body, struct buffer *out)
     for (char *line = strtok_r(body, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest))
         define_level(page, line);
     paper_tree_check(&page->tree);
+    paper_tree_sum(&page->tree);
     buffer_append_format(out, "ok\n");
 }
 

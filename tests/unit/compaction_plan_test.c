@@ -208,6 +208,7 @@ plans_keep_their_promises(void)
                 add_level(&tree, level, &number);
         }
         paper_tree_check(&tree);
+        paper_tree_sum(&tree);
         check_tree(&view, number);
         paper_tree_deinit(&tree);
     }
@@ -239,6 +240,7 @@ many_tables_below_are_few_spans(void)
     append_key(&largest, UINT16_MAX, 50, TYPE_VALUE);
     paper_tree_add(&tree, 3, 1, buffer_slice(&smallest), buffer_slice(&largest), 50)->meta.bytes =
         UINT64_C(100) << 30;
+    paper_tree_sum(&tree);
     CU_ASSERT_TRUE_FATAL(compaction_pick(&view, &plan));
     paper_plan_check(&view, &plan);
     CU_ASSERT_EQUAL(plan.output_level, 4);
