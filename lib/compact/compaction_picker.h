@@ -158,7 +158,7 @@ struct compaction_shape {
     uint64_t debt_bytes; /* estimate: what must be rewritten until no level is above its target */
 };
 
-/* Costs a walk over all tables of the version. */
+/* Costs a walk over the tables of all levels but the last. */
 void compaction_shape_of(const struct compaction_view *view, struct compaction_shape *shape_out);
 
 #endif

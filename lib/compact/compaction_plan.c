@@ -314,11 +314,16 @@ plan_from_draft(const struct picker *picker, const struct draft *draft,
 
 /* --- cutting --- */
 
-/* The inputs' bounds, ascending and different; weights[i] is about what lies between keys[i] and
- * keys[i + 1]. */
+/* The bounds of the inputs and of the level below them, ascending and different.  The intervals
+ * between them are what jobs are made of: interval i lies between keys[i] and keys[i + 1].
+ *
+ * What a table has in each interval is a guess.  Tables of sorted levels are narrow, and keys in
+ * them are taken to be spread evenly; those of level 0 span everything, and are taken to be spread
+ * as the tables of sorted levels are. */
 struct cut_points {
     struct slice *keys;
-    double *weights;
+    double *weights;   /* bytes of inputs in each interval */
+    double *densities; /* bytes of sorted levels */
     uint32_t count;
     size_t prefix_bytes; /* that all keys share */
 };
@@ -330,23 +335,40 @@ compare_slices(const void *a, const void *b)
 }
 
 static void
+add_point(struct cut_points *points, const struct compaction_plan *plan, struct slice key)
+{
+    if (slice_compare(key, plan->smallest) < 0)
+        key = plan->smallest;
+    if (slice_compare(key, plan->largest) > 0)
+        key = plan->largest;
+    points->keys[points->count++] = key;
+}
+
+static void
 cut_points_init(struct cut_points *points, const struct compaction_plan *plan)
 {
-    const uint32_t key_count = plan->input_count * 2;
+    const size_t count_max = 2 * ((size_t)plan->input_count + plan->grandparent_count);
     const struct slice low = plan->smallest, high = plan->largest;
+    uint32_t kept = 0;
 
-    points->keys = kv_alloc(key_count * sizeof(points->keys[0]));
-    points->weights = kv_alloc_zero(key_count * sizeof(points->weights[0]));
+    *points = (struct cut_points){
+        .keys = kv_alloc(count_max * sizeof(points->keys[0])),
+        .weights = kv_alloc_zero(count_max * sizeof(points->weights[0])),
+        .densities = kv_alloc_zero(count_max * sizeof(points->densities[0])),
+    };
     for (uint32_t i = 0; i < plan->input_count; i++) {
-        points->keys[2 * i] = internal_key_user(plan->inputs[i].smallest);
-        points->keys[2 * i + 1] = internal_key_user(plan->inputs[i].largest);
+        add_point(points, plan, internal_key_user(plan->inputs[i].smallest));
+        add_point(points, plan, internal_key_user(plan->inputs[i].largest));
     }
-    qsort(points->keys, key_count, sizeof(points->keys[0]), compare_slices);
-    points->count = 0;
-    for (uint32_t i = 0; i < key_count; i++)
-        if (i == 0 || !slice_equal(points->keys[i], points->keys[points->count - 1]))
-            points->keys[points->count++] = points->keys[i];
-    points->prefix_bytes = 0;
+    for (uint32_t i = 0; i < plan->grandparent_count; i++) {
+        add_point(points, plan, plan->grandparents[i].smallest);
+        add_point(points, plan, plan->grandparents[i].largest);
+    }
+    qsort(points->keys, points->count, sizeof(points->keys[0]), compare_slices);
+    for (uint32_t i = 0; i < points->count; i++)
+        if (i == 0 || !slice_equal(points->keys[i], points->keys[kept - 1]))
+            points->keys[kept++] = points->keys[i];
+    points->count = kept;
     while (points->prefix_bytes < low.size && points->prefix_bytes < high.size &&
            low.data[points->prefix_bytes] == high.data[points->prefix_bytes])
         points->prefix_bytes++;
@@ -357,51 +379,89 @@ cut_points_deinit(struct cut_points *points)
 {
     free(points->keys);
     free(points->weights);
+    free(points->densities);
 }
 
+/* Index of the first point >= key. */
 static uint32_t
 cut_points_find(const struct cut_points *points, struct slice key)
 {
-    const struct slice *found =
-        bsearch(&key, points->keys, points->count, sizeof(points->keys[0]), compare_slices);
+    uint32_t low = 0, high = points->count - 1;
 
-    KV_ASSERT(found != NULL);
-    return (uint32_t)(found - points->keys);
-}
+    while (low < high) {
+        const uint32_t middle = low + (high - low) / 2;
 
-/* The key as a number, from where keys differ.  Between two bounds there is no better guess than
- * that keys are spread evenly. */
-static double
-key_position(const struct cut_points *points, uint32_t index)
-{
-    const struct slice key = points->keys[index];
-    double position = 0, unit = 1;
-
-    for (size_t i = points->prefix_bytes; i < points->prefix_bytes + 7 && i < key.size; i++) {
-        unit /= 256;
-        position += unit * key.data[i];
+        if (slice_compare(points->keys[middle], key) < 0)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    return position;
+    return low;
 }
 
-/* Spreads a table's bytes over the intervals that it spans. */
-static void
-spread(struct cut_points *points, const struct compaction_input *input)
+/* How far it is from one point to the next, from where keys differ. */
+static double
+interval_length(const struct cut_points *points, uint32_t index)
 {
-    const uint32_t first = cut_points_find(points, internal_key_user(input->smallest));
-    const uint32_t end = cut_points_find(points, internal_key_user(input->largest));
-    const double low = key_position(points, first), high = key_position(points, end);
+    double length = 0, unit = 1;
+
+    for (size_t i = 0; i < 7; i++) {
+        const size_t at = points->prefix_bytes + i;
+        const struct slice left = points->keys[index], right = points->keys[index + 1];
+
+        unit /= 256;
+        length +=
+            unit * ((at < right.size ? right.data[at] : 0) - (at < left.size ? left.data[at] : 0));
+    }
+    return length;
+}
+
+/* Spreads the bytes of a table first..last over its intervals in `target`, by density or by
+ * length. */
+static void
+spread(struct cut_points *points, struct compaction_span table, bool by_density, double *target)
+{
+    const uint32_t first = cut_points_find(points, table.smallest);
+    const uint32_t end = cut_points_find(points, table.largest);
+    double sum = 0;
 
     if (first == end) {
-        points->weights[first] += (double)input->bytes;
+        target[first] += (double)table.bytes;
+        return;
+    }
+    for (uint32_t i = first; i < end; i++)
+        sum += by_density ? points->densities[i] : interval_length(points, i);
+    if (by_density && sum <= 0) {
+        spread(points, table, false, target);
         return;
     }
     for (uint32_t i = first; i < end; i++) {
-        const double share =
-            high > low ? (key_position(points, i + 1) - key_position(points, i)) / (high - low)
-                       : 1.0 / (end - first);
+        const double share = sum <= 0     ? 1.0 / (end - first)
+                             : by_density ? points->densities[i] / sum
+                                          : interval_length(points, i) / sum;
 
-        points->weights[i] += share * (double)input->bytes;
+        target[i] += share * (double)table.bytes;
+    }
+}
+
+static void
+weigh(struct cut_points *points, const struct compaction_plan *plan)
+{
+    for (uint32_t i = 0; i < plan->grandparent_count; i++)
+        spread(points, plan->grandparents[i], false, points->densities);
+    for (uint32_t pass = 0; pass < 2; pass++) {
+        for (uint32_t i = 0; i < plan->input_count; i++) {
+            const struct compaction_input *input = &plan->inputs[i];
+            const struct compaction_span table = {.smallest = internal_key_user(input->smallest),
+                                                  .largest = internal_key_user(input->largest),
+                                                  .bytes = input->bytes};
+
+            if ((input->level == 0) != (pass == 1))
+                continue;
+            if (pass == 0)
+                spread(points, table, false, points->densities);
+            spread(points, table, pass == 1, points->weights);
+        }
     }
 }
 
@@ -416,18 +476,17 @@ compaction_plan_cut(const struct compaction_plan *plan, uint32_t job_count_max,
     KV_ASSERT(plan->kind == COMPACTION_MERGE && job_count_max > 0);
     if (job_bytes_min > 0 && plan->input_bytes / job_bytes_min < job_count)
         job_count = (uint32_t)(plan->input_bytes / job_bytes_min);
-    /* Level 0 takes one table a plan, since tables of one age in it may not be of one size. */
+    /* What goes to level 0 becomes one table, since tables of one age in it have no order. */
     if (job_count <= 1 || plan->output_level == 0)
         return 0;
     goal = rest / job_count;
     cut_points_init(&points, plan);
-    for (uint32_t i = 0; i < plan->input_count; i++)
-        spread(&points, &plan->inputs[i]);
+    weigh(&points, plan);
     for (uint32_t i = 0; i + 1 < points.count && count + 1 < job_count; i++) {
         const double weight = points.weights[i];
 
         /* Before the interval rather than behind it, where that is nearer to the goal. */
-        if (i > 0 && job >= (double)job_bytes_min && rest >= (double)job_bytes_min && job > 0 &&
+        if (job > 0 && job >= (double)job_bytes_min && rest >= (double)job_bytes_min &&
             (job >= goal || job + weight - goal > goal - job)) {
             cuts_out[count++] = points.keys[i];
             goal = rest / (job_count - count);

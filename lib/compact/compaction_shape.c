@@ -17,17 +17,6 @@
 
 enum { LAST_LEVEL = LEVEL_COUNT - 1 };
 
-uint64_t
-version_level_bytes(const struct version *version, uint32_t level)
-{
-    const struct version_level *tables = &version->levels[level];
-    uint64_t bytes = 0;
-
-    for (uint32_t i = 0; i < tables->count; i++)
-        bytes += tables->files[i]->meta.bytes;
-    return bytes;
-}
-
 uint32_t
 version_level_first_used(const struct version *version)
 {
@@ -76,33 +65,40 @@ set_targets(const struct picker *picker, struct compaction_shape *shape)
     shape->base_level = first_used < ideal ? first_used : ideal;
 }
 
-/* Bytes of the tables that no running plan has. */
-static uint64_t
-idle_bytes(const struct picker *picker, uint32_t level, uint32_t *idle_count_out)
+/* Tables that a running plan has don't count: their surplus is on its way. */
+static double
+score_level_0(const struct picker *picker)
 {
-    const struct version_level *tables = &picker->version->levels[level];
+    const struct version_level *tables = &picker->version->levels[0];
     uint64_t bytes = 0;
+    uint32_t count = 0;
+    double by_count, by_bytes;
 
-    *idle_count_out = 0;
     for (uint32_t i = 0; i < tables->count; i++) {
         if (picker_is_busy(picker, tables->files[i]))
             continue;
         bytes += tables->files[i]->meta.bytes;
-        (*idle_count_out)++;
+        count++;
     }
-    return bytes;
+    by_count = (double)count / (double)picker->options->level0_file_num_compaction_trigger;
+    by_bytes = (double)bytes / (double)picker->options->max_bytes_for_level_base;
+    return by_bytes > by_count ? by_bytes : by_count;
 }
 
-static double
-score_level_0(const struct picker *picker)
+static uint64_t
+busy_bytes(const struct picker *picker, uint32_t level)
 {
-    uint32_t count;
-    const uint64_t bytes = idle_bytes(picker, 0, &count);
-    const double by_count =
-        (double)count / (double)picker->options->level0_file_num_compaction_trigger;
-    const double by_bytes = (double)bytes / (double)picker->options->max_bytes_for_level_base;
+    const struct compaction_view *view = picker->view;
+    uint64_t bytes = 0;
 
-    return by_bytes > by_count ? by_bytes : by_count;
+    for (uint32_t i = 0; i < view->running_count; i++) {
+        for (uint32_t n = 0; n < view->running[i]->input_count; n++) {
+            const struct compaction_input *input = &view->running[i]->inputs[n];
+
+            bytes += input->level == level ? input->bytes : 0;
+        }
+    }
+    return bytes;
 }
 
 /* Unused levels come before mildly full ones, the deepest first: it can mostly be moved whole,
@@ -110,16 +106,18 @@ score_level_0(const struct picker *picker)
 static double
 score_level(const struct picker *picker, uint32_t level)
 {
-    const uint64_t target = picker->shape.levels[level].bytes_target;
-    uint32_t count;
-    const uint64_t bytes = idle_bytes(picker, level, &count);
+    const struct compaction_level_shape *shape = &picker->shape.levels[level];
+    const uint64_t busy = busy_bytes(picker, level);
 
-    if (level == LAST_LEVEL || count == 0)
+    if (level == LAST_LEVEL || shape->file_count == 0 || shape->bytes < busy)
         return 0;
-    return target == 0 ? 1 + (double)level / LEVEL_COUNT : (double)bytes / (double)target;
+    if (shape->bytes_target == 0)
+        return shape->bytes > busy || busy == 0 ? 1 + (double)level / LEVEL_COUNT : 0;
+    return (double)(shape->bytes - busy) / (double)shape->bytes_target;
 }
 
-/* What flows over from each level takes its share of the next one with it. */
+/* What flows over from each level takes its share of the next one with it; into an empty level it
+ * is mostly moved, which costs nothing. */
 static uint64_t
 debt_leveled(const struct picker *picker, const struct compaction_shape *shape)
 {
@@ -138,7 +136,7 @@ debt_leveled(const struct picker *picker, const struct compaction_shape *shape)
         const double over = bytes - (double)shape->levels[level].bytes_target;
 
         incoming = over > 0 ? over : 0;
-        if (incoming > 0)
+        if (incoming > 0 && next > 0)
             debt += incoming + next * incoming / bytes;
     }
     return (uint64_t)debt;
@@ -157,6 +155,24 @@ debt_universal(const struct picker *picker, const struct compaction_shape *shape
     return run_count > picker->options->level0_file_num_compaction_trigger ? bytes : 0;
 }
 
+/* The last level has nine tables in ten, and the version knows the sum of all: not walked. */
+static void
+measure_levels(const struct version *version, struct compaction_shape *shape)
+{
+    uint64_t above = 0;
+
+    for (uint32_t level = 0; level < LEVEL_COUNT; level++) {
+        const struct version_level *tables = &version->levels[level];
+
+        shape->levels[level].file_count = tables->count;
+        for (uint32_t i = 0; level < LAST_LEVEL && i < tables->count; i++)
+            shape->levels[level].bytes += tables->files[i]->meta.bytes;
+        above += shape->levels[level].bytes;
+    }
+    KV_ASSERT(version->bytes_total >= above);
+    shape->levels[LAST_LEVEL].bytes = version->bytes_total - above;
+}
+
 void
 picker_measure(struct picker *picker)
 {
@@ -164,10 +180,7 @@ picker_measure(struct picker *picker)
     const enum compaction_style style = picker->options->style;
 
     *shape = (struct compaction_shape){0};
-    for (uint32_t level = 0; level < LEVEL_COUNT; level++) {
-        shape->levels[level].file_count = picker->version->levels[level].count;
-        shape->levels[level].bytes = version_level_bytes(picker->version, level);
-    }
+    measure_levels(picker->version, shape);
     set_targets(picker, shape);
     if (style == COMPACTION_LEVELED) {
         shape->levels[0].score = score_level_0(picker);

@@ -10,8 +10,6 @@ enum {
     LAST_LEVEL_DELETION_PART = 5,
 };
 
-typedef bool due_fn(const struct picker *picker, uint32_t level, const struct table_file *file);
-
 static bool
 is_older(const struct picker *picker, uint64_t since_s, uint64_t age_s)
 {
@@ -62,31 +60,68 @@ is_past_period(const struct picker *picker, uint32_t level, const struct table_f
     return period_s > 0 && is_older(picker, file->meta.creation_time_s, period_s);
 }
 
-static bool
-pick_due_by(const struct picker *picker, due_fn *is_due, enum compaction_reason reason,
-            struct compaction_plan *plan_out)
+/* In the order of their weight. */
+static const struct rule {
+    bool (*is_due)(const struct picker *picker, uint32_t level, const struct table_file *file);
+    enum compaction_reason reason;
+} rules[] = {
+    {.is_due = is_marked, .reason = COMPACTION_MARKED},
+    {.is_due = has_too_many_deletions, .reason = COMPACTION_DELETIONS},
+    {.is_due = is_past_ttl, .reason = COMPACTION_TTL},
+    {.is_due = is_past_period, .reason = COMPACTION_PERIODIC},
+};
+
+enum {
+    RULE_COUNT = sizeof(rules) / sizeof(rules[0]),
+    DUE_COUNT_MAX = 32, /* tables that are tried for each rule */
+};
+
+struct due_table {
+    uint32_t level;
+    uint32_t index;
+};
+
+struct due_tables {
+    struct due_table items[RULE_COUNT][DUE_COUNT_MAX];
+    uint32_t counts[RULE_COUNT];
+};
+
+/* One walk over all tables for all rules: it is the walk that costs. */
+static void
+find_due(const struct picker *picker, struct due_tables *due)
 {
+    memset(due->counts, 0, sizeof(due->counts));
     for (uint32_t level = 0; level < LEVEL_COUNT; level++) {
         const struct version_level *tables = &picker->version->levels[level];
 
         for (uint32_t i = 0; i < tables->count; i++) {
-            const struct level_range table = {.first = i, .end = i + 1};
-
-            if (!is_due(picker, level, tables->files[i]))
-                continue;
-            if (level == 0 ? pick_level0(picker, i, reason, plan_out)
-                           : pick_tables(picker, level, table, reason, plan_out))
-                return true;
+            for (uint32_t r = 0; r < RULE_COUNT; r++) {
+                if (due->counts[r] < DUE_COUNT_MAX &&
+                    rules[r].is_due(picker, level, tables->files[i]) &&
+                    !picker_is_busy(picker, tables->files[i]))
+                    due->items[r][due->counts[r]++] =
+                        (struct due_table){.level = level, .index = i};
+            }
         }
     }
-    return false;
 }
 
 bool
 pick_due(const struct picker *picker, struct compaction_plan *plan_out)
 {
-    return pick_due_by(picker, is_marked, COMPACTION_MARKED, plan_out) ||
-           pick_due_by(picker, has_too_many_deletions, COMPACTION_DELETIONS, plan_out) ||
-           pick_due_by(picker, is_past_ttl, COMPACTION_TTL, plan_out) ||
-           pick_due_by(picker, is_past_period, COMPACTION_PERIODIC, plan_out);
+    struct due_tables due;
+
+    find_due(picker, &due);
+    for (uint32_t r = 0; r < RULE_COUNT; r++) {
+        for (uint32_t i = 0; i < due.counts[r]; i++) {
+            const struct due_table *table = &due.items[r][i];
+            const struct level_range range = {.first = table->index, .end = table->index + 1};
+
+            if (table->level == 0
+                    ? pick_level0(picker, table->index, rules[r].reason, plan_out)
+                    : pick_tables(picker, table->level, range, rules[r].reason, plan_out))
+                return true;
+        }
+    }
+    return false;
 }

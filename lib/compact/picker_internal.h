@@ -119,7 +119,6 @@ void plan_from_draft(const struct picker *picker, const struct draft *draft,
 void picker_measure(struct picker *picker);
 /* The first level below 0 with tables; LEVEL_COUNT: none. */
 uint32_t version_level_first_used(const struct version *version);
-uint64_t version_level_bytes(const struct version *version, uint32_t level);
 /* Deletions are more than the options allow, counted, and no snapshot keeps them. */
 bool picker_has_deletions(const struct picker *picker, const struct table_file *file,
                           uint32_t percent_max);

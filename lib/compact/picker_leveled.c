@@ -10,6 +10,7 @@
 enum {
     LAST_LEVEL = LEVEL_COUNT - 1,
     CANDIDATE_COUNT_MAX = 64, /* tables that are tried, best first, before a level is given up */
+    SEARCH_COUNT_MAX = 4096,  /* tables that they are chosen from */
     MOVE_COUNT_MAX = 64,      /* tables that one edit moves */
     LEVEL0_MERGE_COUNT_MIN = 4,
 };
@@ -86,14 +87,39 @@ window_move(struct overlap_window *window, const struct table_file *file)
     }
 }
 
+/* A long level is searched in part, so that no pick takes long; where, changes with every change
+ * of the version, and reaches each table as often as any other. */
+static struct level_range
+search_range(const struct picker *picker, uint32_t level)
+{
+    const uint64_t count = picker->version->levels[level].count;
+    const uint64_t mixed = picker->version->bytes_total * UINT64_C(0x9e3779b97f4a7c15) >> 32;
+    struct level_range range = {.end = (uint32_t)count};
+    uint64_t end;
+
+    if (count <= SEARCH_COUNT_MAX)
+        return range;
+    end = 1 + mixed % (count + SEARCH_COUNT_MAX - 1);
+    range.first = end > SEARCH_COUNT_MAX ? (uint32_t)(end - SEARCH_COUNT_MAX) : 0;
+    range.end = end < count ? (uint32_t)end : (uint32_t)count;
+    return range;
+}
+
 static void
 collect(const struct picker *picker, uint32_t level, struct candidates *candidates)
 {
     const struct version_level *tables = &picker->version->levels[level];
+    const struct level_range range = search_range(picker, level);
     struct overlap_window window = {.picker = picker, .level = &picker->version->levels[level + 1]};
 
     candidates->count = 0;
-    for (uint32_t i = 0; i < tables->count; i++) {
+    if (level_range_is_empty(range))
+        return;
+    window.first = window.end =
+        picker_overlap(picker, level + 1, file_first_key(tables->files[range.first]),
+                       file_last_key(tables->files[range.first]))
+            .first;
+    for (uint32_t i = range.first; i < range.end; i++) {
         const struct table_file *file = tables->files[i];
         struct candidate candidate = {.index = i, .number = file->meta.number};
 

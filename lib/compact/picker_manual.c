@@ -8,7 +8,10 @@
  * A level starts only when all above it are done; within it plans run side by side. */
 #include "compact/picker_internal.h"
 
-enum { LAST_LEVEL = LEVEL_COUNT - 1 };
+enum {
+    LAST_LEVEL = LEVEL_COUNT - 1,
+    STRETCH_COUNT_MAX = 256, /* tables of one level in a plan */
+};
 
 static bool
 is_in_range(const struct compaction_request *request, const struct table_file *file)
@@ -65,7 +68,8 @@ stretch(const struct picker *picker, const struct compaction_request *request, u
     const struct version_level *tables = &picker->version->levels[level];
     struct level_range range = {.first = first, .end = first + 1};
 
-    while (range.end < tables->count && is_wanted(picker, request, level, range.end) &&
+    while (range.end < tables->count && range.end - first < STRETCH_COUNT_MAX &&
+           is_wanted(picker, request, level, range.end) &&
            !picker_is_busy(picker, tables->files[range.end])) {
         range.end++;
         if (job_bytes(picker, level, range) > bytes_max) {
