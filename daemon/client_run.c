@@ -106,6 +106,9 @@ reply_status(struct resp_writer *reply, enum kv_status st)
     case KV_CORRUPT:
         resp_error(reply, "ERR stored data that this command needs is damaged; see the log");
         break;
+    case KV_INVALID:
+        resp_error(reply, "ERR the merge operands of this key cannot be applied to its value");
+        break;
     case KV_UNSUPPORTED:
         resp_error(reply, "ERR stored data that this command needs uses a feature that kvd does "
                           "not have; see the log");

@@ -51,7 +51,8 @@ struct config {
     uint64_t wal_recovery_mode; /* enum wal_recovery_mode */
     uint64_t compression;       /* enum compression */
     uint64_t block_bytes;
-    uint64_t bloom_bits; /* a key; 0: no filters */
+    uint64_t bloom_bits;  /* a key; 0: no filters */
+    char *merge_operator; /* of database 0; "": what is stored */
 
     uint64_t compaction_style; /* 0: as OPTIONS says; 1 + enum compaction_style */
     uint64_t compaction_jobs;  /* 0: one fewer than workers */

@@ -13,6 +13,8 @@
 
 #include "base/alloc.h"
 
+static enum kv_status write_version(void *owner, struct slice key, struct slice value);
+
 void
 compaction_filter_init(struct compaction_filter *filter, const struct compaction_spec *spec,
                        struct compaction_output *output)
@@ -22,11 +24,16 @@ compaction_filter_init(struct compaction_filter *filter, const struct compaction
     filter->may_zero = spec->below_count == 0 && spec->output_level > 0;
     for (uint32_t i = 1; i < spec->snapshot_count; i++)
         KV_ASSERT(spec->snapshots[i - 1] < spec->snapshots[i]);
+    /* One that kvd does not have is none: operands stay as they are. */
+    if (merge_operator_parse(slice_from_text(spec->merge_operator), &filter->op) != KV_OK)
+        KV_ASSERT(filter->op.kind == NULL);
+    merge_run_init(&filter->run, &filter->op, write_version, filter);
 }
 
 void
 compaction_filter_deinit(struct compaction_filter *filter)
 {
+    merge_run_deinit(&filter->run);
     buffer_deinit(&filter->key);
     free(filter->held);
     *filter = (struct compaction_filter){0};
@@ -59,7 +66,7 @@ stripe_of(const struct compaction_filter *filter, uint64_t seq)
 /* --- writing --- */
 
 static enum kv_status
-write_version(struct compaction_filter *filter, uint64_t footer, struct slice value)
+write_footer(struct compaction_filter *filter, uint64_t footer, struct slice value)
 {
     const bool is_first = !filter->wrote;
 
@@ -70,13 +77,27 @@ write_version(struct compaction_filter *filter, uint64_t footer, struct slice va
                                  value, is_first);
 }
 
+/* A merge_write_fn: a version of the present user key. */
+static enum kv_status
+write_version(void *owner, struct slice key, struct slice value)
+{
+    struct compaction_filter *filter = owner;
+    uint64_t footer = internal_key_footer(key);
+    const enum value_type type = (enum value_type)(footer & 0xff);
+
+    if (filter->may_zero && (type == TYPE_VALUE || type == TYPE_ENTITY) &&
+        stripe_of(filter, footer >> 8) == 0)
+        footer = footer_pack(0, type);
+    return write_footer(filter, footer, value);
+}
+
 static enum kv_status
 write_held(struct compaction_filter *filter)
 {
     enum kv_status st = KV_OK;
 
     for (uint32_t i = 0; i < filter->held_count && st == KV_OK; i++)
-        st = write_version(filter, filter->held[i], slice_of(NULL, 0));
+        st = write_footer(filter, filter->held[i], slice_of(NULL, 0));
     filter->held_count = 0;
     return st;
 }
@@ -107,25 +128,24 @@ is_covered(struct compaction_filter *filter, uint64_t seq)
            newest > seq;
 }
 
+/* What others stand on or which stands on its own. */
 static enum kv_status
-keep_value(struct compaction_filter *filter, uint64_t footer, struct slice value)
+keep(struct compaction_filter *filter, struct slice key, struct slice value)
 {
-    const enum kv_status st = write_held(filter);
+    const struct internal_key parsed = {
+        .user_key = internal_key_user(key),
+        .seq = internal_key_footer(key) >> 8,
+        .type = (enum value_type)(internal_key_footer(key) & 0xff),
+    };
+    enum kv_status st = write_held(filter);
 
-    filter->stripe_ended = true;
     if (st != KV_OK)
         return st;
-    if (filter->may_zero && filter->stripe == 0)
-        footer &= 0xff;
-    return write_version(filter, footer, value);
-}
-
-static enum kv_status
-keep_operand(struct compaction_filter *filter, uint64_t footer, struct slice value)
-{
-    const enum kv_status st = write_held(filter);
-
-    return st == KV_OK ? write_version(filter, footer, value) : st;
+    if (parsed.type != TYPE_MERGE)
+        filter->stripe_ended = true;
+    if (parsed.type != TYPE_MERGE && !filter->run.is_open)
+        return write_version(filter, key, value);
+    return merge_run_add(&filter->run, &parsed, key, value, filter->stripe, &(bool){false});
 }
 
 /* A single deletion stands right before this version, in the same stripe.  True: the version is
@@ -153,26 +173,28 @@ meet_single_deletion(struct compaction_filter *filter, uint64_t footer)
 }
 
 static enum kv_status
-add_version(struct compaction_filter *filter, uint64_t footer, struct slice value)
+add_version(struct compaction_filter *filter, struct slice key, struct slice value)
 {
+    const uint64_t footer = internal_key_footer(key);
     const enum value_type type = (enum value_type)(footer & 0xff);
+    enum kv_status st;
 
     if (is_covered(filter, footer >> 8)) {
-        filter->stripe_ended = true; /* and everything older in it is covered as well */
-        return KV_OK;
+        /* And so is everything older in the stripe: operands above it stand on nothing. */
+        filter->stripe_ended = true;
+        return merge_run_finish(&filter->run, true);
     }
     if (type == TYPE_SINGLE_DELETION) {
+        st = merge_run_finish(&filter->run, false);
         hold(filter, footer);
         filter->single_waits = true;
         filter->stripe_ended = true;
-        return KV_OK;
+        return st;
     }
     if (filter->stripe_ended)
         return KV_OK;
-    if (type == TYPE_MERGE)
-        return keep_operand(filter, footer, value);
-    if (type != TYPE_DELETION)
-        return keep_value(filter, footer, value);
+    if (type != TYPE_DELETION || filter->run.is_open)
+        return keep(filter, key, value);
     hold(filter, footer);
     filter->stripe_ended = true;
     return KV_OK;
@@ -183,12 +205,17 @@ add_version(struct compaction_filter *filter, uint64_t footer, struct slice valu
 static enum kv_status
 end_key(struct compaction_filter *filter)
 {
-    if (filter->held_count == 0)
+    enum kv_status st;
+    bool is_below;
+
+    if (filter->held_count == 0 && !filter->run.is_open)
         return KV_OK;
-    if (key_ranges_hold(&filter->output->below, compaction_filter_user_key(filter)))
-        return write_held(filter);
+    is_below = key_ranges_hold(&filter->output->below, compaction_filter_user_key(filter));
+    st = merge_run_finish(&filter->run, !is_below);
+    if (st == KV_OK && is_below)
+        st = write_held(filter);
     filter->held_count = 0;
-    return KV_OK;
+    return st;
 }
 
 static inline bool
@@ -218,21 +245,23 @@ compaction_filter_add(struct compaction_filter *filter, struct slice key, struct
     const struct slice user_key = internal_key_user(key);
     const uint64_t footer = internal_key_footer(key);
     const uint32_t stripe = stripe_of(filter, footer >> 8);
-    enum kv_status st;
+    enum kv_status st = KV_OK;
 
     if (!is_same_key(filter, user_key)) {
         st = end_key(filter);
-        if (st != KV_OK)
-            return st;
-        begin_key(filter, user_key);
+        if (st == KV_OK)
+            begin_key(filter, user_key);
     } else if (stripe != filter->stripe) {
+        st = merge_run_finish(&filter->run, false);
         filter->stripe_ended = false;
         filter->single_waits = false;
     }
+    if (st != KV_OK)
+        return st;
     filter->stripe = stripe;
     if (filter->single_waits && meet_single_deletion(filter, footer))
         return KV_OK;
-    return add_version(filter, footer, value);
+    return add_version(filter, key, value);
 }
 
 enum kv_status

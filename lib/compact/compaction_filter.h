@@ -6,7 +6,8 @@
  *   - of each stripe (what no live snapshot can tell apart) the newest version, down to a value or
  *     deletion;
  *   - nothing that a range tombstone of the same stripe hides;
- *   - merge operands, folded as far as is known what they stand on;
+ *   - merge operands, folded as far as is known what they stand on (merge_run.h); without an
+ *     operator as they are;
  *   - a deletion only if something that it hides may exist: an older version that stays for a
  *     snapshot, or one in a table below;
  *   - a single deletion until it meets its put, with which it vanishes.
@@ -15,6 +16,7 @@
 #define KV_COMPACT_COMPACTION_FILTER_H
 
 #include "compact/compaction_output.h"
+#include "compact/merge_run.h"
 #include "key/internal_key.h"
 
 struct compaction_filter {
@@ -30,6 +32,9 @@ struct compaction_filter {
     uint32_t stripe;   /* of the version asked last */
     bool stripe_ended; /* a value or deletion of this stripe has passed */
     bool single_waits; /* held ends in a single deletion, and the next version tells */
+
+    struct merge_operator op;
+    struct merge_run run; /* while it is open nothing is held */
 
     uint64_t *held; /* owned: footers of deletions that are written before the next version */
     uint32_t held_count, held_capacity;

@@ -17,6 +17,8 @@ compaction_output_init(struct compaction_output *output, const struct compaction
     KV_ASSERT(spec->output_number_first > 0 && spec->output_number_count > 0);
     *output = (struct compaction_output){
         .spec = spec, .session_identity = session_identity, .sink = sink};
+    if (merge_operator_parse(slice_from_text(spec->merge_operator), &output->op) != KV_OK)
+        KV_ASSERT(output->op.kind == NULL);
     key_ranges_init(&output->below, spec->below, spec->below_count);
     pending_tombstones_init(&output->tombstones, spec->begin, spec->end);
 }
@@ -43,7 +45,7 @@ open_table(struct compaction_output *output)
         .cf_name = spec->cf_name,
         .db_identity = spec->db_identity,
         .session_identity = output->session_identity,
-        .merge_operator = spec->merge_operator,
+        .merge_operator = merge_operator_class(&output->op),
         .compression = spec->compression,
         .block_bytes = spec->block_bytes,
         .bloom_bits_per_key = spec->bloom_bits_per_key,

@@ -11,6 +11,7 @@
 #include "compact/compaction_spec.h"
 #include "compact/key_ranges.h"
 #include "compact/pending_tombstones.h"
+#include "merge/merge_operator.h"
 #include "sst/table_builder.h"
 
 /* Where tables go.  The first failure of any of them ends the compaction with it. */
@@ -28,6 +29,7 @@ struct compaction_output {
     const struct compaction_spec *spec; /* borrowed, as are the next two */
     const char *session_identity;
     const struct compaction_sink *sink;
+    struct merge_operator op; /* for its name */
     struct key_ranges below;
     struct pending_tombstones tombstones;
     enum kv_status status;         /* the first failure */

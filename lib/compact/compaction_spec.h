@@ -33,7 +33,7 @@ struct compaction_spec {
     uint64_t creation_time_s;
     uint32_t cf_id;
     const char *cf_name;
-    const char *merge_operator; /* RocksDB's class name or "nullptr" */
+    const char *merge_operator; /* as OPTIONS has it (merge_operator_parse), or "nullptr" */
 
     /* By level, within one by key; level 0 in any order. */
     const struct compact_input *inputs;

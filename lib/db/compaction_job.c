@@ -176,7 +176,7 @@ compaction_fill_job(struct compaction_part *part)
     job->spec.creation_time_s = compaction->creation_time_s;
     job->spec.cf_id = family->id;
     job->spec.cf_name = family->name;
-    job->spec.merge_operator = db_merge_operator_class(db, family->name);
+    job->spec.merge_operator = db_merge_operator_spec(db, family->name);
     job->spec.begin = part->begin;
     job->spec.end = part->end;
     job->spec.snapshots = NULL; /* the engine has none yet */

@@ -21,6 +21,7 @@
 
 struct db;
 struct io;
+struct merge_operator;
 
 /* How tables are kept in shape, for all families.  What is zero is as their OPTIONS say. */
 struct db_compaction_settings {
@@ -51,6 +52,8 @@ struct db_options {
     uint32_t block_bytes;
     uint32_t bloom_bits_per_key;
     struct db_compaction_settings compaction;
+    /* Of the default family, as merge_operator_parse reads it; NULL or "": what is stored. */
+    const char *merge_operator;
 
     /* Called from db_turn or from io's turn, never from inside another db_ function. */
     void *owner;
@@ -110,7 +113,8 @@ struct db_waiter {
  * being the sequence that decided it (0: nothing was ever there).  The value lives until
  * anything else is called on the db or ctx is deinited.
  * KV_WANT_BLOCK: db_fetch, then call again with the same ctx.
- * KV_UNSUPPORTED: the key holds merge operands, which this version cannot fold. */
+ * KV_UNSUPPORTED: the key holds merge operands of an operator that kvd does not know or that is
+ * not set.  KV_INVALID: its operands cannot be applied to what they were written to. */
 MUST_CHECK enum kv_status db_get(struct db *db, struct read_ctx *ctx, uint32_t cf_id,
                                  struct slice key, uint64_t seq_max, struct lookup *found);
 struct block_cache *db_block_cache(struct db *db);
@@ -134,6 +138,13 @@ struct slice db_scan_value(const struct db_scan *scan);
 enum { CF_DEFAULT = 0 };
 /* False: there is no such family. */
 bool db_find_family(struct db *db, struct slice name, uint32_t *cf_id_out);
+/* What merge operands of the family mean; its kind is NULL if there is none.  Borrowed until the
+ * next call on the db. */
+const struct merge_operator *db_merge_operator(struct db *db, uint32_t cf_id);
+/* Whether so many operands of the key stand on each other in memory that whoever adds one should
+ * read the value and put the result instead: else each read has to walk them all.  The answer
+ * changes only with the key, so it is the same in each pass of a command. */
+bool db_merge_is_long(struct db *db, uint32_t cf_id, struct slice key);
 
 /* --- administration --- */
 

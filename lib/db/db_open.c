@@ -172,6 +172,7 @@ db_destroy(struct db *db)
     block_fetcher_free(db->fetcher);
     block_cache_free(db->cache);
     options_file_deinit(&db->family_options);
+    free(db->merge_operators);
     free(db->dir);
     free(db);
 }
@@ -187,6 +188,8 @@ db_open(const struct db_options *options, struct db **db_out)
     st = open_versions(db);
     if (st == KV_OK)
         st = db_load_options(db);
+    if (st == KV_OK)
+        st = db_merge_configure(db);
     if (st == KV_OK)
         st = db_recover(db, &recovered);
     if (st == KV_OK)

@@ -384,7 +384,8 @@ table_scan_new(struct table_reader *table, struct io *io, size_t window_bytes)
     table_reader_ref(table);
     scan->io = io;
     scan->fd = -1;
-    scan->read_bytes = (size_t)round_up(window_bytes);
+    scan->read_bytes =
+        (size_t)round_up(window_bytes < table->file_bytes ? window_bytes : table->file_bytes + 1);
     scan->cache = block_cache_new(INDEX_CACHE_BYTES);
     read_ctx_init(&scan->ctx, scan->cache);
     block_iter_init(&scan->data);

@@ -22,6 +22,16 @@ compact_rig_init(struct compact_rig *rig)
 }
 
 void
+compact_rig_init_in_memory(struct compact_rig *rig)
+{
+    snprintf(rig->dir, sizeof(rig->dir), "/dev/shm/kv-table-XXXXXX");
+    if (mkdtemp(rig->dir) == NULL)
+        scratch_dir_make(rig->dir);
+    rig->io = io_blocking_new();
+    rig->number_next = 10;
+}
+
+void
 compact_rig_deinit(struct compact_rig *rig)
 {
     io_blocking_free(rig->io);

@@ -22,6 +22,8 @@ struct compact_rig {
 };
 
 void compact_rig_init(struct compact_rig *rig);
+/* In memory where the system has a place for that: for many small tables. */
+void compact_rig_init_in_memory(struct compact_rig *rig);
 void compact_rig_deinit(struct compact_rig *rig);
 
 /* A table that is being written. */

@@ -20,6 +20,7 @@ struct wish {
     uint32_t output_number_count;
     uint32_t output_level; /* 0: 6 */
     bool to_level_0;
+    const char *merge_operator; /* NULL: none */
 };
 
 static uint32_t
@@ -53,7 +54,7 @@ run_spec(struct compact_rig *rig, const struct wish *wish, struct compact_input 
     struct compaction_spec spec = {
         .db_identity = "",
         .cf_name = "default",
-        .merge_operator = "nullptr",
+        .merge_operator = wish->merge_operator != NULL ? wish->merge_operator : "nullptr",
         .inputs = inputs,
         .input_count = input_count,
         .snapshots = wish->snapshots,
@@ -191,6 +192,30 @@ operands_stay_down_to_what_they_stand_on(void)
 }
 
 static void
+operands_are_folded_within_a_stripe(void)
+{
+#define APPEND .merge_operator = "stringappend"
+    expect(WISH(APPEND, BELOW_ALL), TABLES("0 a@6:m=x b@9:m=1", "1 a@4:m=y a@3:p=z a@2:m=w"),
+           "a@6:p=z,y,x b@9:m=1");
+    expect(WISH(APPEND), TABLES("0 a@6:m=x b@9:m=1", "1 a@4:m=y a@3:p=z a@2:m=w"),
+           "a@0:p=z,y,x b@0:p=1");
+    expect(WISH(APPEND, BELOW_ALL), TABLES("0 a@6:m=x", "1 a@4:m=y"), "a@6:m=y,x");
+    expect(WISH(APPEND, BELOW_ALL), TABLES("0 a@6:m=x", "1 a@4:d a@3:p=z"), "a@6:p=x");
+    expect(WISH(APPEND, BELOW_ALL), TABLES("0 a@6:m=x", "1 a@4:s"), "a@6:m=x a@4:s");
+    /* The snapshot sees the lower two. */
+    expect(WISH(APPEND, .snapshots = {4}, .snapshot_count = 1),
+           TABLES("0 a@6:m=x a@5:m=w", "1 a@4:m=y a@3:p=z"), "a@6:m=w,x a@0:p=z,y");
+    expect(WISH(APPEND, .snapshots = {4}, .snapshot_count = 1),
+           TABLES("0 a@6:m=x a@5:m=w", "1 a@4:d a@3:p=z"), "a@6:m=w,x");
+    expect(WISH(APPEND, .snapshots = {9}, .snapshot_count = 1, BELOW_ALL),
+           TABLES("0 a@11:d a@10:m=x", "1 a@9:m=y a@8:m=v"), "a@11:d a@9:m=v,y");
+    /* A range tombstone is an end, too. */
+    expect(WISH(APPEND, BELOW_ALL), TABLES("0 a@6:m=x [a-c)@5", "1 a@4:m=y a@3:p=z"),
+           "a@6:p=x [a-c)@5");
+#undef APPEND
+}
+
+static void
 a_range_tombstone_hides_what_is_older(void)
 {
     expect(WISH(BELOW_ALL), TABLES("0 b@9:p [a-d)@5", "1 a@3:p b@4:p c@6:p d@2:p"),
@@ -281,6 +306,7 @@ main(int argc, char **argv)
         UNIT_TEST(a_single_deletion_vanishes_with_its_put),
         UNIT_TEST(a_broken_single_deletion_contract_resurrects_nothing),
         UNIT_TEST(operands_stay_down_to_what_they_stand_on),
+        UNIT_TEST(operands_are_folded_within_a_stripe),
         UNIT_TEST(a_range_tombstone_hides_what_is_older),
         UNIT_TEST(a_snapshot_looks_behind_a_range_tombstone),
         UNIT_TEST(a_tombstone_acts_only_inside_its_table),
