@@ -129,6 +129,7 @@ open_db(struct server *server)
         .compression = (enum compression)config->compression,
         .block_bytes = (uint32_t)config->block_bytes,
         .bloom_bits_per_key = (uint32_t)config->bloom_bits,
+        .compaction = server_compaction_settings(config),
         .merge_operator = config->merge_operator,
         .owner = server,
         .on_durable = server_on_durable,

@@ -15,6 +15,7 @@
 #include "db/job_port.h"
 #include "key/lookup.h"
 #include "key/write_batch.h"
+#include "version/compaction_options.h"
 #include "version/version_set.h"
 #include "wal/wal.h"
 #include "wal/wal_replay.h"
@@ -22,6 +23,20 @@
 struct db;
 struct io;
 struct merge_operator;
+
+/* How tables are kept in shape, for all families.  What is zero is as their OPTIONS say. */
+struct db_compaction_settings {
+    uint32_t job_count;        /* at once; 0: 1 */
+    uint64_t rate_bytes_per_s; /* that all of them write; 0: no limit */
+    bool has_style, has_bottommost_compression;
+    enum compaction_style style;
+    enum compression bottommost_compression;
+    uint64_t fifo_bytes_max;
+    uint64_t ttl_s;
+    uint64_t file_bytes, level_base_bytes;
+    uint32_t level0_trigger;
+    uint64_t part_bytes_min; /* a plan is cut into jobs of at least this; 0: 64 MiB */
+};
 
 struct db_options {
     struct io *io;
@@ -37,6 +52,7 @@ struct db_options {
     enum compression compression;
     uint32_t block_bytes;
     uint32_t bloom_bits_per_key;
+    struct db_compaction_settings compaction;
     /* Of the default family, as merge_operator_parse reads it; NULL or "": what is stored. */
     const char *merge_operator;
 
@@ -144,10 +160,52 @@ bool db_merge_is_long(struct db *db, uint32_t cf_id, struct slice key);
 typedef void db_done_fn(void *owner, enum kv_status st);
 /* Freezes what is there and reports when all that was written before this call is in tables. */
 void db_flush(struct db *db, db_done_fn *on_done, void *owner);
+/* Compacts the user keys begin..end, both included (empty: no bound), down to the last level, with
+ * all that was written before the call; writers aren't slowed for it.  is_forced: also tables that
+ * have nothing to shed.  on_done (may be NULL): KV_OK, KV_CANCELLED, or why a table could not be
+ * rewritten; never when the engine is closed first.  Returns the job's id. */
+struct db_compact_request {
+    uint32_t cf_id;
+    struct slice begin, end;
+    bool is_forced;
+};
+uint64_t db_compact(struct db *db, const struct db_compact_request *request, db_done_fn *on_done,
+                    void *owner);
+
+/* What runs or waits in the background. */
+enum { DB_JOB_TEXT_BYTES = 160 };
+struct db_job_info {
+    uint64_t id;
+    const char *kind;  /* "flush", "compaction", "compact" (asked for by db_compact) */
+    const char *state; /* "waiting", "running", "paused", "resting", "ending", "installing" */
+    char text[DB_JOB_TEXT_BYTES];
+    uint32_t cf_id;
+    uint32_t level_from, level_to, part_count;
+    uint64_t bytes_done, bytes_total, bytes_per_s, age_us;
+};
+/* Returns how many there are; writes at most `max` of them. */
+uint32_t db_jobs(const struct db *db, struct db_job_info *infos, uint32_t max);
+/* The following give KV_NO_FILE for an id that isn't there, KV_UNSUPPORTED for a flush.
+ * Cancelling: what it has written is deleted; the picker leaves the tables alone for a minute. */
+MUST_CHECK enum kv_status db_job_cancel(struct db *db, uint64_t id);
+/* A paused job's work on tables that it has not finished is begun again later. */
+MUST_CHECK enum kv_status db_job_pause(struct db *db, uint64_t id, bool is_paused);
+/* All compactions, those to come too. */
+void db_compaction_pause(struct db *db, bool is_paused);
+
 /* Options that may change while running. */
+void db_set_compaction(struct db *db, const struct db_compaction_settings *settings);
 void db_set_wal_sync(struct db *db, enum wal_sync sync, uint64_t interval_us);
 void db_set_memtable_bytes(struct db *db, uint64_t bytes);
 void db_set_memory_limit(struct db *db, uint64_t bytes);
+
+struct db_compaction_totals {
+    uint64_t count, failure_count, read_bytes, written_bytes;
+    uint64_t job_count;               /* of the above; a plan may be several */
+    uint64_t move_count, moved_bytes; /* without rewriting */
+    uint64_t drop_count, dropped_bytes;
+    uint64_t level_written_bytes[LEVEL_COUNT];
+};
 
 struct db_stats {
     uint64_t last_seq, durable_seq;
@@ -155,6 +213,13 @@ struct db_stats {
     uint64_t memtable_bytes, memtable_count, frozen_count, memtable_entry_count;
     uint64_t flush_count, flush_bytes, flush_failure_count;
     uint64_t table_count, table_bytes, table_reader_bytes;
+    struct db_compaction_totals compaction;
+    uint64_t compaction_running_count, compaction_parked_count;
+    bool compaction_is_paused;
+    bool compaction_is_settled; /* the picker has nothing to do, and nothing runs */
+    uint64_t compaction_debt_bytes;
+    double level_score[LEVEL_COUNT]; /* of the family that is worst off */
+    uint64_t obsolete_count;         /* table files that wait to be deleted */
     uint64_t level_table_count[LEVEL_COUNT], level_bytes[LEVEL_COUNT];
     uint64_t family_count;
     uint64_t read_fetch_count, read_fetch_bytes;

@@ -61,7 +61,8 @@ default_options(struct db *db)
     file->families =
         kv_realloc(file->families, sizeof(file->families[0]) * ((size_t)file->family_count + 1));
     options = &file->families[file->family_count++];
-    *options = (struct family_options){.name = "default"};
+    *options =
+        (struct family_options){.name = "default", .compaction = compaction_options_default()};
     return options;
 }
 

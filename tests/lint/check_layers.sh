@@ -16,8 +16,8 @@ lib/mem      base key iter
 lib/cache    base
 lib/sst      base io key iter cache
 lib/version  base io key iter wal cache sst
-lib/compact  base io key iter merge mem sst
-lib/ipc      base key
+lib/compact  base io key iter merge mem cache sst version
+lib/ipc      base key compact
 lib/db       base io key iter merge wal mem cache sst version compact
 daemon       base io key merge resp ipc mem wal cache sst db
 worker       base io key iter merge ipc mem cache sst version compact
