@@ -257,9 +257,12 @@ finish(struct engine_state *state, struct run *run, struct slot *slot)
 static bool
 start_due(struct engine_state *state, struct run *run)
 {
+    const bool is_open_loop = run_is_open_loop(run);
+
     while (state->idle_slots != NULL) {
         struct slot *slot = state->idle_slots;
-        const uint64_t now_ns = clock_ns();
+        /* In the closed loop an operation begins where the one before it in the slot ended. */
+        const uint64_t now_ns = is_open_loop ? clock_ns() : slot->able_ns;
         const enum run_next next = run_next(run, slot->lane, now_ns, &slot->op);
 
         if (next == RUN_WAIT)
@@ -267,7 +270,7 @@ start_due(struct engine_state *state, struct run *run)
         state->idle_slots = slot->next_idle;
         if (next == RUN_END)
             continue;
-        if (run_is_open_loop(run))
+        if (is_open_loop)
             run_started(run, &slot->op, slot->able_ns, now_ns);
         else
             slot->op.start_ns = now_ns;

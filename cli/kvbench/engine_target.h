@@ -1,8 +1,8 @@
 /* engine_target.h - workloads run against the engine in this process: --engine DIR.
  *
- * A lane is one of --clients, with --pipeline slots.  Latency is from the start of an operation to
- * the end of the turn of the loop that ended it, so with many slots it has, as a server's has, the
- * time of those beside it.
+ * A lane is one of --clients, with --pipeline slots.  In the closed loop a slot's operation begins
+ * when the one before it ends, as in db_bench; it ends when the turn of the loop that it ended in
+ * does.  So with many slots latencies have, as a server's have, the time of those beside it.
  */
 #ifndef KV_CLI_KVBENCH_ENGINE_TARGET_H
 #define KV_CLI_KVBENCH_ENGINE_TARGET_H

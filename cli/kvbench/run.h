@@ -79,7 +79,7 @@ struct run *run_new(struct session *session, const struct workload *workload);
 void run_free(struct run *run);
 /* Once, when all is done: closes the books.  `server_cpu_us` negative: not known. */
 void run_finish(struct run *run, double server_cpu_us);
-/* What the tables do not say: how many writes the server delayed. */
+/* What the tables do not say: how many writes the server delayed, if it did. */
 void run_print_notes(const struct run *run, FILE *target);
 /* Of the run that has finished. */
 struct result_run *run_result(struct run *run);

@@ -168,6 +168,27 @@ def a_lost_server_is_told(make):
         out, err = process.communicate(timeout=20)
         check(process.returncode == 3, (process.returncode, out, err))
         check("is lost" in err and "p99.9" in out, out + err)
+        check("times: the connection was lost" in out, "what was in flight is an error:\n" + out)
+
+
+def a_silent_server_is_told(server):
+    server.process.send_signal(signal.SIGSTOP)
+    try:
+        process = start("-p", server.port, "-t", "set", "-n", 10, "-r", 10, "--timeout", 0.5)
+        _, err = process.communicate(timeout=20)
+        check(process.returncode == 3 and "no reply in time" in err, (process.returncode, err))
+    finally:
+        server.process.send_signal(signal.SIGCONT)
+    process = start("-p", server.port, "-t", "set", "--duration", 60, "-r", 10, "--timeout", 0.5)
+    check("seed=" in process.stderr.readline(), "it has started")
+    time.sleep(0.3)
+    server.process.send_signal(signal.SIGSTOP)
+    try:
+        out, err = process.communicate(timeout=20)
+        check(process.returncode == 3 and "has not answered" in err, (process.returncode, err))
+        check("50 times: no reply" in out, out)
+    finally:
+        server.process.send_signal(signal.SIGCONT)
 
 
 def sockets_and_protocols(folder):
@@ -213,6 +234,7 @@ def main():
             trouble_has_its_exit_code(server)
         an_open_loop_shows_a_stall(redis)
         an_open_loop_shows_a_stall(kvd)
+        a_silent_server_is_told(redis)
         losses_are_found(kvd)
         results_can_be_compared(kvd)
     a_lost_server_is_told(Kvd)
