@@ -111,9 +111,9 @@ def operators_of_ones_own():
 
         # kvd without it serves all but what it cannot understand, and loses none of that.
         with Kvd("--dir", kvd.dir) as other:
-            check("merge operator longest is not one that kvd has" in other.output(), "a warning")
             c = other.connect()
             check(c.command("GET", "word").startswith(b"-ERR stored data"), "an error of its key")
+            check("merge operator longest is not one that kvd has" in other.output(), "a warning")
             expect(c, b"+OK", "SET", "x", "1")
             expect(c, b"+OK", "KV.FLUSH")
             check(other.stop() == 0, "a clean stop")
