@@ -15,11 +15,13 @@
 #include "db/job_port.h"
 #include "key/lookup.h"
 #include "key/write_batch.h"
+#include "version/version_set.h"
 #include "wal/wal.h"
 #include "wal/wal_replay.h"
 
 struct db;
 struct io;
+struct merge_operator;
 
 struct db_options {
     struct io *io;
@@ -35,6 +37,8 @@ struct db_options {
     enum compression compression;
     uint32_t block_bytes;
     uint32_t bloom_bits_per_key;
+    /* Of the default family, as merge_operator_parse reads it; NULL or "": what is stored. */
+    const char *merge_operator;
 
     /* Called from db_turn or from io's turn, never from inside another db_ function. */
     void *owner;
@@ -94,9 +98,18 @@ struct db_waiter {
  * being the sequence that decided it (0: nothing was ever there).  The value lives until
  * anything else is called on the db or ctx is deinited.
  * KV_WANT_BLOCK: db_fetch, then call again with the same ctx.
- * KV_UNSUPPORTED: the key holds merge operands, which this version cannot fold. */
+ * KV_UNSUPPORTED: the key holds merge operands of an operator that kvd does not know or that is
+ * not set.  KV_INVALID: its operands cannot be applied to what they were written to. */
 MUST_CHECK enum kv_status db_get(struct db *db, struct read_ctx *ctx, uint32_t cf_id,
                                  struct slice key, uint64_t seq_max, struct lookup *found);
+/* Begins the reads of up to READ_PREFETCH_COUNT_MAX keys that are about to be read, in any order
+ * and with anything between: their waits for memory overlap.  Changes no answer. */
+void db_prefetch(struct db *db, uint32_t cf_id, const struct slice *keys, unsigned count,
+                 struct version_probe *probes_out);
+/* db_get of the newest version of a probe's key, which the probe may make faster.  It is of no
+ * use after the next turn, and must be forgotten then, with the bytes of its key. */
+MUST_CHECK enum kv_status db_get_probed(struct db *db, struct read_ctx *ctx, uint32_t cf_id,
+                                        const struct version_probe *probe, struct lookup *found);
 struct block_cache *db_block_cache(struct db *db);
 /* Brings everything that ctx wants; on_arrived follows once, from the loop.  Reads that want the
  * same bytes share one fetch.  ctx and waiter must live until then. */
@@ -118,6 +131,13 @@ struct slice db_scan_value(const struct db_scan *scan);
 enum { CF_DEFAULT = 0 };
 /* False: there is no such family. */
 bool db_find_family(struct db *db, struct slice name, uint32_t *cf_id_out);
+/* What merge operands of the family mean; its kind is NULL if there is none.  Borrowed until the
+ * next call on the db. */
+const struct merge_operator *db_merge_operator(struct db *db, uint32_t cf_id);
+/* Whether so many operands of the key stand on each other in memory that whoever adds one should
+ * read the value and put the result instead: else each read has to walk them all.  The answer
+ * changes only with the key, so it is the same in each pass of a command. */
+bool db_merge_is_long(struct db *db, uint32_t cf_id, struct slice key);
 
 /* --- administration --- */
 

@@ -165,7 +165,7 @@ plan_outputs(struct frozen *frozen)
             .cf_id = family->id,
             .file_number = version_set_next_file_number(db->versions),
             .cf_name = family->name,
-            .merge_operator = db_merge_operator_class(db, family->name),
+            .merge_operator = db_merge_operator_spec(db, family->name),
             .compression = db->options.compression,
             .block_bytes = db->options.block_bytes,
             .bloom_bits_per_key = db->options.bloom_bits_per_key,

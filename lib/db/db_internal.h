@@ -7,6 +7,7 @@
 #include "db/db.h"
 #include "io/io.h"
 #include "mem/memtable.h"
+#include "merge/merge_operator.h"
 #include "version/options_file.h"
 #include "version/version_set.h"
 #include "version/version_stats.h"
@@ -50,6 +51,12 @@ struct flush_waiter {
     void *owner;
 };
 
+/* What a family's operands mean, parsed. */
+struct family_operator {
+    uint32_t cf_id;
+    struct merge_operator op;
+};
+
 struct db {
     struct db_options options;
     char *dir; /* owned */
@@ -68,8 +75,10 @@ struct db {
     struct block_cache *cache;
     struct block_fetcher *fetcher;
     struct list flush_waiters;
-    struct options_file family_options; /* as loaded, one for each family */
-    uint32_t changes_in_flight;         /* MANIFEST changes of ours */
+    struct options_file family_options;      /* as loaded, one for each family */
+    struct family_operator *merge_operators; /* owned array: those that were asked for */
+    uint32_t merge_operator_count;
+    uint32_t changes_in_flight; /* MANIFEST changes of ours */
 
     bool is_closing;        /* no job is started any more */
     bool writer_waits;      /* on_writable is owed */
@@ -96,7 +105,13 @@ struct recovery_result {
 };
 MUST_CHECK enum kv_status db_recover(struct db *db, struct recovery_result *result);
 const struct family_options *db_family_options(const struct db *db, const char *name);
-const char *db_merge_operator_class(const struct db *db, const char *cf_name);
+
+/* db_merge_operator.c */
+/* As OPTIONS says it, for merge_operator_parse and for jobs; "nullptr": none, or none that
+ * kvd has, so that operands are kept as they are. */
+const char *db_merge_operator_spec(const struct db *db, const char *cf_name);
+/* Applies db_options.merge_operator, once the stored options are loaded. */
+MUST_CHECK enum kv_status db_merge_configure(struct db *db);
 
 /* db_flush.c */
 MUST_CHECK enum kv_status db_freeze(struct db *db);

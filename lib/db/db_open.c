@@ -42,35 +42,6 @@ db_family_options(const struct db *db, const char *name)
     return NULL;
 }
 
-/* OPTIONS may name an operator by its class, by a short id, or as {id=NAME;...}. */
-const char *
-db_merge_operator_class(const struct db *db, const char *cf_name)
-{
-    static const char *const classes[][3] = {
-        {"UInt64AddOperator", "uint64add", ""},
-        {"StringAppendOperator", "stringappend", ""},
-        {"StringAppendTESTOperator", "stringappendtest", ""},
-        {"MaxOperator", "max", ""},
-        {"PutOperator", "put", "put_v1"},
-        {"BytesXOR", "bytesxor", ""},
-        {"MergeSortOperator", "sortlist", ""},
-    };
-    const struct family_options *options = db_family_options(db, cf_name);
-    const char *name = options != NULL ? options->merge_operator : "";
-    size_t size;
-
-    if (strncmp(name, "{id=", 4) == 0)
-        name += 4;
-    size = strcspn(name, ";}");
-    for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
-        for (size_t j = 0; j < 3; j++) {
-            if (size > 0 && strlen(classes[i][j]) == size && memcmp(classes[i][j], name, size) == 0)
-                return classes[i][0];
-        }
-    }
-    return "nullptr";
-}
-
 static enum kv_status
 store_options(struct db *db)
 {
@@ -248,6 +219,7 @@ db_destroy(struct db *db)
     block_fetcher_free(db->fetcher);
     block_cache_free(db->cache);
     options_file_deinit(&db->family_options);
+    free(db->merge_operators);
     free(db->dir);
     free(db);
 }
@@ -263,6 +235,8 @@ db_open(const struct db_options *options, struct db **db_out)
     st = open_versions(db);
     if (st == KV_OK)
         st = load_options(db);
+    if (st == KV_OK)
+        st = db_merge_configure(db);
     if (st == KV_OK)
         st = db_recover(db, &recovered);
     if (st == KV_OK)

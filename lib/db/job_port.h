@@ -17,7 +17,7 @@ struct flush_output {
     uint32_t cf_id;
     uint64_t file_number;
     const char *cf_name;        /* borrowed until the job is done */
-    const char *merge_operator; /* RocksDB's class name or "nullptr" */
+    const char *merge_operator; /* as OPTIONS has it (merge_operator_parse), or "nullptr" */
     enum compression compression;
     uint32_t block_bytes;
     uint32_t bloom_bits_per_key;
