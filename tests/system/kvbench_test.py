@@ -20,7 +20,8 @@ COMMON = ["set", "get", "mixed", "load", "ycsb-a", "ycsb-b", "ycsb-c", "ycsb-d",
           "fillrandom", "overwrite", "readrandom", "readmissing", "readwhilewriting",
           "deleterandom"]
 OWN = {"ycsb-e": "KV.RANGE", "seekrandom": "KV.RANGE"}
-COMMAND_OF = {"get": "get", "set": "set", "insert": "set", "miss": "get", "del": "del"}
+COMMAND_OF = {"get": "get", "set": "set", "insert": "set", "miss": "get", "del": "del",
+              "merge": "kv.merge"}
 
 
 def start(*arguments):
@@ -260,6 +261,8 @@ def main():
         losses_are_found(kvd)
         results_can_be_compared(kvd)
     latencies_are_those_of_redis_benchmark()
+    with Kvd("--merge-operator", "stringappend") as kvd:
+        counts_are_the_servers(kvd, "mergerandom", "-d", 8)
     a_lost_server_is_told(Kvd)
     with tempfile.TemporaryDirectory(prefix="kvbench-") as folder:
         sockets_and_protocols(folder)
