@@ -426,7 +426,8 @@ block_iter_restart_address(const struct block_iter *iter, uint32_t index)
 }
 
 bool
-block_iter_find_interval(struct block_iter *iter, struct slice user_key, struct slice *interval_out)
+block_iter_find_interval(struct block_iter *iter, struct slice user_key, uint32_t *restart_out,
+                         struct slice *interval_out)
 {
     size_t begin, end = iter->entries_bytes;
     uint32_t index;
@@ -439,6 +440,7 @@ block_iter_find_interval(struct block_iter *iter, struct slice user_key, struct 
         return false;
     if (begin >= end)
         return block_iter_fault(iter, "restart points do not ascend");
+    *restart_out = index;
     *interval_out = slice_of(iter->data + begin, end - begin);
     return true;
 }

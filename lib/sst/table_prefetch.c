@@ -107,13 +107,17 @@ step_to_restarts(struct table_prefetch *item, const struct block_cache *cache)
 static void
 step_to_interval(struct table_prefetch *item, const struct block_cache *cache)
 {
+    struct table_target *target = item->target;
     struct block_iter iter;
     struct slice interval;
 
     (void)cache;
     block_iter_init(&iter);
-    if (block_iter_open(&iter, item->block, data_form) &&
-        block_iter_find_interval(&iter, item->target->key, &interval))
+    if (!block_iter_open(&iter, item->block, data_form))
+        return;
+    target->restart_located =
+        block_iter_find_interval(&iter, target->key, &target->located_restart, &interval);
+    if (target->restart_located)
         prefetch_lines(interval.data,
                        interval.size < INTERVAL_BYTES_NEAR ? interval.size : INTERVAL_BYTES_NEAR);
 }

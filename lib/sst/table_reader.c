@@ -218,19 +218,38 @@ take_entry(const struct table_reader *table, uint64_t offset, const struct block
     return KV_OK;
 }
 
+/* A data block, and if that is known, from where in it to look. */
+struct block_place {
+    const struct block *block;
+    bool restart_known;
+    uint32_t restart; /* no restart point before this one leads to the key */
+};
+
+static bool
+seek_in_block(struct block_iter *data, const struct block_place *place, struct slice key,
+              uint64_t footer)
+{
+    if (!block_iter_open(data, place->block->bytes, lookup_form))
+        return false;
+    if (place->restart_known && place->restart < data->restart_count)
+        return block_iter_seek_within(data, key, footer, place->restart, place->restart);
+    return block_iter_seek(data, key, footer);
+}
+
 /* One data block.  *done_out: the answer is in *found, even if it is that there is none. */
 static enum kv_status
-search_block(struct table_reader *table, const struct block *block, struct slice key,
+search_block(struct table_reader *table, const struct block_place *place, struct slice key,
              uint64_t footer, struct lookup *found, bool *done_out)
 {
+    const uint64_t offset = place->block->id.offset;
     struct block_iter data;
     enum kv_status st = KV_OK;
 
     block_iter_init(&data);
-    if (!block_iter_open(&data, block->bytes, lookup_form) || !block_iter_seek(&data, key, footer))
-        st = table_block_fault(table, block->id.offset, &data);
+    if (!seek_in_block(&data, place, key, footer))
+        st = table_block_fault(table, offset, &data);
     else if (data.valid && slice_equal(internal_key_user(data.key), key))
-        st = take_entry(table, block->id.offset, &data, found);
+        st = take_entry(table, offset, &data, found);
     *done_out = data.valid;
     block_iter_deinit(&data);
     return st;
@@ -244,25 +263,30 @@ may_continue(const struct table_reader *table, const struct block_iter *entry, s
     return table->index_form.keys_internal && slice_equal(internal_key_user(entry->key), key);
 }
 
-/* The block that alone can hold the key, if that is plain from the index's words, and it is cached;
- * else NULL, which says nothing.  This spares nearly every lookup the index itself. */
-static const struct block *
+/* The block that alone can hold the key, if that is plain from the index's words, and it is cached.
+ * False says nothing.  This spares nearly every lookup the index itself. */
+static bool
 find_only_block(const struct table_reader *table, struct read_ctx *ctx,
-                const struct table_target *target)
+                const struct table_target *target, struct block_place *place)
 {
     struct block_id id = {.table_id = table->file_number};
     struct restart_search search;
     uint32_t index;
 
-    if (target->located == table)
+    *place = (struct block_place){0};
+    if (target->located == table) {
         id.offset = target->located_offset;
-    else if (table->block_offsets != NULL &&
-             restart_search_begin(&table->index_words, target->key, &search) &&
-             restart_search_end(&table->index_words, &search, &index))
+        place->restart_known = target->restart_located;
+        place->restart = target->located_restart;
+    } else if (table->block_offsets != NULL &&
+               restart_search_begin(&table->index_words, target->key, &search) &&
+               restart_search_end(&table->index_words, &search, &index)) {
         id.offset = table->block_offsets[index];
-    else
-        return NULL;
-    return read_ctx_find_cached(ctx, id);
+    } else {
+        return false;
+    }
+    place->block = read_ctx_find_cached(ctx, id);
+    return place->block != NULL;
 }
 
 /* The newest point entry, by way of the index.  The versions of a key may go on in the next
@@ -272,6 +296,7 @@ search_by_index(struct table_reader *table, struct read_ctx *ctx, struct slice k
                 struct lookup *found)
 {
     const struct block_iter *entry;
+    struct block_place place = {0};
     struct index_iter index;
     struct block *block;
     bool done = false;
@@ -284,8 +309,9 @@ search_by_index(struct table_reader *table, struct read_ctx *ctx, struct slice k
             slice_compare(internal_key_user(entry->first_key), key) > 0)
             break;
         st = table_block_get(table, ctx, entry->handle, false, &block);
+        place.block = block;
         if (st == KV_OK)
-            st = search_block(table, block, key, footer, found, &done);
+            st = search_block(table, &place, key, footer, found, &done);
         if (st != KV_OK || done || !may_continue(table, entry, key))
             break;
         st = index_iter_next(&index);
@@ -300,14 +326,13 @@ search_points(struct table_reader *table, struct read_ctx *ctx, const struct tab
 {
     const uint64_t seq_max = table->has_global_seq ? SEQUENCE_MAX : target->seq_max;
     const uint64_t footer = footer_pack(seq_max, TYPE_SEEK);
-    const struct block *block;
+    struct block_place place;
     bool done;
 
     if (table->has_global_seq && table->global_seq > target->seq_max)
         return KV_OK;
-    block = find_only_block(table, ctx, target);
-    if (block != NULL)
-        return search_block(table, block, target->key, footer, found, &done);
+    if (find_only_block(table, ctx, target, &place))
+        return search_block(table, &place, target->key, footer, found, &done);
     return search_by_index(table, ctx, target->key, footer, found);
 }
 

@@ -70,6 +70,8 @@ struct table_target {
      * version of it here, it is in the block at `located_offset` or begins there. */
     const struct table_reader *located; /* NULL: nothing */
     uint64_t located_offset;
+    bool restart_located;
+    uint32_t located_restart; /* the restart point of it that leads to the key's newest version */
 };
 struct table_target table_target_of(struct slice key, uint64_t seq_max);
 /* Begins to load what table_reader_find will look at first, without waiting for it. */
