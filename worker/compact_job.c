@@ -97,9 +97,13 @@ finish_file(void *owner, const struct table_summary *summary)
 {
     struct compact_job *job = owner;
     char path[PATH_BYTES_MAX];
+    const uint64_t offset_before = job->file.offset;
     enum kv_status st = output_file_finish(&job->file);
 
+    rate_limit_take(&job->limit, job->file.offset - offset_before);
     close_file(job);
+    if (st == KV_OK)
+        st = wait_for_rate(job);
     if (st == KV_OK)
         st = path_of(job, summary->file_number, path);
     if (st == KV_OK)
