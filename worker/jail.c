@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <stdint.h>
 #include <string.h>
@@ -31,8 +32,8 @@
 
 enum {
     STDERR_KEPT = 2,
-    OPEN_FILE_COUNT_MAX = 64,
-    LANDLOCK_FS_ABI1 = 0x1fff, /* every right to files that ABI 1 knows, and so on */
+    OPEN_FILE_COUNT_MAX = 4096, /* a compaction of level 0 has two for each table */
+    LANDLOCK_FS_ABI1 = 0x1fff,  /* every right to files that ABI 1 knows, and so on */
     LANDLOCK_FS_ABI2 = 0x3fff,
     LANDLOCK_FS_ABI3 = 0x7fff,
     LANDLOCK_FS_ABI5 = 0xffff,
@@ -152,6 +153,32 @@ static const int allowed_calls[] = {
     SCMP_SYS(clock_getres),
 };
 
+enum { IOPRIO_WHO_PROCESS = 1, IOPRIO_CLASS_MASK = 7 << 13, IOPRIO_CLASS_BE = 2 << 13 };
+
+/* Its own priority among the ordinary ones: what a compaction gives up and takes back. */
+static int
+add_priority_rules(scmp_filter_ctx filter)
+{
+    const struct scmp_arg_cmp self = {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = 0};
+    const struct scmp_arg_cmp other = {.arg = 1, .op = SCMP_CMP_EQ, .datum_a = SCHED_OTHER};
+    const struct scmp_arg_cmp batch = {.arg = 1, .op = SCMP_CMP_EQ, .datum_a = SCHED_BATCH};
+    const struct scmp_arg_cmp process = {
+        .arg = 0, .op = SCMP_CMP_EQ, .datum_a = IOPRIO_WHO_PROCESS};
+    const struct scmp_arg_cmp this_one = {.arg = 1, .op = SCMP_CMP_EQ, .datum_a = 0};
+    const struct scmp_arg_cmp best_effort = {.arg = 2,
+                                             .op = SCMP_CMP_MASKED_EQ,
+                                             .datum_a = IOPRIO_CLASS_MASK,
+                                             .datum_b = IOPRIO_CLASS_BE};
+    int failed;
+
+    failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(sched_setscheduler), 2, self, other);
+    failed |=
+        seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(sched_setscheduler), 2, self, batch);
+    failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioprio_set), 3, process, this_one,
+                               best_effort);
+    return failed;
+}
+
 static int
 add_rules(scmp_filter_ctx filter)
 {
@@ -162,7 +189,7 @@ add_rules(scmp_filter_ctx filter)
         .arg = 0, .op = SCMP_CMP_EQ, .datum_a = (scmp_datum_t)getpid()};
     const struct scmp_arg_cmp get_seals = {.arg = 1, .op = SCMP_CMP_EQ, .datum_a = F_GET_SEALS};
     const struct scmp_arg_cmp get_flags = {.arg = 1, .op = SCMP_CMP_EQ, .datum_a = F_GETFL};
-    int failed = 0;
+    int failed = add_priority_rules(filter);
 
     for (size_t i = 0; i < sizeof(allowed_calls) / sizeof(allowed_calls[0]); i++)
         failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed_calls[i], 0);

@@ -57,9 +57,9 @@ run_workload(struct session *session, struct target *target, const struct worklo
 
     is_cpu_known = is_cpu_known && target->class->cpu_ns(target, &cpu_after);
     run_finish(run, is_cpu_known ? (double)(cpu_after - cpu_before) / 1e3 : -1);
-    if (report_table_run(stdout, run_result(run)) != KV_OK || fflush(stdout) != 0)
+    if (report_table_run(session_tables(session), run_result(run)) != KV_OK)
         code = EXIT_IO;
-    run_print_misses(run, stdout);
+    run_print_notes(run, session_tables(session));
     if (code == EXIT_OK)
         code = judge(session, run_result(run));
     run_free(run);

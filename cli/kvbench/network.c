@@ -78,6 +78,18 @@ pending_at(struct bench_connection *connection, uint32_t index)
     return &connection->pending[(connection->first + index) & (connection->capacity - 1)];
 }
 
+/* What is in flight will have no reply. */
+static void
+give_up(struct bench_connection *connection, const char *why)
+{
+    struct network *network = connection->network;
+
+    for (uint32_t i = 0; i < connection->pending_count; i++)
+        run_failed(network->run, pending_at(connection, i), slice_from_text(why), now_ns());
+    network->pending_count -= connection->pending_count;
+    connection->pending_count = connection->unsent_count = 0;
+}
+
 static void
 lose(struct bench_connection *connection, const char *why)
 {
@@ -88,10 +100,8 @@ lose(struct bench_connection *connection, const char *why)
     connection->is_lost = true;
     if (network->lost_count++ == 0)
         complain("connection %u is lost: %s", connection->lane, why);
-    network->pending_count -= connection->pending_count;
-    connection->pending_count = connection->unsent_count = 0;
-    if (network->run != NULL)
-        run_stop(network->run);
+    give_up(connection, "the connection was lost");
+    run_stop(network->run);
 }
 
 static void
@@ -384,7 +394,7 @@ enum exit_code
 network_drive(struct target *target, struct run *run, const volatile bool *interrupted)
 {
     struct network *network = (struct network *)target;
-    bool was_stopped = false, may_send = true;
+    bool was_stopped = false, may_send = true, is_given_up = false;
 
     KV_ASSERT(network->pending_count == 0);
     begin_run(network, run);
@@ -402,13 +412,18 @@ network_drive(struct target *target, struct run *run, const volatile bool *inter
         may_send = send_ready(network);
         network->turn_ns = 0;
         (void)ring_turn(network->ring, wait_us(network));
-        if (network->turn_ns == 0 && is_hopeless(network, *interrupted))
+        if (network->turn_ns == 0 && is_hopeless(network, *interrupted)) {
+            is_given_up = true;
             break;
+        }
         run_tick(run, turn_ns(network));
+        observer_turn(&network->observer, run, turn_ns(network));
     }
+    for (uint32_t i = 0; i < network->connection_count; i++)
+        give_up(&network->connections[i], "no reply");
     if (network->lost_count > 0)
         return EXIT_NO_CONNECTION;
     if (!may_send)
         return EXIT_IO;
-    return network->pending_count == 0 || *interrupted ? EXIT_OK : EXIT_NO_CONNECTION;
+    return is_given_up && !*interrupted ? EXIT_NO_CONNECTION : EXIT_OK;
 }

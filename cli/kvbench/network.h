@@ -2,6 +2,7 @@
 #ifndef KV_KVBENCH_NETWORK_H
 #define KV_KVBENCH_NETWORK_H
 
+#include "cli/kvbench/observer.h"
 #include "cli/kvbench/reply_parser.h"
 #include "cli/kvbench/requests.h"
 #include "cli/kvbench/target.h"
@@ -37,6 +38,7 @@ struct network {
     struct run *run;                     /* borrowed; the one that runs */
     struct ring *ring;
     struct requests requests;
+    struct observer observer;
     uint32_t depth;
     bool has_fixed_files;
 

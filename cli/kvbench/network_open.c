@@ -56,6 +56,7 @@ network_close(struct target *target)
         reply_parser_deinit(&connection->parser);
         buffer_deinit(&connection->filling);
     }
+    observer_close(&network->observer);
     ring_close(network->ring);
     /* The kernel may have read from these until now. */
     for (uint32_t i = 0; i < network->connection_count; i++)
@@ -176,10 +177,13 @@ network_open(const struct bench_options *options, struct target **target_out)
         network->connections[i].fd = -1;
     network->ready = kv_alloc_zero(network->connection_count * sizeof(*network->ready));
     network->room = kv_alloc_zero(network->connection_count * sizeof(*network->room));
+    network->observer.fd = -1;
     raise_file_limit();
     code = requests_init(&network->requests, options);
     if (code == EXIT_OK)
         code = open_ring(network);
+    if (code == EXIT_OK)
+        code = observer_open(&network->observer, options, network->ring);
     if (code == EXIT_OK)
         code = open_connections(network);
     if (code != EXIT_OK) {

@@ -128,7 +128,9 @@ append_run(struct buffer *text, const struct result_run *run)
                          run->start_unix_us, run->duration_ns);
     append_number_or_null(text, "target_rate", run->target_rate > 0.0, run->target_rate);
     append_number_or_null(text, "server_cpu_us", run->server_cpu_us >= 0.0, run->server_cpu_us);
-    buffer_append_format(text, "\"generator_late_ns\":%" PRIu64 ",", run->generator_late_ns);
+    buffer_append_format(
+        text, "\"generator_late_ns\":%" PRIu64 ",\"reads\":%" PRIu64 ",\"misses\":%" PRIu64 ",",
+        run->generator_late_ns, run->read_count, run->miss_count);
     if (run->invalid[0] == '\0')
         buffer_append_format(text, "\"invalid\":null");
     else

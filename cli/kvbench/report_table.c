@@ -9,6 +9,9 @@
 
 enum { NAME_COLUMNS_MIN = 12 };
 
+/* Two runs that differ much have an interval without a sensible end. */
+static const double count_shown_max = 1e15;
+
 static int
 name_columns(const struct result_run *run)
 {
@@ -88,6 +91,9 @@ append_remarks(struct buffer *text, const struct result_run *run)
     if (run->server_cpu_us >= 0.0 && count > 0)
         buffer_append_format(text, "  server CPU: %.2f us an operation\n",
                              run->server_cpu_us / (double)count);
+    if (run->miss_count > 0)
+        buffer_append_format(text, "  %.2f %% of the reads found no key\n",
+                             100.0 * (double)run->miss_count / (double)run->read_count);
     if (run->is_stall_known) {
         uint64_t stall_us = 0;
 
@@ -128,32 +134,36 @@ append_run(struct buffer *text, const struct result_run *run)
     append_remarks(text, run);
 }
 
-/* The throughput of repeated runs, where there are any. */
+/* The throughput of repeated runs, where there are any.  Of logarithms, as compare does it: an
+ * interval that goes below zero would be of no use. */
 static void
 append_repeats(struct buffer *text, const struct result *result, uint32_t first)
 {
     const char *workload = result->runs[first]->workload;
     char low[REPORT_NUMBER_BYTES], high[REPORT_NUMBER_BYTES], middle[REPORT_NUMBER_BYTES];
-    double *rates = kv_alloc(result->run_count * sizeof(rates[0]));
+    double *logarithms = kv_alloc(result->run_count * sizeof(logarithms[0]));
     uint32_t count = 0;
 
     for (uint32_t i = first; i < result->run_count; i++) {
         const struct result_run *run = result->runs[i];
+        const uint64_t operation_count = result_run_count(run);
 
-        if (strcmp(run->workload, workload) == 0 && run->invalid[0] == '\0')
-            rates[count++] = result_run_rate(run, result_run_count(run));
+        if (strcmp(run->workload, workload) == 0 && run->invalid[0] == '\0' && operation_count > 0)
+            logarithms[count++] = log(result_run_rate(run, operation_count));
     }
     if (count >= 2) {
-        const double mean = mean_of(rates, count);
+        const double mean = mean_of(logarithms, count);
         const double margin =
-            student_t_95(count - 1) * sqrt(variance_of(rates, count) / (double)count);
+            student_t_95(count - 1) * sqrt(variance_of(logarithms, count) / (double)count);
 
-        buffer_append_format(text, "%s: %u valid runs, mean %s ops/s, 95 %% interval %s to %s\n",
-                             workload, count, report_count(mean, middle),
-                             report_count(mean > margin ? mean - margin : 0.0, low),
-                             report_count(mean + margin, high));
+        buffer_append_format(text,
+                             "%s: %u valid runs, geometric mean %s ops/s, 95 %% interval %s "
+                             "to %s\n",
+                             workload, count, report_count(exp(mean), middle),
+                             report_count(exp(mean - margin), low),
+                             report_count(fmin(exp(mean + margin), count_shown_max), high));
     }
-    free(rates);
+    free(logarithms);
 }
 
 static bool

@@ -67,6 +67,8 @@ struct result_run {
     double target_rate;   /* open loop: operations a second; 0: closed loop */
     double server_cpu_us; /* user and system time of the server in the run; negative: unknown */
     uint64_t generator_late_ns;      /* open loop: the worst lateness that was kvbench's own */
+    uint64_t read_count;             /* reads that were answered, warm-up included */
+    uint64_t miss_count;             /* of those: found no key */
     char invalid[RESULT_TEXT_BYTES]; /* why the run does not count; empty: it is valid */
 
     struct result_operation operations[RESULT_OPERATION_COUNT_MAX];

@@ -326,11 +326,15 @@ read_run_member(struct run_reader *reader, int member)
         run->server_cpu_us = json_null(json) ? -1.0 : json_number(json, NUMBER_MAX);
     else if (member == 5)
         run->generator_late_ns = json_integer(json, JSON_INTEGER_MAX);
-    else if (member == 6 && !json_null(json))
-        json_string(json, run->invalid, sizeof(run->invalid));
+    else if (member == 6)
+        run->read_count = json_integer(json, JSON_INTEGER_MAX);
     else if (member == 7)
+        run->miss_count = json_integer(json, JSON_INTEGER_MAX);
+    else if (member == 8 && !json_null(json))
+        json_string(json, run->invalid, sizeof(run->invalid));
+    else if (member == 9)
         read_stalls(reader);
-    else if (member == 8)
+    else if (member == 10)
         read_operations(reader);
 }
 
@@ -339,7 +343,8 @@ read_run(struct json *json, struct result *result)
 {
     static const char *const names[] = {"workload",    "start_unix_us", "duration_ns",
                                         "target_rate", "server_cpu_us", "generator_late_ns",
-                                        "invalid",     "stalls_us",     "operations"};
+                                        "reads",       "misses",        "invalid",
+                                        "stalls_us",   "operations"};
     struct run_reader reader = {.json = json, .run = result_add_run(result, "", 0)};
     uint32_t seen = 0;
     int member;
@@ -353,6 +358,8 @@ read_run(struct json *json, struct result *result)
         read_run_member(&reader, member);
     if (json_has_failed(json))
         return;
+    if (reader.run->miss_count > reader.run->read_count)
+        json_fail(json, "more reads missed than there were");
     if (reader.duration_ns == 0)
         json_fail(json, "a run took no time");
     else if ((double)result_run_count(reader.run) * 1e9 / (double)reader.duration_ns > RATE_MAX)

@@ -50,8 +50,8 @@ struct run {
     uint64_t late_ns_max;
     uint64_t started_count;
 
-    uint64_t read_count;
-    uint64_t miss_count;
+    uint64_t delayed_count; /* by the server */
+    bool is_delay_known;
     size_t filler_at; /* in the filler's pool */
     uint32_t prefix_bytes;
 };
@@ -350,8 +350,8 @@ check_read(struct run *run, const struct op *op, bool is_found, struct slice val
 bool
 run_done_reading(struct run *run, const struct op *op, bool is_found, struct slice value)
 {
-    run->read_count++;
-    run->miss_count += !is_found;
+    run->result->read_count++;
+    run->result->miss_count += !is_found;
     return !run->options->is_verifying || check_read(run, op, is_found, value);
 }
 
@@ -407,23 +407,27 @@ run_failed(struct run *run, const struct op *op, struct slice error, uint64_t no
 }
 
 void
-run_note_stall(struct run *run, uint64_t stall_us)
+run_note_delayed(struct run *run, uint64_t count)
 {
-    result_run_note_stall(run->result, stall_us);
+    run->is_delay_known = true;
+    run->delayed_count += count;
 }
 
 static void
-show_second(struct run *run, bool is_warming)
+show_second(struct run *run)
 {
     const struct bench_options *options = run->options;
     struct session *session = run->session;
+    char note[64];
 
-    if (session->seconds_file != NULL && !is_warming &&
+    if (session->seconds_file != NULL &&
         report_seconds(session->seconds_file, run->result, (uint32_t)run->seconds_done) != KV_OK)
         run_stop(run);
     run->seconds_done = run->result->second_count;
+    (void)snprintf(note, sizeof(note), "%llu writes delayed",
+                   (unsigned long long)run->delayed_count);
     progress_show(&session->progress, run->result, options->duration_ns, options->op_count,
-                  is_warming ? "warm-up" : NULL);
+                  run->is_delay_known ? note : NULL);
 }
 
 void
@@ -432,7 +436,7 @@ run_tick(struct run *run, uint64_t now_ns)
     if (!run->has_begun || now_ns < run->begin_ns)
         return;
     if (result_run_advance(run->result, now_ns - run->begin_ns))
-        show_second(run, false);
+        show_second(run);
 }
 
 void
@@ -450,11 +454,11 @@ run_finish(struct run *run, double server_cpu_us)
 }
 
 void
-run_print_misses(const struct run *run, FILE *target)
+run_print_notes(const struct run *run, FILE *target)
 {
-    if (run->miss_count > 0)
-        (void)fprintf(target, "  %.2f %% of the reads found no key\n",
-                      100 * (double)run->miss_count / (double)run->read_count);
+    if (run->delayed_count > 0)
+        (void)fprintf(target, "  the server delayed %llu writes, to keep up with flushes\n",
+                      (unsigned long long)run->delayed_count);
 }
 
 uint32_t

@@ -59,8 +59,8 @@ const struct bench_options *run_options(const struct run *run);
 /* True: run_done wants the value. */
 bool run_wants_values(const struct run *run);
 
-/* The server said that it held writers back for so long, since the last call. */
-void run_note_stall(struct run *run, uint64_t stall_us);
+/* The server said that it has delayed so many writes since the last call. */
+void run_note_delayed(struct run *run, uint64_t count);
 
 /* All keys of a run are of one size, but that of OP_GET_MISSING is one byte longer. */
 uint32_t run_key_bytes(const struct run *run);
@@ -79,8 +79,8 @@ struct run *run_new(struct session *session, const struct workload *workload);
 void run_free(struct run *run);
 /* Once, when all is done: closes the books.  `server_cpu_us` negative: not known. */
 void run_finish(struct run *run, double server_cpu_us);
-/* How many reads found no key, if any did. */
-void run_print_misses(const struct run *run, FILE *target);
+/* What the tables do not say: how many writes the server delayed, if it did. */
+void run_print_notes(const struct run *run, FILE *target);
 /* Of the run that has finished. */
 struct result_run *run_result(struct run *run);
 

@@ -102,6 +102,20 @@ session_open(struct session *session, const struct bench_options *options)
     return code;
 }
 
+FILE *
+session_tables(const struct session *session)
+{
+    const struct bench_options *options = session->options;
+    const char *const paths[] = {options->json_path, options->csv_path, options->plot_path,
+                                 options->seconds_path};
+
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        if (paths[i] != NULL && strcmp(paths[i], "-") == 0)
+            return stderr;
+    }
+    return stdout;
+}
+
 typedef enum kv_status report_fn(FILE *target, const struct result *result);
 
 static enum exit_code
@@ -137,7 +151,8 @@ session_report(struct session *session)
         {options->csv_path, report_csv},
         {options->plot_path, report_plot},
     };
-    enum exit_code code = EXIT_OK;
+    enum exit_code code =
+        exit_code_of(report_table_repeats(session_tables(session), &session->result));
 
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
         const enum exit_code one = write_file(session, files[i].path, files[i].report);

@@ -35,7 +35,9 @@ struct session {
 
 /* EXIT_OK, or another code after a message.  To be closed anyway. */
 enum exit_code session_open(struct session *session, const struct bench_options *options);
-/* Writes the files that were asked for. */
+/* Where tables go: standard output, unless a document that was asked for goes there. */
+FILE *session_tables(const struct session *session);
+/* Prints what repeated runs say together, and writes the files that were asked for. */
 enum exit_code session_report(struct session *session);
 enum exit_code session_close(struct session *session);
 

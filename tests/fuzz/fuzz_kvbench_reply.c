@@ -1,6 +1,7 @@
 /* Whatever a server sends, in whatever pieces: the parser stays within it, ends, and tells the same
  * however it was cut. */
 #include "base/assert.h"
+#include "cli/kvbench/observer.h"
 #include "cli/kvbench/reply_parser.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -41,6 +42,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct told whole, pieces;
+    uint64_t number;
 
     if (size < 1)
         return 0;
@@ -50,5 +52,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     KV_ASSERT(whole.reply_count == pieces.reply_count);
     KV_ASSERT(whole.error_count == pieces.error_count);
     KV_ASSERT(whole.bulk_bytes == pieces.bulk_bytes);
+    (void)observer_find_number(slice_of(data, size), "a", &number);
     return 0;
 }

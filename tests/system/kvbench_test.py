@@ -6,7 +6,9 @@ Method: the programs themselves; a server is made to stand still by SIGSTOP for 
 import json
 import os
 import re
+import shutil
 import signal
+import statistics
 import subprocess
 import tempfile
 import time
@@ -18,7 +20,8 @@ COMMON = ["set", "get", "mixed", "load", "ycsb-a", "ycsb-b", "ycsb-c", "ycsb-d",
           "fillrandom", "overwrite", "readrandom", "readmissing", "readwhilewriting",
           "deleterandom"]
 OWN = {"ycsb-e": "KV.RANGE", "seekrandom": "KV.RANGE"}
-COMMAND_OF = {"get": "get", "set": "set", "insert": "set", "miss": "get", "del": "del"}
+COMMAND_OF = {"get": "get", "set": "set", "insert": "set", "miss": "get", "del": "del",
+              "merge": "kv.merge"}
 
 
 def start(*arguments):
@@ -168,6 +171,47 @@ def a_lost_server_is_told(make):
         out, err = process.communicate(timeout=20)
         check(process.returncode == 3, (process.returncode, out, err))
         check("is lost" in err and "p99.9" in out, out + err)
+        check("times: the connection was lost" in out, "what was in flight is an error:\n" + out)
+
+
+def a_silent_server_is_told(server):
+    server.process.send_signal(signal.SIGSTOP)
+    try:
+        process = start("-p", server.port, "-t", "set", "-n", 10, "-r", 10, "--timeout", 0.5)
+        _, err = process.communicate(timeout=20)
+        check(process.returncode == 3 and "no reply in time" in err, (process.returncode, err))
+    finally:
+        server.process.send_signal(signal.SIGCONT)
+    process = start("-p", server.port, "-t", "set", "--duration", 60, "-r", 10, "--timeout", 0.5)
+    check("seed=" in process.stderr.readline(), "it has started")
+    time.sleep(0.3)
+    server.process.send_signal(signal.SIGSTOP)
+    try:
+        out, err = process.communicate(timeout=20)
+        check(process.returncode == 3 and "has not answered" in err, (process.returncode, err))
+        check("50 times: no reply" in out, out)
+    finally:
+        server.process.send_signal(signal.SIGCONT)
+
+
+def latencies_are_those_of_redis_benchmark():
+    """Ten connections to a server that sleeps 2 ms for each request: latency is the server's, however
+    busy this machine is, and so both must see the same."""
+    program = shutil.which("redis-benchmark")
+    if program is None:
+        print("redis-benchmark is not installed; not compared")
+        return
+    sleep = ["DEBUG", "SLEEP", "0.002"]
+    ours, theirs = [], []
+    with Redis("--enable-debug-command", "yes") as server:
+        for _ in range(5):
+            _, _, result = run("-p", server.port, "--command", " ".join(sleep), "-c", 10, "-n", 500)
+            ours.append(result["runs"][0]["operations"][0]["latency_ns"]["p50"] / 1e6)
+            ended = subprocess.run([program, "-p", str(server.port), "-c", "10", "-n", "500", "--csv",
+                                    *sleep], capture_output=True, text=True, timeout=60)
+            theirs.append(float(ended.stdout.splitlines()[-1].split(",")[4].strip('"')))
+    ratio = statistics.median(ours) / statistics.median(theirs)
+    check(0.95 < ratio < 1.05, (ours, theirs))
 
 
 def sockets_and_protocols(folder):
@@ -213,8 +257,12 @@ def main():
             trouble_has_its_exit_code(server)
         an_open_loop_shows_a_stall(redis)
         an_open_loop_shows_a_stall(kvd)
+        a_silent_server_is_told(redis)
         losses_are_found(kvd)
         results_can_be_compared(kvd)
+    latencies_are_those_of_redis_benchmark()
+    with Kvd("--merge-operator", "stringappend") as kvd:
+        counts_are_the_servers(kvd, "mergerandom", "-d", 8)
     a_lost_server_is_told(Kvd)
     with tempfile.TemporaryDirectory(prefix="kvbench-") as folder:
         sockets_and_protocols(folder)

@@ -39,6 +39,7 @@ smoke() { # ROWS COMMAND...: at least so many rows with a ratio
 
 smoke 24 "$perf/vs-redis"
 smoke 18 "$perf/vs-kvrocks" "$stand_in/kvrocks"
+smoke 6 "$perf/vs-redis-benchmark"
 smoke 7 "$perf/vs-rocksdb"
 smoke 1 "$perf/vs-fio"
 [ $ran -gt 0 ] || { echo "none of the peers is installed"; exit 77; }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/random.h"
+#include "cli/kvbench/observer.h"
 #include "cli/kvbench/reply_parser.h"
 #include "support/unit.h"
 
@@ -171,6 +172,24 @@ random_rows_are_counted(void)
     }
 }
 
+/* Method: a name that is the end or the beginning of another one, numbers that are none. */
+static void
+a_number_of_info_is_found(void)
+{
+    const struct slice info =
+        slice_from_text("# Kvd\r\nold_writes_delayed:1\r\nwrites_delayed2:2\r\n"
+                        "writes_delayed:42\r\nempty:\r\n"
+                        "big:99999999999999999999\r\nlast:7");
+    uint64_t number = 0;
+
+    CU_ASSERT_TRUE(observer_find_number(info, "writes_delayed", &number) && number == 42);
+    CU_ASSERT_TRUE(observer_find_number(info, "last", &number) && number == 7);
+    CU_ASSERT_FALSE(observer_find_number(info, "empty", &number));
+    CU_ASSERT_FALSE(observer_find_number(info, "big", &number));
+    CU_ASSERT_FALSE(observer_find_number(info, "absent", &number));
+    CU_ASSERT_FALSE(observer_find_number(slice_of(NULL, 0), "last", &number));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -182,6 +201,7 @@ main(int argc, char **argv)
         UNIT_TEST(too_many_elements_are_refused),
         UNIT_TEST(a_long_error_is_cut),
         UNIT_TEST(random_rows_are_counted),
+        UNIT_TEST(a_number_of_info_is_found),
         UNIT_TEST_END,
     };
 

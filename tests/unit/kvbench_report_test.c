@@ -55,6 +55,8 @@ draw_run(struct result *result, struct random *random, const char *workload)
         run->server_cpu_us = (double)random_below(random, 1000000);
     if (random_below(random, 2) == 0)
         run->target_rate = 1000.0;
+    run->read_count = 10 + random_below(random, 100);
+    run->miss_count = random_below(random, 10);
     if (random_below(random, 4) == 0)
         result_run_mark_invalid(run, "late by %d ms", 5);
     result_run_end(run, second_count * UINT64_C(1000000000) + 1 + random_below(random, 900000000));
@@ -86,6 +88,8 @@ check_same_run(const struct result_run *a, const struct result_run *b)
     CU_ASSERT_EQUAL(a->duration_ns, b->duration_ns);
     CU_ASSERT_EQUAL(a->target_rate, b->target_rate);
     CU_ASSERT_EQUAL(a->server_cpu_us, b->server_cpu_us);
+    CU_ASSERT_EQUAL(a->read_count, b->read_count);
+    CU_ASSERT_EQUAL(a->miss_count, b->miss_count);
     CU_ASSERT_EQUAL(a->is_stall_known, b->is_stall_known);
     CU_ASSERT_EQUAL_FATAL(a->second_count, b->second_count);
     CU_ASSERT_EQUAL_FATAL(a->operation_count, b->operation_count);
@@ -178,7 +182,8 @@ the_fault_is_named(void)
     "{\"format\":\"kvbench-result\",\"version\":1,\"program\":\"\",\"settings\":{},\"runs\":["
 #define RUN                                                                                        \
     "{\"workload\":\"w\",\"start_unix_us\":0,\"duration_ns\":1000,\"target_rate\":null,"           \
-    "\"server_cpu_us\":null,\"generator_late_ns\":0,\"invalid\":null,\"stalls_us\":null,"          \
+    "\"server_cpu_us\":null,\"generator_late_ns\":0,\"reads\":2,\"misses\":1,\"invalid\":null,"    \
+    "\"stalls_us\":null,"                                                                          \
     "\"operations\":["
 #define LATENCY                                                                                    \
     "\"latency_ns\":{\"mean\":5,\"min\":5,\"p50\":5,\"p90\":5,\"p99\":5,\"p99.9\":5,"              \
