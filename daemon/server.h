@@ -122,6 +122,9 @@ int server_open_data(struct server *server);
 int server_run(struct server *server);
 /* Stops cleanly, whatever of the two opens has worked. */
 int server_close(struct server *server);
+/* The engine's options as far as the settings say them, `dir` borrowed; io, port, owner and events
+ * are the caller's.  In server_data.c. */
+struct db_options server_db_options(const struct config *config);
 /* What the settings say about compactions.  In server_config.c. */
 struct db_compaction_settings server_compaction_settings(const struct config *config);
 /* The engine's and the workers' part of it.  In server_data.c. */

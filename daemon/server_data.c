@@ -111,13 +111,10 @@ on_recovery_progress(void *owner, uint64_t bytes_done, uint64_t bytes_total)
     notify_alive();
 }
 
-static enum kv_status
-open_db(struct server *server)
+struct db_options
+server_db_options(const struct config *config)
 {
-    const struct config *config = &server->config;
-    const struct db_options options = {
-        .io = server->io,
-        .port = worker_pool_port(server->pool),
+    return (struct db_options){
         .dir = config->dir,
         .create_if_missing = true,
         .memory_limit_bytes = config->memory_limit_bytes,
@@ -131,13 +128,21 @@ open_db(struct server *server)
         .bloom_bits_per_key = (uint32_t)config->bloom_bits,
         .compaction = server_compaction_settings(config),
         .merge_operator = config->merge_operator,
-        .owner = server,
-        .on_durable = server_on_durable,
-        .on_write_failed = server_on_write_failed,
-        .on_writable = server_on_writable,
-        .on_recovery_progress = on_recovery_progress,
     };
+}
 
+static enum kv_status
+open_db(struct server *server)
+{
+    struct db_options options = server_db_options(&server->config);
+
+    options.io = server->io;
+    options.port = worker_pool_port(server->pool);
+    options.owner = server;
+    options.on_durable = server_on_durable;
+    options.on_write_failed = server_on_write_failed;
+    options.on_writable = server_on_writable;
+    options.on_recovery_progress = on_recovery_progress;
     return db_open(&options, &server->db);
 }
 

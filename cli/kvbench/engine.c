@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "cli/kvbench/engine_internal.h"
 #include "daemon/config.h"
+#include "daemon/server.h"
 #include "daemon/worker_pool.h"
 
 enum {
@@ -24,7 +25,7 @@ enum {
     IDLE_TURN_COUNT_MAX = 3000,
     IDLE_TURN_US = 10 * 1000,
     SETTLE_TURN_US = 10 * 1000,
-    SETTLE_CALM_COUNT = 20,    /* turns without a job for the workers */
+    SETTLE_CALM_COUNT = 20,    /* turns without work in the background */
     QUIET_TURN_COUNT_MAX = 64, /* turns without a look at the ring, when nothing waits for it */
 };
 
@@ -286,18 +287,12 @@ engine_turn(struct engine *engine, uint64_t timeout_us)
 }
 
 static bool
-has_job(const struct engine *engine)
+has_work(const struct engine *engine)
 {
-    struct worker_info workers[ENGINE_WORKER_COUNT_MAX];
-    uint32_t count = worker_pool_info(engine->pool, workers, ENGINE_WORKER_COUNT_MAX);
+    struct db_stats stats;
 
-    if (count > ENGINE_WORKER_COUNT_MAX)
-        count = ENGINE_WORKER_COUNT_MAX;
-    for (uint32_t i = 0; i < count; i++) {
-        if (workers[i].job_id != 0)
-            return true;
-    }
-    return worker_pool_waiting_count(engine->pool) > 0;
+    db_get_stats(engine->db, &stats);
+    return stats.frozen_count > 0 || !stats.compaction_is_settled;
 }
 
 void
@@ -315,7 +310,7 @@ engine_settle(struct engine *engine)
     if (flush.st != KV_OK)
         kv_log(LOG_LEVEL_WARNING, "the flush failed: %s", kv_status_text(flush.st));
     while (calm_count < SETTLE_CALM_COUNT) {
-        calm_count = has_job(engine) ? 0 : calm_count + 1;
+        calm_count = has_work(engine) ? 0 : calm_count + 1;
         engine_turn(engine, SETTLE_TURN_US);
     }
 }
@@ -352,26 +347,14 @@ open_pool(struct engine *engine, const struct config *config)
 static enum kv_status
 open_db(struct engine *engine, const struct config *config)
 {
-    const struct db_options options = {
-        .io = ring_io(engine->ring),
-        .port = worker_pool_port(engine->pool),
-        .dir = config->dir,
-        .create_if_missing = true,
-        .memory_limit_bytes = config->memory_limit_bytes,
-        .memtable_bytes = config->memtable_bytes,
-        .wal_bytes_max = config->wal_max_bytes,
-        .wal_sync = (enum wal_sync)config->wal_sync,
-        .wal_interval_us = config->wal_sync_interval_us,
-        .wal_recovery_mode = (enum wal_recovery_mode)config->wal_recovery_mode,
-        .compression = (enum compression)config->compression,
-        .block_bytes = (uint32_t)config->block_bytes,
-        .bloom_bits_per_key = (uint32_t)config->bloom_bits,
-        .owner = engine,
-        .on_durable = on_durable,
-        .on_write_failed = on_write_failed,
-        .on_writable = on_writable,
-    };
+    struct db_options options = server_db_options(config);
 
+    options.io = ring_io(engine->ring);
+    options.port = worker_pool_port(engine->pool);
+    options.owner = engine;
+    options.on_durable = on_durable;
+    options.on_write_failed = on_write_failed;
+    options.on_writable = on_writable;
     return db_open(&options, &engine->db);
 }
 

@@ -7,8 +7,6 @@
 
 struct worker_pool;
 
-enum { ENGINE_WORKER_COUNT_MAX = 64 }; /* that are looked at */
-
 struct engine {
     struct ring *ring;        /* owned */
     struct worker_pool *pool; /* owned */

@@ -10,7 +10,7 @@
 #include "cli/kvbench/engine_internal.h"
 #include "daemon/worker_pool.h"
 
-enum { STAT_BYTES_MAX = 1024 };
+enum { WORKER_COUNT_MAX = 64, STAT_BYTES_MAX = 1024 };
 
 static uint64_t
 usage_us(int who)
@@ -51,11 +51,11 @@ process_cpu_us(pid_t pid)
 void
 engine_get_usage(const struct engine *engine, struct engine_usage *usage)
 {
-    struct worker_info workers[ENGINE_WORKER_COUNT_MAX];
-    uint32_t count = worker_pool_info(engine->pool, workers, ENGINE_WORKER_COUNT_MAX);
+    struct worker_info workers[WORKER_COUNT_MAX];
+    uint32_t count = worker_pool_info(engine->pool, workers, WORKER_COUNT_MAX);
 
-    if (count > ENGINE_WORKER_COUNT_MAX)
-        count = ENGINE_WORKER_COUNT_MAX;
+    if (count > WORKER_COUNT_MAX)
+        count = WORKER_COUNT_MAX;
     usage->cpu_us = usage_us(RUSAGE_SELF);
     usage->worker_cpu_us = usage_us(RUSAGE_CHILDREN);
     for (uint32_t i = 0; i < count; i++) {

@@ -138,6 +138,28 @@ node_child_index(const struct memtable *memtable, struct mem_node *node, struct 
     return index <= 0 || exact ? index : index - 1;
 }
 
+/* All that a search in the node reads, and the links that it leads to. */
+static void
+node_prefetch(const struct mem_node *node)
+{
+    const char *line = (const char *)node;
+
+    for (size_t i = 0; i < MEM_LEAF_BYTES; i += 64)
+        __builtin_prefetch(line + i);
+}
+
+/* The search that follows finds the whole node on its way, instead of waiting for its first line
+ * and then for the others. */
+static struct mem_node *
+child_at(const struct memtable *memtable, uint32_t offset)
+{
+    const struct mem_node *node = mem_at(memtable, offset, MEM_LEAF_BYTES);
+
+    if (node != NULL)
+        node_prefetch(node);
+    return mem_node_at(memtable, offset);
+}
+
 bool
 tree_seek(const struct memtable *memtable, const struct mem_family *family, struct slice key,
           struct tree_spot *spot)
@@ -151,7 +173,7 @@ tree_seek(const struct memtable *memtable, const struct mem_family *family, stru
         index = node_child_index(memtable, node, key);
         if (index < 0)
             return false;
-        node = mem_node_at(memtable, node->links[index]);
+        node = child_at(memtable, node->links[index]);
         if (node != NULL && node->level != level - 1)
             return false;
     }
@@ -435,7 +457,7 @@ tree_descend(const struct memtable *memtable, const struct mem_family *family, s
         KV_ASSERT(index >= 0);
         path->nodes[node->level] = node;
         path->indexes[node->level] = (unsigned)index;
-        node = mem_node_at(memtable, node->links[index]);
+        node = child_at(memtable, node->links[index]);
         KV_ASSERT(node != NULL);
     }
     index = node_search(memtable, node, key, &spot->exact);
@@ -465,16 +487,6 @@ tree_insert(struct memtable *memtable, struct mem_family *family, struct slice k
     else
         tree_insert_split(memtable, family, &path, &spot, entry);
     return entry;
-}
-
-/* All that a search in the node reads, and the links that it leads to. */
-static void
-node_prefetch(const struct mem_node *node)
-{
-    const char *line = (const char *)node;
-
-    for (size_t i = 0; i < MEM_LEAF_BYTES; i += 64)
-        __builtin_prefetch(line + i);
 }
 
 /* One step down for one finger; false: it has arrived, or there is nothing to descend. */
