@@ -84,6 +84,7 @@ struct client {
     bool fetch_armed;
     bool is_first_writer; /* the command has stood in line for room: it need not again */
     uint32_t try_count;
+    bool is_cold;        /* the last command had to wait for blocks */
     uint64_t command_us; /* spent in earlier tries */
     struct read_ctx ctx;
     struct db_waiter waiter;

@@ -10,6 +10,7 @@
 #include "daemon/client.h"
 #include "daemon/command_table.h"
 #include "daemon/config.h"
+#include "daemon/read_ahead.h"
 #include "db/db.h"
 #include "io/ring.h"
 
@@ -80,6 +81,7 @@ struct server {
     struct receive_buffers *buffers; /* owned */
     struct signal_watch *signals;    /* owned */
     struct write_batch batch;        /* owned: of the command that runs now */
+    struct read_ahead ahead;         /* of the client that runs now */
 
     struct list clients;          /* by their last activity, the longest idle first */
     struct list closing_clients;  /* closed, but perhaps with something in flight */

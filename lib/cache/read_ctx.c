@@ -157,6 +157,16 @@ read_ctx_find(struct read_ctx *ctx, struct block_id id)
 }
 
 struct block *
+read_ctx_find_cached(struct read_ctx *ctx, struct block_id id)
+{
+    const struct read_pin *pin = place_of(ctx, id);
+
+    if (pin->block == NULL && block_cache_peek(ctx->cache, id) == NULL)
+        return NULL;
+    return read_ctx_find(ctx, id);
+}
+
+struct block *
 read_ctx_pin(struct read_ctx *ctx, struct block_id id)
 {
     struct read_pin *pin = find(ctx, id);

@@ -58,7 +58,9 @@ void read_ctx_deinit(struct read_ctx *ctx);
 /* A cached block, pinned by ctx until the read ends, or NULL.  Asking again for a block that ctx
  * has is not a hit for the cache: a retry must not make a block look popular. */
 struct block *read_ctx_find(struct read_ctx *ctx, struct block_id id);
-/* Likewise, but only until as many read_ctx_unpin: a scan lets go of what it has passed. */
+/* Likewise; that it is not cached does not count as a miss: the caller will ask again. */
+struct block *read_ctx_find_cached(struct read_ctx *ctx, struct block_id id);
+/* As read_ctx_find, but only until as many read_ctx_unpin: a scan lets go of what it has passed. */
 struct block *read_ctx_pin(struct read_ctx *ctx, struct block_id id);
 void read_ctx_unpin(struct read_ctx *ctx, struct block *block);
 /* Pins a block that was inserted on behalf of this read; takes over the caller's pin. */

@@ -16,6 +16,7 @@
 #include "key/lookup.h"
 #include "key/write_batch.h"
 #include "version/compaction_options.h"
+#include "version/version_set.h"
 #include "wal/wal.h"
 #include "wal/wal_replay.h"
 
@@ -117,6 +118,14 @@ struct db_waiter {
  * not set.  KV_INVALID: its operands cannot be applied to what they were written to. */
 MUST_CHECK enum kv_status db_get(struct db *db, struct read_ctx *ctx, uint32_t cf_id,
                                  struct slice key, uint64_t seq_max, struct lookup *found);
+/* Begins the reads of up to READ_PREFETCH_COUNT_MAX keys that are about to be read, in any order
+ * and with anything between: their waits for memory overlap.  Changes no answer. */
+void db_prefetch(struct db *db, uint32_t cf_id, const struct slice *keys, unsigned count,
+                 struct version_probe *probes_out);
+/* db_get of the newest version of a probe's key, which the probe may make faster.  It is of no
+ * use after the next turn, and must be forgotten then, with the bytes of its key. */
+MUST_CHECK enum kv_status db_get_probed(struct db *db, struct read_ctx *ctx, uint32_t cf_id,
+                                        const struct version_probe *probe, struct lookup *found);
 struct block_cache *db_block_cache(struct db *db);
 /* Brings everything that ctx wants; on_arrived follows once, from the loop.  Reads that want the
  * same bytes share one fetch.  ctx and waiter must live until then. */

@@ -22,6 +22,7 @@ lib/db       base io key iter merge wal mem cache sst version compact
 daemon       base io key merge resp ipc mem wal cache sst db
 worker       base io key iter merge ipc mem cache sst version compact
 cli          base io key iter resp wal cache sst version
+cli/kvbench  base io key resp cache db cli daemon
 '
 status=0
 for file in $(find lib daemon worker cli -name '*.[ch]'); do
