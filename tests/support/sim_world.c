@@ -72,6 +72,8 @@ draw_compaction(struct sim_world *world)
         .file_bytes = UINT64_C(500) << sim_world_draw(world, 8),
         .level_base_bytes = UINT64_C(1000) << sim_world_draw(world, 8),
         .level0_trigger = 1 + (uint32_t)sim_world_draw(world, 4),
+        .level0_slowdown = (uint32_t)sim_world_draw(world, 10),
+        .level0_stop = 2 + (uint32_t)sim_world_draw(world, 20),
         .part_bytes_min = UINT64_C(1000) << sim_world_draw(world, 6),
         .has_bottommost_compression = sim_world_draw(world, 4) == 0,
         .bottommost_compression = COMPRESSION_ZSTD,
