@@ -35,7 +35,7 @@ check(struct command_call *call, const struct merge_operator *op)
         return false;
     }
     if (!merge_operator_accepts(op, call->args[ARG_OPERAND])) {
-        resp_error(&call->reply, "ERR operand is not an integer or out of range");
+        resp_error(&call->reply, "ERR the merge operator does not take this operand");
         return false;
     }
     return true;

@@ -162,6 +162,8 @@ static const struct row rows[] = {
          "what to do about a damaged log at start"),
     NAME("compression", compression, "lz4", compression_names, false, "of the tables written"),
     SIZE("block-size", block_bytes, "4kb", KIB, 4 * MIB, false, "a block of a table, raw"),
+    TEXT("merge-library", merge_library, "", false,
+         "a shared object with merge operators of one's own, for kvd and its workers"),
     TEXT("merge-operator", merge_operator, "", false,
          "what KV.MERGE does: uint64add, int64add, stringappend, max, min, put, bytesxor; once "
          "only"),

@@ -12,6 +12,8 @@ foreach(program kvctl kvbench)
     endif()
 endforeach()
 
+# What a merge operator of one's own is written against.
+install(FILES lib/merge/kvd_merge_operator.h DESTINATION include)
 foreach(program kvctl kvbench)
     install(FILES cli/completions/${program}.bash DESTINATION share/bash-completion/completions
         RENAME ${program})

@@ -358,6 +358,7 @@ pool_free(struct worker_pool *pool)
     free(pool->dir);
     free(pool->session_identity);
     free(pool->binary_path);
+    free(pool->merge_library);
     free(pool->socket_path);
     free(pool);
 }
@@ -374,8 +375,10 @@ set_options(struct worker_pool *pool, const struct worker_pool_options *options)
     pool->binary_path = copy_text(options->binary_path);
     pool->socket_path = copy_text(options->socket_path);
     pool->timeout_us = options->timeout_us != 0 ? options->timeout_us : TIMEOUT_US_DEFAULT;
+    pool->merge_library = copy_text(options->merge_library);
     pool->spawn = (struct worker_process_options){
         .binary = pool->binary_path, .no_jail = options->no_jail, .journal = options->journal};
+    pool->spawn.merge_library = pool->merge_library;
     pool->worker_id_next = 1;
     pool->listen_fd = -1;
     pool->watch_timer.on_expire = on_watch;

@@ -32,7 +32,8 @@ struct worker_pool_options {
     const char *socket_path;      /* worker-socket; copied; NULL or empty: none */
     uint64_t timeout_us;          /* worker-timeout; 0: 10 s */
     bool no_jail;
-    bool journal; /* the workers' log lines are for the journal */
+    const char *merge_library; /* copied; NULL: none */
+    bool journal;              /* the workers' log lines are for the journal */
 };
 
 /* KV_IO, KV_LOCKED: the listening socket cannot be made (logged; its folder must exist).  `dir`

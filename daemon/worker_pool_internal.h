@@ -111,6 +111,7 @@ struct worker_pool {
     struct ring *ring;
     struct io *io;
     char *dir, *session_identity, *binary_path, *socket_path; /* owned */
+    char *merge_library;                                      /* owned */
     uint64_t timeout_us;
     struct worker_process_options spawn;
     struct list workers, jobs;

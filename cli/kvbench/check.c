@@ -169,7 +169,7 @@ static enum kv_status
 check_keys(struct check *check)
 {
     uint64_t keys[PIPELINE_DEPTH], next = 0;
-    uint32_t count;
+    uint32_t count = 0;
     enum kv_status st;
 
     do {

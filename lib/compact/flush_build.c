@@ -129,15 +129,17 @@ flush_build_run(const struct flush_build *build, struct table_summary *summary_o
     struct iter *tombstones = memtable_tombstone_iter_new(build->memtable, options.cf_id);
     struct merge_operator op;
     struct flush flush;
-    enum kv_status st = KV_OK;
+    enum kv_status st;
 
-    /* One that kvd does not have is none: operands stay as they are. */
-    if (merge_operator_parse(slice_from_text(options.merge_operator), &op) != KV_OK)
-        KV_ASSERT(op.kind == NULL);
+    st = merge_operator_parse(slice_from_text(options.merge_operator), &op);
+    if (st != KV_OK)
+        st = KV_FAIL(KV_UNSUPPORTED,
+                     "merge operator %s: kvd has it, this worker has not; see merge-library",
+                     options.merge_operator);
     options.merge_operator = merge_operator_class(&op);
     flush_init(&flush, build, &options);
     merge_run_init(&flush.run, &op, write_entry, flush.builder);
-    if (op.kind != NULL)
+    if (st == KV_OK && op.kind != NULL)
         st = index_tombstones(&flush, tombstones);
     flush.run.tombstones = &flush.tombstones;
     if (st == KV_OK)

@@ -135,7 +135,8 @@ MUST_CHECK enum kv_status db_load_options(struct db *db);
 MUST_CHECK enum kv_status db_store_options(struct db *db);
 
 /* db_merge_operator.c */
-/* As OPTIONS says it, for merge_operator_parse and for jobs; "nullptr": none. */
+/* As OPTIONS says it, for merge_operator_parse and for jobs; "nullptr": none, or none that
+ * kvd has, so that operands are kept as they are. */
 const char *db_merge_operator_spec(const struct db *db, const char *cf_name);
 /* Applies db_options.merge_operator, once the stored options are loaded. */
 MUST_CHECK enum kv_status db_merge_configure(struct db *db);

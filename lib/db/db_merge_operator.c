@@ -17,21 +17,12 @@ const char *
 db_merge_operator_spec(const struct db *db, const char *cf_name)
 {
     const struct family_options *options = db_family_options(db, cf_name);
+    struct merge_operator op;
 
-    return options != NULL && options->merge_operator[0] != '\0' ? options->merge_operator
-                                                                 : "nullptr";
-}
-
-static void
-parse_operator(const struct db *db, struct column_family *family, struct merge_operator *op)
-{
-    const char *spec = db_merge_operator_spec(db, family->name);
-
-    if (merge_operator_parse(slice_from_text(spec), op) != KV_OK)
-        kv_log(LOG_LEVEL_WARNING,
-               "column family %s: merge operator %s is not one that kvd has: keys with operands "
-               "cannot be read, and operands are kept as they are",
-               family->name, spec);
+    if (options == NULL || options->merge_operator[0] == '\0' ||
+        merge_operator_parse(slice_from_text(options->merge_operator), &op) != KV_OK)
+        return "nullptr";
+    return options->merge_operator;
 }
 
 const struct merge_operator *
@@ -50,7 +41,9 @@ db_merge_operator(struct db *db, uint32_t cf_id)
                    sizeof(db->merge_operators[0]) * ((size_t)db->merge_operator_count + 1));
     entry = &db->merge_operators[db->merge_operator_count++];
     entry->cf_id = cf_id;
-    parse_operator(db, family, &entry->op);
+    if (merge_operator_parse(slice_from_text(db_merge_operator_spec(db, family->name)),
+                             &entry->op) != KV_OK)
+        KV_ASSERT(false && "the spec is one that kvd has, or none");
     return &entry->op;
 }
 
@@ -73,24 +66,50 @@ default_options(struct db *db)
     return options;
 }
 
+/* None is stored, or the same.  RocksDB writes a class without options for an empty delimiter, so
+ * then the setting knows better. */
 static bool
-is_same(const struct merge_operator *a, const struct merge_operator *b)
+may_replace(const char *stored_spec, const struct merge_operator *stored,
+            const struct merge_operator *op)
 {
-    return a->kind == b->kind && slice_equal(slice_of(a->delimiter, a->delimiter_bytes),
-                                             slice_of(b->delimiter, b->delimiter_bytes));
+    if (stored->kind == NULL)
+        return true;
+    if (stored->kind != op->kind)
+        return false;
+    return strchr(stored_spec, '=') == NULL ||
+           slice_equal(slice_of(stored->delimiter, stored->delimiter_bytes),
+                       slice_of(op->delimiter, op->delimiter_bytes));
 }
 
-/* In a line of OPTIONS a '#' begins a comment, unless it is escaped. */
-static bool
-fits_in_options(const char *spec)
+static void
+store(struct family_options *options, const struct merge_operator *op)
 {
-    for (; *spec != '\0'; spec++) {
-        if (*spec == '\\' && spec[1] != '\0')
-            spec++;
-        else if (*spec == '#' || *spec == '\r' || *spec == '\n')
-            return false;
+    struct buffer spec = {0};
+
+    merge_operator_format(op, &spec);
+    KV_ASSERT(spec.size < sizeof(options->merge_operator));
+    memset(options->merge_operator, 0, sizeof(options->merge_operator));
+    memcpy(options->merge_operator, spec.data, spec.size);
+    buffer_deinit(&spec);
+}
+
+/* RocksDB writes delimiters that it cannot read again; what kvd writes, it can. */
+static void
+check_stored(struct db *db)
+{
+    for (uint32_t i = 0; i < db->family_options.family_count; i++) {
+        struct family_options *options = &db->family_options.families[i];
+        struct merge_operator op;
+
+        if (merge_operator_parse(slice_from_text(options->merge_operator), &op) != KV_OK)
+            kv_log(LOG_LEVEL_WARNING,
+                   "column family %s: merge operator %s is not one that kvd has (see "
+                   "merge-library): keys with operands cannot be read, and operands are kept as "
+                   "they are",
+                   options->name, options->merge_operator);
+        else if (op.kind != NULL && strchr(options->merge_operator, '=') != NULL)
+            store(options, &op);
     }
-    return true;
 }
 
 enum kv_status
@@ -101,25 +120,23 @@ db_merge_configure(struct db *db)
     struct family_options *options;
     enum kv_status st;
 
+    check_stored(db);
     if (wanted == NULL || wanted[0] == '\0')
         return KV_OK;
     st = merge_operator_parse(slice_from_text(wanted), &op);
-    if (st != KV_OK || !fits_in_options(wanted))
+    if (st != KV_OK)
         return KV_FAIL(KV_INVALID, "merge-operator %s: not one that kvd has, or malformed", wanted);
     options = default_options(db);
-    if (options->merge_operator[0] != '\0') {
-        st = merge_operator_parse(slice_from_text(options->merge_operator), &stored);
-        if (st == KV_OK && is_same(&op, &stored))
-            return KV_OK;
-        return KV_FAIL(KV_INVALID,
-                       "%s: merge-operator %s, but its operands were written for %s; set that, or "
-                       "nothing",
-                       db->dir, wanted, options->merge_operator);
-    }
-    if (op.kind == NULL)
-        return KV_OK;
-    KV_ASSERT(strlen(wanted) < sizeof(options->merge_operator));
-    strcpy(options->merge_operator, wanted);
+    st = merge_operator_parse(slice_from_text(options->merge_operator), &stored);
+    if (st != KV_OK || !may_replace(options->merge_operator, &stored, &op))
+        return KV_FAIL(
+            KV_INVALID,
+            "%s: merge-operator is %s, but its operands were written for %s; set that or "
+            "nothing, or change merge_operator in its newest OPTIONS file if that is "
+            "wrong",
+            db->dir, wanted, options->merge_operator);
+    if (op.kind != NULL)
+        store(options, &op);
     return KV_OK;
 }
 

@@ -106,10 +106,11 @@ int64add_full(const struct merge_operator *op, const struct merge_input *input,
 }
 
 static bool
-int64add_accepts(struct slice operand)
+int64add_accepts(const struct merge_operator *op, struct slice operand)
 {
     int64_t number;
 
+    (void)op;
     return int64_of(operand, &number);
 }
 

@@ -67,6 +67,10 @@ find_kind(struct slice name)
         if (kind_is_named(kind, name))
             return kind;
     }
+    for (size_t i = 0; (kind = merge_library_kind_at(i)) != NULL; i++) {
+        if (kind_is_named(kind, name))
+            return kind;
+    }
     return NULL;
 }
 
@@ -95,18 +99,20 @@ take_option(struct slice *rest, struct slice *name_out, struct slice *value_out)
 {
     const uint8_t *equals = rest->size > 0 ? memchr(rest->data, '=', rest->size) : NULL;
     size_t at, depth = 0;
+    bool in_braces;
 
     if (equals == NULL)
         return false;
     *name_out = trim(slice_of(rest->data, (size_t)(equals - rest->data)));
     *rest = trim(slice_of(equals + 1, rest->size - (size_t)(equals - rest->data) - 1));
+    in_braces = rest->size > 0 && rest->data[0] == '{';
     for (at = 0; at < rest->size && (rest->data[at] != ';' || depth > 0); at++) {
-        depth += rest->data[at] == '{' ? 1 : 0;
+        depth += in_braces && rest->data[at] == '{' ? 1 : 0;
         depth -= rest->data[at] == '}' && depth > 0 ? 1 : 0;
     }
     *value_out = trim(slice_of(rest->data, at));
     if (is_in_braces(*value_out))
-        *value_out = inside(*value_out);
+        *value_out = trim(inside(*value_out));
     at += at < rest->size ? 1 : 0;
     *rest = trim(slice_of(rest->data + at, rest->size - at));
     return true;
@@ -174,6 +180,24 @@ parse(struct slice spec, struct merge_operator *op)
     return op->kind != NULL ? KV_OK : KV_UNSUPPORTED;
 }
 
+/* Braces that don't match cannot be written so that they are read again. */
+static bool
+can_be_written(const struct merge_operator *op)
+{
+    struct buffer spec = {0};
+    struct merge_operator again = {0};
+    enum kv_status st;
+
+    if (!op->kind->has_delimiter)
+        return true;
+    merge_operator_format(op, &spec);
+    st = parse(buffer_slice(&spec), &again);
+    buffer_deinit(&spec);
+    return st == KV_OK && again.kind == op->kind &&
+           slice_equal(slice_of(op->delimiter, op->delimiter_bytes),
+                       slice_of(again.delimiter, again.delimiter_bytes));
+}
+
 enum kv_status
 merge_operator_parse(struct slice spec, struct merge_operator *operator_out)
 {
@@ -184,9 +208,43 @@ merge_operator_parse(struct slice spec, struct merge_operator *operator_out)
     if (spec.size == 0 || is_text(spec, "nullptr"))
         return KV_OK;
     st = parse(spec, operator_out);
+    if (st == KV_OK && !can_be_written(operator_out))
+        st = KV_INVALID;
     if (st != KV_OK)
         operator_out->kind = NULL;
     return st;
+}
+
+static void
+put_escaped(struct buffer *target, struct slice text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        const uint8_t byte = text.data[i];
+
+        if (byte == '\\' || byte == '#' || byte == ':' || byte == '\r' || byte == '\n')
+            buffer_append_byte(target, '\\');
+        buffer_append_byte(target, byte == '\r' ? 'r' : byte == '\n' ? 'n' : byte);
+    }
+}
+
+void
+merge_operator_format(const struct merge_operator *op, struct buffer *target)
+{
+    const struct slice delimiter = slice_of(op->delimiter, op->delimiter_bytes);
+    const size_t start = target->size;
+    const bool needs_braces =
+        delimiter.size > 0 &&
+        (delimiter.data[0] == '{' || memchr(delimiter.data, ';', delimiter.size) != NULL);
+
+    if (op->kind == NULL || !op->kind->has_delimiter) {
+        buffer_append_format(target, "%s", merge_operator_class(op));
+        return;
+    }
+    buffer_append_format(target, "{id=%s;delimiter=%s", merge_operator_class(op),
+                         needs_braces ? "{" : "");
+    put_escaped(target, delimiter);
+    buffer_append_format(target, "%s;}", needs_braces ? "}" : "");
+    KV_ASSERT(target->size - start <= MERGE_SPEC_BYTES_MAX);
 }
 
 const char *
@@ -205,7 +263,7 @@ bool
 merge_operator_accepts(const struct merge_operator *op, struct slice operand)
 {
     KV_ASSERT(op->kind != NULL);
-    return op->kind->accepts == NULL || op->kind->accepts(operand);
+    return op->kind->accepts == NULL || op->kind->accepts(op, operand);
 }
 
 enum kv_status

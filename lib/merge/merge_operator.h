@@ -15,8 +15,8 @@
  *     min                     kvd.MinOperator          the bytewise smallest
  *     int64add                kvd.Int64AddOperator     decimal int64, as Redis's INCR
  *
- * The last two are kvd's own: stock RocksDB reads such a directory, but not keys whose operands
- * have not been folded yet.
+ * The last two are kvd's own.  Stock RocksDB opens such a directory without an operator, and ldb
+ * with its default, stringappend with ":", for operands that have not been folded yet.
  *
  * Operands and bases are untrusted.  All but int64add and sortlist give every input a meaning;
  * those two refuse what is no number and a result out of range with KV_INVALID, as RocksDB fails
@@ -32,7 +32,7 @@
 #include "base/slice.h"
 #include "base/status.h"
 
-enum { MERGE_SPEC_BYTES_MAX = 255, MERGE_DELIMITER_BYTES_MAX = 128 };
+enum { MERGE_SPEC_BYTES_MAX = 255, MERGE_DELIMITER_BYTES_MAX = 64 };
 
 struct merge_operator_kind;
 
@@ -48,6 +48,9 @@ struct merge_operator {
  * what needs one fails.  KV_INVALID: known, but an option of it is not.  Nothing is logged. */
 MUST_CHECK enum kv_status merge_operator_parse(struct slice spec,
                                                struct merge_operator *operator_out);
+/* Appends what merge_operator_parse, and RocksDB too, reads as this operator; not longer than
+ * MERGE_SPEC_BYTES_MAX. */
+void merge_operator_format(const struct merge_operator *op, struct buffer *target);
 /* The class name that goes into tables; "nullptr" for none.  Never NULL, lives for ever. */
 const char *merge_operator_class(const struct merge_operator *op);
 /* Whether a name that a user gave (class, short name) means this operator. */

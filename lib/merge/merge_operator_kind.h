@@ -16,10 +16,12 @@ struct merge_operator_kind {
     /* NULL: operands are never combined early. */
     bool (*partial)(const struct merge_operator *op, const struct merge_input *input,
                     struct buffer *operand);
-    bool (*accepts)(struct slice operand); /* NULL: everything */
+    bool (*accepts)(const struct merge_operator *op, struct slice operand); /* NULL: everything */
 };
 
 /* merge_kinds.c: those that are built in; NULL past the end. */
 const struct merge_operator_kind *merge_kind_at(size_t index);
+/* merge_library.c: those that were loaded; likewise. */
+const struct merge_operator_kind *merge_library_kind_at(size_t index);
 
 #endif
