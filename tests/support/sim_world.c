@@ -62,8 +62,8 @@ draw_wal_sync(struct sim_world *world)
 }
 
 /* Small tables in many levels: a few batches make work. */
-static void
-draw_compaction(struct sim_world *world)
+void
+sim_world_draw_compaction(struct sim_world *world)
 {
     world->db_options.compaction = (struct db_compaction_settings){
         .job_count = 1 + (uint32_t)sim_world_draw(world, 4),
@@ -255,7 +255,7 @@ sim_world_run(const struct sim_world_options *options, struct sim_world_report *
     sim_model_init(&world.model);
     draw_machine(&world);
     draw_engine(&world);
-    draw_compaction(&world);
+    sim_world_draw_compaction(&world);
     (void)live_all(&world);
     report->hash = sim_io_trace_hash(world.sim) ^ world.model.value_id_next;
     report->lie_count = sim_liar_lie_count(world.liar);
