@@ -287,6 +287,10 @@ info_compaction(struct server *server, struct buffer *target)
     LINE("compaction_moves:%" PRIu64 "\r\n", totals->move_count);
     LINE("compaction_dropped_bytes:%" PRIu64 "\r\n", totals->dropped_bytes);
     LINE("write_amplification:%.2f\r\n", write_amplification(&stats));
+    LINE("write_rate_limit:%" PRIu64 "\r\n", /* 0: none */
+         stats.write_rate_bytes_per_s == UINT64_MAX ? 0 : stats.write_rate_bytes_per_s);
+    LINE("write_delays:%" PRIu64 "\r\n", stats.write_delay_count);
+    LINE("write_delay_usec:%" PRIu64 "\r\n", stats.write_delay_us);
     LINE("obsolete_tables:%" PRIu64 "\r\n", stats.obsolete_count);
 }
 

@@ -82,13 +82,19 @@ on_park_timer(struct io_timer *timer)
     compaction_unpark(KV_CONTAINER_OF(timer, struct compaction, park_timer));
 }
 
+bool
+compaction_met_bad_table(const struct compaction *compaction)
+{
+    return compaction->ending == KV_CORRUPT || compaction->ending == KV_UNSUPPORTED ||
+           compaction->ending == KV_NO_FILE;
+}
+
 static uint64_t
 park_us(const struct compaction *compaction)
 {
     uint64_t delay_us = COMPACT_RETRY_US_MIN;
 
-    if (compaction->ending == KV_CORRUPT || compaction->ending == KV_UNSUPPORTED ||
-        compaction->ending == KV_NO_FILE)
+    if (compaction_met_bad_table(compaction))
         return COMPACT_BAD_TABLE_RETRY_US;
     if (compaction->is_unwanted)
         return COMPACT_UNWANTED_RETRY_US;

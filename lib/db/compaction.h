@@ -16,6 +16,8 @@ void compaction_cancel(struct compaction *compaction, enum kv_status why);
 void compaction_reject(struct compaction *compaction);
 /* Gives parts to the port that were cancelled by a pause or for a flush. */
 void compaction_go_on(struct compaction *compaction);
+/* It failed in a way that doesn't pass by itself. */
+bool compaction_met_bad_table(const struct compaction *compaction);
 /* Its tables may be tried again. */
 void compaction_unpark(struct compaction *compaction);
 void compaction_pause(struct compaction *compaction, bool is_paused);

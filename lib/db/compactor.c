@@ -38,6 +38,7 @@ void
 compactor_poke(struct compactor *compactor)
 {
     compactor->must_pick = true;
+    compactor->db->pressure_is_stale = true;
 }
 
 void
@@ -192,6 +193,22 @@ compactor_turn(struct compactor *compactor)
 
 /* --- the end of one --- */
 
+/* How fast level 0 gets rid of what flushes bring. */
+static void
+measure_drain(struct compactor *compactor, const struct compaction *compaction)
+{
+    const struct compaction_plan *plan = &compaction->plan;
+    uint64_t level0_bytes = 0;
+
+    for (uint32_t i = 0; i < plan->input_count; i++) {
+        if (plan->inputs[i].level == 0)
+            level0_bytes += plan->inputs[i].bytes;
+    }
+    compactor->drain_bytes_per_s =
+        write_drain_mix(compactor->drain_bytes_per_s, level0_bytes,
+                        io_now_us(compactor->db->io) - compaction->started_us);
+}
+
 static void
 count_success(struct compactor *compactor, const struct compaction *compaction)
 {
@@ -201,6 +218,8 @@ count_success(struct compactor *compactor, const struct compaction *compaction)
     compactor->failure_count = 0;
     switch (plan->kind) {
     case COMPACTION_MERGE:
+        if (plan->input_level == 0)
+            measure_drain(compactor, compaction);
         totals->count++;
         totals->job_count += compaction->part_count;
         totals->read_bytes += plan->input_bytes;

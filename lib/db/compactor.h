@@ -118,6 +118,7 @@ struct compactor {
     bool manual_is_next;                    /* turns are taken */
     uint32_t family_next;                   /* where the round over the families goes on */
     uint32_t failure_count;                 /* in a row */
+    uint64_t drain_bytes_per_s;             /* of level 0, measured; 0: not yet */
     uint64_t age_check_us;                  /* when to ask for tables that became due by age */
     struct compaction_options view_options; /* of the family that the picker looks at */
     struct db_compaction_totals totals;

@@ -209,15 +209,19 @@ db_job_pause(struct db *db, uint64_t id, bool is_paused)
     return KV_OK;
 }
 
+/* Going on means all of them, also those that were paused alone. */
 void
 db_compaction_pause(struct db *db, bool is_paused)
 {
     struct compactor *compactor = db->compactor;
+    struct list *node;
 
     compactor->is_paused = is_paused;
-    for (struct list *node = compactor->compactions.next; node != &compactor->compactions;
-         node = node->next)
+    for (node = compactor->compactions.next; node != &compactor->compactions; node = node->next)
         compaction_pause(LIST_ENTRY(node, struct compaction, link), is_paused);
+    for (node = compactor->manuals.next; node != &compactor->manuals && !is_paused;
+         node = node->next)
+        LIST_ENTRY(node, struct manual_compaction, link)->is_paused = false;
     compactor_poke(compactor);
 }
 

@@ -91,6 +91,27 @@ db_compact(struct db *db, const struct db_compact_request *request, db_done_fn *
 
 /* --- steps --- */
 
+/* Whether all that is in the way are plans that met a bad table since the request; they rest for
+ * minutes, and what became of them is the answer.  KV_OK: no. */
+static enum kv_status
+why_blocked_for_long(const struct manual_compaction *manual)
+{
+    const struct list *head = &manual->db->compactor->compactions;
+    enum kv_status why = KV_OK;
+
+    for (const struct list *node = head->next; node != head; node = node->next) {
+        const struct compaction *other = LIST_ENTRY(node, const struct compaction, link);
+
+        if (other->plan.cf_id != manual->cf_id)
+            continue;
+        if (other->state != COMPACTION_PARKED)
+            return KV_OK;
+        if (compaction_met_bad_table(other))
+            why = other->ending;
+    }
+    return why;
+}
+
 /* True: a step was started. */
 static bool
 start_step(struct manual_compaction *manual)
@@ -100,6 +121,7 @@ start_step(struct manual_compaction *manual)
     struct compaction_view view;
     struct compaction_plan plan;
     enum compaction_manual answer;
+    enum kv_status why;
 
     if (family == NULL) { /* dropped: nothing is left of it */
         finish(manual, KV_OK);
@@ -114,8 +136,9 @@ start_step(struct manual_compaction *manual)
         compaction_start(manual->step);
         return true;
     }
-    if (answer == COMPACTION_MANUAL_DONE)
-        finish(manual, KV_OK);
+    why = why_blocked_for_long(manual);
+    if (answer == COMPACTION_MANUAL_DONE || why != KV_OK)
+        finish(manual, answer == COMPACTION_MANUAL_DONE ? KV_OK : why);
     return false;
 }
 

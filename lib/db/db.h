@@ -34,7 +34,7 @@ struct db_compaction_settings {
     uint64_t fifo_bytes_max;
     uint64_t ttl_s;
     uint64_t file_bytes, level_base_bytes;
-    uint32_t level0_trigger;
+    uint32_t level0_trigger, level0_slowdown, level0_stop; /* tables */
     uint64_t part_bytes_min; /* a plan is cut into jobs of at least this; 0: 64 MiB */
 };
 
@@ -218,8 +218,10 @@ struct db_stats {
     bool compaction_is_paused;
     bool compaction_is_settled; /* the picker has nothing to do, and nothing runs */
     uint64_t compaction_debt_bytes;
-    double level_score[LEVEL_COUNT]; /* of the family that is worst off */
-    uint64_t obsolete_count;         /* table files that wait to be deleted */
+    uint64_t write_rate_bytes_per_s;            /* that writers are slowed to; UINT64_MAX: not */
+    uint64_t write_delay_count, write_delay_us; /* tries that had to wait for it */
+    double level_score[LEVEL_COUNT];            /* of the family that is worst off */
+    uint64_t obsolete_count;                    /* table files that wait to be deleted */
     uint64_t level_table_count[LEVEL_COUNT], level_bytes[LEVEL_COUNT];
     uint64_t family_count;
     uint64_t read_fetch_count, read_fetch_bytes;

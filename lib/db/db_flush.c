@@ -139,6 +139,9 @@ on_flush_done(struct flush_job *job, enum kv_status st, const struct table_summa
     take_results(frozen, tables);
     frozen->state = FROZEN_BUILT;
     db->flush_count++;
+    db->flush_drain_bytes_per_s =
+        write_drain_mix(db->flush_drain_bytes_per_s, memtable_bytes_used(frozen->memtable),
+                        io_now_us(db->io) - frozen->started_us);
     db->flush_bytes += frozen->bytes;
     db_install_built(db);
 }
@@ -198,6 +201,7 @@ start_flush(struct frozen *frozen)
     job->on_done = on_flush_done;
     job->owner = frozen;
     frozen->state = FROZEN_RUNNING;
+    frozen->started_us = io_now_us(db->io);
     db->options.port->start_flush(db->options.port, job);
 }
 

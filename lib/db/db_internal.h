@@ -5,6 +5,7 @@
 #include "base/list.h"
 #include "db/block_fetch.h"
 #include "db/db.h"
+#include "db/write_controller.h"
 #include "io/file.h"
 #include "io/io.h"
 #include "mem/memtable.h"
@@ -41,6 +42,7 @@ struct frozen {
     struct version_edit *edits; /* owned array: what to install, when BUILT */
     uint32_t edit_count;
     uint64_t bytes; /* of its tables */
+    uint64_t started_us;
     struct io_timer retry_timer;
     uint32_t failure_count;
 };
@@ -88,6 +90,14 @@ struct db {
     bool writer_waits;      /* on_writable is owed */
     uint64_t stalled_since; /* us; 0: not */
     struct io_timer stall_timer;
+
+    /* Writers are slowed to what flushes and compactions can take: see db_pressure.c. */
+    struct write_pacer pacer;
+    struct io_timer pace_timer;
+    bool pressure_is_stale;           /* tables have changed since the next was computed */
+    uint64_t tables_rate_bytes_per_s; /* what level 0 and the debt allow */
+    uint64_t flush_drain_bytes_per_s; /* measured; 0: not yet */
+    uint64_t paced_count, paced_us;
 
     /* A WAL that failed: see db_repair.c. */
     enum kv_status fault;
@@ -151,6 +161,11 @@ uint32_t db_compaction_jobs(const struct db *db);
 /* db_repair.c */
 void db_on_wal_failed(void *owner, enum kv_status st);
 void db_repair_step(struct db *db);
+
+/* db_pressure.c */
+void db_update_pressure(struct db *db);
+/* A writer is ahead of its rate: on_writable is owed, and comes in time. */
+bool db_must_wait(struct db *db);
 
 /* db_write.c */
 /* The mapping of a memtable that is frozen at `memtable_bytes`. */

@@ -44,6 +44,10 @@ db_compaction_options(const struct db *db, const char *name)
         options.max_bytes_for_level_base = settings->level_base_bytes;
     if (settings->level0_trigger > 0)
         options.level0_file_num_compaction_trigger = settings->level0_trigger;
+    if (settings->level0_slowdown > 0)
+        options.level0_slowdown_writes_trigger = settings->level0_slowdown;
+    if (settings->level0_stop > 0)
+        options.level0_stop_writes_trigger = settings->level0_stop;
     return options;
 }
 

@@ -50,6 +50,9 @@ db_get_stats(struct db *db, struct db_stats *stats)
     stats->flush_count = db->flush_count;
     stats->flush_bytes = db->flush_bytes;
     stats->flush_failure_count = db->flush_failure_count;
+    stats->write_rate_bytes_per_s = db->pacer.rate_bytes_per_s;
+    stats->write_delay_count = db->paced_count;
+    stats->write_delay_us = db->paced_us;
     stats->obsolete_count = db->obsolete_count;
     stats->wal_number = wal_number(db->wal);
     stats->fault = db->fault;

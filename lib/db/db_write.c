@@ -130,6 +130,8 @@ db_write(struct db *db, struct write_batch *batch, uint64_t *seq_last_out)
     if (batch->bytes.size > BATCH_BYTES_MAX || db->last_seq + count >= SEQUENCE_MAX)
         return KV_LIMIT;
 
+    if (db_must_wait(db))
+        return KV_BUSY;
     if (is_full(db, batch)) {
         st = make_room(db, batch);
         if (st != KV_OK)
@@ -139,6 +141,8 @@ db_write(struct db *db, struct write_batch *batch, uint64_t *seq_last_out)
     st = wal_append(db->wal, buffer_slice(&batch->bytes), db->last_seq + count);
     if (st != KV_OK)
         return st;
+    if (db->pacer.rate_bytes_per_s != WRITE_RATE_UNLIMITED)
+        write_pacer_charge(&db->pacer, batch->bytes.size, io_now_us(db->io));
     memtable_apply(db->active, buffer_slice(&batch->bytes), family_is_live, db);
     db->memtable_change_count++;
     db->last_seq += count;
@@ -164,4 +168,5 @@ db_turn(struct db *db)
     wal_turn(db->wal);
     db_start_flushes(db);
     compactor_turn(db->compactor);
+    db_update_pressure(db);
 }

@@ -62,8 +62,8 @@ draw_wal_sync(struct sim_world *world)
 }
 
 /* Small tables in many levels: a few batches make work. */
-static void
-draw_compaction(struct sim_world *world)
+void
+sim_world_draw_compaction(struct sim_world *world)
 {
     world->db_options.compaction = (struct db_compaction_settings){
         .job_count = 1 + (uint32_t)sim_world_draw(world, 4),
@@ -72,6 +72,8 @@ draw_compaction(struct sim_world *world)
         .file_bytes = UINT64_C(500) << sim_world_draw(world, 8),
         .level_base_bytes = UINT64_C(1000) << sim_world_draw(world, 8),
         .level0_trigger = 1 + (uint32_t)sim_world_draw(world, 4),
+        .level0_slowdown = (uint32_t)sim_world_draw(world, 10),
+        .level0_stop = 2 + (uint32_t)sim_world_draw(world, 20),
         .part_bytes_min = UINT64_C(1000) << sim_world_draw(world, 6),
         .has_bottommost_compression = sim_world_draw(world, 4) == 0,
         .bottommost_compression = COMPRESSION_ZSTD,
@@ -253,7 +255,7 @@ sim_world_run(const struct sim_world_options *options, struct sim_world_report *
     sim_model_init(&world.model);
     draw_machine(&world);
     draw_engine(&world);
-    draw_compaction(&world);
+    sim_world_draw_compaction(&world);
     (void)live_all(&world);
     report->hash = sim_io_trace_hash(world.sim) ^ world.model.value_id_next;
     report->lie_count = sim_liar_lie_count(world.liar);

@@ -66,6 +66,9 @@ sim_world_draw(struct sim_world *world, uint64_t bound)
     return random_below(&world->random, bound);
 }
 
+/* sim_world.c */
+void sim_world_draw_compaction(struct sim_world *world);
+
 /* sim_world_open.c */
 /* Until the engine is open and judged; false: failed. */
 bool sim_world_open(struct sim_world *world);

@@ -95,7 +95,7 @@ is_settled(struct sim_world *world)
             return false;
     }
     return !stats.read_only && stats.fault == KV_OK && stats.frozen_count == 0 &&
-           stats.obsolete_count == 0 && stats.compaction_is_settled &&
+           stats.obsolete_count == 0 && !world->writer_waits && stats.compaction_is_settled &&
            stats.durable_seq >= sim_model_last_seq(&world->model) && db_is_idle(world->db);
 }
 

@@ -116,6 +116,31 @@ on_manual_done(void *owner, enum kv_status st)
         (void)sim_world_fail(world, "a compaction that was asked for: %s", kv_status_text(st));
 }
 
+/* Another style, other sizes, other bounds. */
+static void
+change_compaction(struct sim_world *world)
+{
+    sim_world_draw_compaction(world);
+    db_set_compaction(world->db, &world->db_options.compaction);
+}
+
+/* One of those that run is paused, or goes on. */
+static void
+pause_one(struct sim_world *world)
+{
+    struct db_job_info jobs[8];
+    const uint32_t count = db_jobs(world->db, jobs, 8);
+    uint64_t id;
+    enum kv_status st;
+
+    if (count == 0)
+        return;
+    id = jobs[sim_world_draw(world, count < 8 ? count : 8)].id;
+    st = db_job_pause(world->db, id, sim_world_draw(world, 2) == 0);
+    if (st != KV_OK && st != KV_UNSUPPORTED && id != 0)
+        (void)sim_world_fail(world, "job %llu is not known", (unsigned long long)id);
+}
+
 /* Of everything, or of a few keys; now and then it is not wanted any more. */
 static void
 ask_for_compaction(struct sim_world *world)
@@ -395,6 +420,10 @@ play_tricks(struct sim_world *world, uint64_t dice)
     if (dice == 0 && world->changes_wal_sync) {
         db_set_wal_sync(world->db, (enum wal_sync)sim_world_draw(world, 3),
                         1 + sim_world_draw(world, 20000));
+    } else if (dice == 0 && sim_world_draw(world, 2) == 0) {
+        change_compaction(world);
+    } else if (dice == 1 && sim_world_draw(world, 2) == 0) {
+        pause_one(world);
     } else if (dice < 2) {
         sim_io_jump_wall(world->sim, (int64_t)sim_world_draw(world, 7200000000u) - 3600000000);
     } else if (dice == 2) {

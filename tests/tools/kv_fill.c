@@ -1,7 +1,7 @@
-/* kv_fill DIR COUNT SEED [STYLE [compact]] - COUNT random puts and deletions (a quarter of them,
- * and a few of ranges) through the engine, with flushes in between, and the last part left in the
- * log.  With a style (leveled, universal) tables are small and compacted into many levels; "compact":
- * all of them at the end, into the last one. */
+/* kv_fill DIR COUNT SEED [STYLE [compact]] - COUNT random puts and deletions (a quarter of them)
+ * through the engine, with flushes in between, and the last part left in the log.  With a style
+ * (leveled, universal) ranges are deleted too, and tables are small and compacted into many
+ * levels; "compact": all of them at the end, into the last one. */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -1,0 +1,116 @@
+/* db_pressure.c - what piles up in the engine, and the rate for writers that follows.
+ *
+ * Three piles: memtables that wait for their flush, tables in level 0, and bytes that compactions
+ * still have to move.  The slowest rate counts.  Writers who are too fast wait in db_write as if
+ * memory were full, and a timer lets them go on; nothing here blocks.
+ */
+#include "db/compactor.h"
+#include "db/db_internal.h"
+
+/* A flush that runs and a memtable that fills are how it should be. */
+static struct write_pile
+memtable_pile(const struct db *db)
+{
+    const double filled =
+        (double)memtable_bytes_used(db->active) / (double)db->options.memtable_bytes;
+
+    return (struct write_pile){
+        .amount = db->frozen_count + (filled < 1 ? filled : 1),
+        .soft = 2,
+        .hard = FROZEN_MEMTABLE_COUNT_MAX + 1,
+        /* Without a measurement there is nothing to go by. */
+        .drain_bytes_per_s =
+            db->flush_drain_bytes_per_s > 0 ? db->flush_drain_bytes_per_s : UINT64_MAX / 4,
+    };
+}
+
+static bool
+is_left_alone(const struct db *db, const struct compaction_options *options)
+{
+    return db->compactor->is_paused || options->disable_auto_compactions ||
+           options->style == COMPACTION_OFF || options->style == COMPACTION_FIFO;
+}
+
+static uint64_t
+family_rate(struct db *db, const struct column_family *family)
+{
+    struct compaction_view view;
+    struct compaction_shape shape;
+    struct write_pile level0, debt;
+    uint64_t rate = WRITE_RATE_UNLIMITED, rate_of_debt;
+
+    compactor_view_init(db->compactor, family, &view);
+    if (!is_left_alone(db, view.options)) {
+        compaction_shape_of(&view, &shape);
+        level0 = (struct write_pile){
+            .amount = shape.levels[0].file_count,
+            .soft = view.options->level0_slowdown_writes_trigger,
+            .hard = view.options->level0_stop_writes_trigger,
+            .drain_bytes_per_s = db->compactor->drain_bytes_per_s,
+        };
+        debt = (struct write_pile){
+            .amount = (double)shape.debt_bytes,
+            .soft = (double)view.options->soft_pending_compaction_bytes_limit,
+            .hard = (double)view.options->hard_pending_compaction_bytes_limit,
+            .drain_bytes_per_s = db->compactor->drain_bytes_per_s,
+        };
+        rate = write_rate_of(&level0);
+        rate_of_debt = write_rate_of(&debt);
+        rate = rate_of_debt < rate ? rate_of_debt : rate;
+    }
+    compactor_view_deinit(&view);
+    return rate;
+}
+
+static uint64_t
+tables_rate(struct db *db)
+{
+    const struct column_family *family;
+    uint64_t slowest = WRITE_RATE_UNLIMITED;
+
+    for (uint32_t i = 0; (family = version_set_family_at(db->versions, i)) != NULL; i++) {
+        const uint64_t rate = family_rate(db, family);
+
+        slowest = rate < slowest ? rate : slowest;
+    }
+    return slowest;
+}
+
+void
+db_update_pressure(struct db *db)
+{
+    const struct write_pile memtables = memtable_pile(db);
+    const uint64_t rate = write_rate_of(&memtables);
+
+    if (db->pressure_is_stale) {
+        db->pressure_is_stale = false;
+        db->tables_rate_bytes_per_s = tables_rate(db);
+    }
+    db->pacer.rate_bytes_per_s =
+        rate < db->tables_rate_bytes_per_s ? rate : db->tables_rate_bytes_per_s;
+}
+
+static void
+on_pace_timer(struct io_timer *timer)
+{
+    db_wake_writer(KV_CONTAINER_OF(timer, struct db, pace_timer));
+}
+
+bool
+db_must_wait(struct db *db)
+{
+    uint64_t now_us, delay_us;
+
+    if (db->pacer.rate_bytes_per_s == WRITE_RATE_UNLIMITED)
+        return false;
+    now_us = io_now_us(db->io);
+    delay_us = write_pacer_delay_us(&db->pacer, now_us);
+    if (delay_us == 0)
+        return false;
+    db->paced_count++;
+    db->paced_us += delay_us;
+    db->writer_waits = true;
+    db->pace_timer.on_expire = on_pace_timer;
+    io_timer_start(db->io, &db->pace_timer, now_us + delay_us);
+    return true;
+}
