@@ -165,6 +165,67 @@ tree_seek(const struct memtable *memtable, const struct mem_family *family, stru
     return true;
 }
 
+/* The child `index` of an inner node; NULL: damaged. */
+static struct mem_node *
+node_child(const struct memtable *memtable, const struct mem_node *node, unsigned index)
+{
+    struct mem_node *child = mem_node_at(memtable, node->links[index]);
+
+    return child != NULL && child->level + 1 == node->level ? child : NULL;
+}
+
+/* The last entry under a node. */
+static bool
+spot_last_under(const struct memtable *memtable, struct mem_node *node, struct tree_spot *spot)
+{
+    while (node != NULL && node->level > 0)
+        node = node_child(memtable, node, node->count - 1u);
+    if (node == NULL)
+        return false;
+    *spot = (struct tree_spot){.leaf = node, .index = node->count - 1u};
+    return true;
+}
+
+bool
+tree_seek_last(const struct memtable *memtable, const struct mem_family *family,
+               struct tree_spot *spot)
+{
+    return spot_last_under(memtable, mem_node_at(memtable, family->root), spot);
+}
+
+bool
+tree_seek_below(const struct memtable *memtable, const struct mem_family *family, struct slice key,
+                struct tree_spot *spot, bool *found)
+{
+    struct mem_node *node = mem_node_at(memtable, family->root);
+    struct mem_node *turn = NULL; /* the lowest node on the way with a child to the left of it */
+    unsigned turn_index = 0;
+    int index;
+
+    *found = false;
+    while (node != NULL && node->level > 0) {
+        index = node_child_index(memtable, node, key);
+        if (index < 0)
+            return false;
+        if (index > 0) {
+            turn = node;
+            turn_index = (unsigned)index - 1;
+        }
+        node = node_child(memtable, node, (unsigned)index);
+    }
+    if (node == NULL)
+        return false;
+    index = node_search(memtable, node, key, &spot->exact);
+    if (index < 0)
+        return false;
+    *found = index > 0 || turn != NULL;
+    if (index == 0)
+        return turn == NULL ||
+               spot_last_under(memtable, node_child(memtable, turn, turn_index), spot);
+    *spot = (struct tree_spot){.leaf = node, .index = (unsigned)index - 1};
+    return true;
+}
+
 static struct mem_node *
 node_new(struct memtable *memtable, unsigned level)
 {
@@ -527,4 +588,30 @@ tree_insert_at(struct memtable *memtable, const struct tree_finger *finger)
     entry = entry_new(memtable, finger->key);
     node_insert(memtable, leaf, (unsigned)index, (struct node_item){.entry = entry});
     return entry;
+}
+
+/* A way down at random, at each node one of its children: nodes are half full at least, so no key
+ * is favoured by much. */
+bool
+memtable_pick(const struct memtable *memtable, uint32_t cf_id, uint64_t random,
+              struct slice *user_key)
+{
+    const struct mem_family *family = mem_family_find(memtable, cf_id);
+    const struct mem_node *node;
+    const struct mem_entry *entry;
+
+    KV_ASSERT(memtable->pool != NULL);
+    if (family == NULL || family->root == 0)
+        return false;
+    node = mem_node_at(memtable, family->root);
+    while (node != NULL && node->level > 0) {
+        node = node_child(memtable, node, (unsigned)(random % node->count));
+        random = random * UINT64_C(0x9e3779b97f4a7c15) + 1;
+        random ^= random >> 29;
+    }
+    KV_ASSERT(node != NULL);
+    entry = mem_entry_at(memtable, node->links[(random >> 8) % node->count]);
+    KV_ASSERT(entry != NULL);
+    *user_key = mem_entry_key(entry);
+    return true;
 }

@@ -1,0 +1,35 @@
+#include "db/db_view.h"
+
+#include "base/alloc.h"
+#include "db/db_internal.h"
+
+void
+db_view_pin(struct db_view *view, struct db *db, uint32_t cf_id, uint64_t seq_max)
+{
+    const struct column_family *family = version_set_family(db->versions, cf_id);
+
+    KV_ASSERT(family != NULL);
+    *view = (struct db_view){
+        .memtables = kv_alloc(sizeof(struct memtable *) * (1 + db->frozen_count)),
+        .version = family->current,
+        .cf_id = cf_id,
+        .seq = seq_max < db->last_seq ? seq_max : db->last_seq,
+    };
+    view->memtables[view->memtable_count++] = db->active;
+    for (struct list *node = db->frozen.prev; node != &db->frozen; node = node->prev)
+        view->memtables[view->memtable_count++] = LIST_ENTRY(node, struct frozen, link)->memtable;
+    KV_ASSERT(view->memtable_count == 1 + db->frozen_count);
+    for (uint32_t i = 0; i < view->memtable_count; i++)
+        memtable_ref(view->memtables[i]);
+    version_ref(view->version);
+}
+
+void
+db_view_unpin(struct db_view *view)
+{
+    for (uint32_t i = 0; i < view->memtable_count; i++)
+        memtable_unref(view->memtables[i]);
+    free(view->memtables);
+    version_unref(view->version);
+    *view = (struct db_view){0};
+}

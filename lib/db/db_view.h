@@ -1,0 +1,26 @@
+/* db_view.h - everything of one family that a read at one sequence may look at, held fast.
+ *
+ * Flushes, compactions and writes go on meanwhile; what a view holds stays as it was at its
+ * sequence, though it keeps memory and files from being given back.
+ */
+#ifndef KV_DB_DB_VIEW_H
+#define KV_DB_DB_VIEW_H
+
+#include "db/db.h"
+
+struct memtable;
+struct version;
+
+struct db_view {
+    struct memtable **memtables; /* owned array of owned references, newest first */
+    uint32_t memtable_count;
+    struct version *version; /* owned reference */
+    uint32_t cf_id;
+    uint64_t seq; /* the newest that is visible */
+};
+
+/* As of `seq_max`, or of now if that is later. */
+void db_view_pin(struct db_view *view, struct db *db, uint32_t cf_id, uint64_t seq_max);
+void db_view_unpin(struct db_view *view);
+
+#endif
