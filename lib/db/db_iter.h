@@ -28,7 +28,7 @@ struct db_iter_options {
 enum db_iter_state {
     DB_ITER_AT_END, /* there is no further key in the direction; or nothing was asked yet */
     DB_ITER_AT_KEY,
-    DB_ITER_PAUSED, /* every key up to db_iter_key has been passed; next or prev goes on */
+    DB_ITER_PAUSED, /* every key before db_iter_key has been passed; next or prev goes on */
 };
 
 /* ctx is borrowed; at most one thing reads through it at a time. */
@@ -50,13 +50,15 @@ enum db_iter_state db_iter_state(const struct db_iter *iter);
 /* The user key where the iterator is; the value as a user sees it.  Until the next call. */
 struct slice db_iter_key(const struct db_iter *iter);
 struct slice db_iter_value(const struct db_iter *iter);
+/* At a pause: whether db_iter_key itself has been passed, too. */
+bool db_iter_is_past_key(const struct db_iter *iter);
 /* The newest sequence that any answer so far depended on: a reply that tells of it waits until
  * that is durable. */
 uint64_t db_iter_seq_seen(const struct db_iter *iter);
 
 struct db_iter_stats {
     uint64_t key_count;   /* live keys shown */
-    uint64_t skip_count;  /* entries looked at that were not shown */
+    uint64_t skip_count;  /* entries stepped over */
     uint64_t leap_count;  /* times that a tombstone's stretch was leapt over */
     uint64_t block_bytes; /* of blocks that were looked at */
 };

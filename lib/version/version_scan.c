@@ -79,8 +79,11 @@ stretch_in_table(const struct table_file *file, struct read_ctx *ctx, struct sli
         return KV_OK;
     }
     /* The largest key itself, where a neighbour may have a say too: it alone. */
-    stretch->keys = (struct key_stretch){
-        .begin = key, .has_begin = true, .end = key, .has_end = true, .end_is_closed = true};
+    stretch->keys = (struct key_stretch){.begin = largest_user(file),
+                                         .has_begin = true,
+                                         .end = largest_user(file),
+                                         .has_end = true,
+                                         .end_is_closed = true};
     return KV_OK;
 }
 
