@@ -46,6 +46,8 @@ static const struct {
     {"client", "connection", false},
     {"command", "connection", true},
     {"dbsize", "keyspace", true},
+    {"flushall", "keyspace", true},
+    {"flushdb", "keyspace", true},
     {"info", "dangerous", true},
 };
 
@@ -77,10 +79,10 @@ list_categories(const struct command *command, const char *names[CATEGORY_COUNT_
         names[count++] = "read";
     if (group != NULL)
         names[count++] = group;
-    if (command->flags & COMMAND_ADMIN) {
+    if (command->flags & COMMAND_ADMIN)
         names[count++] = "admin";
+    if (command->flags & (COMMAND_ADMIN | COMMAND_DANGEROUS))
         names[count++] = "dangerous";
-    }
     names[count++] = command->flags & COMMAND_FAST ? "fast" : "slow";
     KV_ASSERT(count <= CATEGORY_COUNT_MAX);
     return count;

@@ -79,7 +79,10 @@ db_iter_new(struct db *db, struct read_ctx *ctx, const struct db_iter_options *o
         .has_upper = options->has_upper,
         .ahead_bytes_max = options->ahead_bytes_max,
     };
-    db_view_pin(&iter->view, db, options->cf_id, options->seq_max);
+    if (options->view != NULL)
+        db_view_share(&iter->view, options->view);
+    else
+        db_view_pin(&iter->view, db, options->cf_id, options->seq_max);
     return iter;
 }
 

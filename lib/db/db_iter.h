@@ -14,8 +14,10 @@
 #include "db/db.h"
 
 struct db_iter;
+struct db_view;
 
 struct db_iter_options {
+    const struct db_view *view; /* shared; NULL: of the family as of seq_max */
     uint32_t cf_id;
     uint64_t seq_max;          /* SEQUENCE_MAX: as of now */
     struct slice lower, upper; /* keys in [lower, upper); copied */

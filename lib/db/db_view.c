@@ -14,6 +14,7 @@ db_view_pin(struct db_view *view, struct db *db, uint32_t cf_id, uint64_t seq_ma
         .version = family->current,
         .cf_id = cf_id,
         .seq = seq_max < db->last_seq ? seq_max : db->last_seq,
+        .rollback_count = db->rollback_count,
     };
     view->memtables[view->memtable_count++] = db->active;
     for (struct list *node = db->frozen.prev; node != &db->frozen; node = node->prev)
@@ -22,6 +23,24 @@ db_view_pin(struct db_view *view, struct db *db, uint32_t cf_id, uint64_t seq_ma
     for (uint32_t i = 0; i < view->memtable_count; i++)
         memtable_ref(view->memtables[i]);
     version_ref(view->version);
+}
+
+void
+db_view_share(struct db_view *view, const struct db_view *source)
+{
+    *view = *source;
+    view->memtables = kv_alloc(sizeof(struct memtable *) * source->memtable_count);
+    for (uint32_t i = 0; i < view->memtable_count; i++) {
+        view->memtables[i] = source->memtables[i];
+        memtable_ref(view->memtables[i]);
+    }
+    version_ref(view->version);
+}
+
+bool
+db_view_holds(const struct db_view *view, const struct db *db)
+{
+    return view->rollback_count == db->rollback_count;
 }
 
 void

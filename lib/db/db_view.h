@@ -16,11 +16,17 @@ struct db_view {
     uint32_t memtable_count;
     struct version *version; /* owned reference */
     uint32_t cf_id;
-    uint64_t seq; /* the newest that is visible */
+    uint64_t seq;            /* the newest that is visible */
+    uint64_t rollback_count; /* private */
 };
 
 /* As of `seq_max`, or of now if that is later. */
 void db_view_pin(struct db_view *view, struct db *db, uint32_t cf_id, uint64_t seq_max);
+/* The same once more; each is unpinned for itself. */
+void db_view_share(struct db_view *view, const struct db_view *source);
 void db_view_unpin(struct db_view *view);
+/* Whether all that the view has ever shown was true: no write that it may have shown has been
+ * taken back because it could not be made durable. */
+bool db_view_holds(const struct db_view *view, const struct db *db);
 
 #endif

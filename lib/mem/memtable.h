@@ -68,6 +68,13 @@ void memtable_tombstone_stretch(const struct memtable *memtable, uint32_t cf_id,
 bool memtable_pick(const struct memtable *memtable, uint32_t cf_id, uint64_t random,
                    struct slice *user_key);
 
+/* The first and last user key of the family, whose versions may all have been rolled back.  False:
+ * there is none. */
+bool memtable_key_span(const struct memtable *memtable, uint32_t cf_id, struct slice *first,
+                       struct slice *last);
+/* About which part of the family's keys are below `key`: 0 to 1. */
+double memtable_part_below(const struct memtable *memtable, uint32_t cf_id, struct slice key);
+
 /* Takes out every version with sequence > seq_max: the WAL could not make them durable and no
  * reader has been told of them.  Not after freeze. */
 void memtable_rollback(struct memtable *memtable, uint64_t seq_max);

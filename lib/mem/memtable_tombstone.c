@@ -26,28 +26,16 @@ tombstone_seq(const struct mem_tombstone *tombstone)
     return internal_key_footer(mem_tombstone_key(tombstone)) >> 8;
 }
 
-/* The user key of an entry of the family's tree. */
-static struct slice
-leaf_key(const struct memtable *memtable, uint32_t leaf_offset, bool is_last)
-{
-    const struct mem_node *leaf = mem_node_at(memtable, leaf_offset);
-    const struct mem_entry *entry;
-
-    KV_ASSERT(leaf != NULL && leaf->level == 0);
-    entry = mem_entry_at(memtable, leaf->links[is_last ? leaf->count - 1u : 0u]);
-    KV_ASSERT(entry != NULL);
-    return mem_entry_key(entry);
-}
-
 /* Whoever empties a family wants to see that in its number of keys: a tombstone over all that is
  * here sets the count to zero.  Others are not counted. */
 static uint64_t
 key_count_under(const struct memtable *memtable, const struct mem_family *family,
                 const struct batch_record *record)
 {
-    if (family->root == 0 ||
-        slice_compare(record->key, leaf_key(memtable, family->leaf_first, false)) > 0 ||
-        slice_compare(leaf_key(memtable, family->leaf_last, true), record->value) >= 0)
+    struct slice first, last;
+
+    if (!memtable_key_span(memtable, family->cf_id, &first, &last) ||
+        slice_compare(record->key, first) > 0 || slice_compare(last, record->value) >= 0)
         return 0;
     return family->key_count_delta;
 }

@@ -226,6 +226,27 @@ tree_seek_below(const struct memtable *memtable, const struct mem_family *family
     return true;
 }
 
+double
+tree_part_below(const struct memtable *memtable, const struct mem_family *family, struct slice key)
+{
+    struct mem_node *node = mem_node_at(memtable, family->root);
+    double part = 0, width = 1;
+    bool exact;
+    int index;
+
+    for (; node != NULL && node->level > 0; node = node_child(memtable, node, (unsigned)index)) {
+        index = node_child_index(memtable, node, key);
+        if (index < 0)
+            return part;
+        width /= node->count;
+        part += width * index;
+    }
+    if (node == NULL)
+        return part;
+    index = node_search(memtable, node, key, &exact);
+    return index < 0 ? part : part + width * index / node->count;
+}
+
 static struct mem_node *
 node_new(struct memtable *memtable, unsigned level)
 {
@@ -588,30 +609,4 @@ tree_insert_at(struct memtable *memtable, const struct tree_finger *finger)
     entry = entry_new(memtable, finger->key);
     node_insert(memtable, leaf, (unsigned)index, (struct node_item){.entry = entry});
     return entry;
-}
-
-/* A way down at random, at each node one of its children: nodes are half full at least, so no key
- * is favoured by much. */
-bool
-memtable_pick(const struct memtable *memtable, uint32_t cf_id, uint64_t random,
-              struct slice *user_key)
-{
-    const struct mem_family *family = mem_family_find(memtable, cf_id);
-    const struct mem_node *node;
-    const struct mem_entry *entry;
-
-    KV_ASSERT(memtable->pool != NULL);
-    if (family == NULL || family->root == 0)
-        return false;
-    node = mem_node_at(memtable, family->root);
-    while (node != NULL && node->level > 0) {
-        node = node_child(memtable, node, (unsigned)(random % node->count));
-        random = random * UINT64_C(0x9e3779b97f4a7c15) + 1;
-        random ^= random >> 29;
-    }
-    KV_ASSERT(node != NULL);
-    entry = mem_entry_at(memtable, node->links[(random >> 8) % node->count]);
-    KV_ASSERT(entry != NULL);
-    *user_key = mem_entry_key(entry);
-    return true;
 }

@@ -23,6 +23,9 @@ bool tree_seek_below(const struct memtable *memtable, const struct mem_family *f
 /* The last entry of all; likewise. */
 bool tree_seek_last(const struct memtable *memtable, const struct mem_family *family,
                     struct tree_spot *spot);
+/* The way down to a key, as a part of all that there is: 0 to 1. */
+double tree_part_below(const struct memtable *memtable, const struct mem_family *family,
+                       struct slice key);
 /* The entry of `key`, made if there was none. */
 struct mem_entry *tree_insert(struct memtable *memtable, struct mem_family *family,
                               struct slice key);
