@@ -43,12 +43,8 @@ static const struct {
     const char *command, *category;
     bool is_in;
 } category_exceptions[] = {
-    {"client", "connection", false},
-    {"command", "connection", true},
-    {"dbsize", "keyspace", true},
-    {"flushall", "keyspace", true},
-    {"flushdb", "keyspace", true},
-    {"info", "dangerous", true},
+    {"client", "connection", false}, {"command", "connection", true}, {"dbsize", "keyspace", true},
+    {"flushall", "keyspace", true},  {"flushdb", "keyspace", true},   {"info", "dangerous", true},
 };
 
 /* The category that follows from the group; NULL: none. */

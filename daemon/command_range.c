@@ -303,7 +303,7 @@ command_kv_seek(struct command_call *call)
     request.has_upper = reverse;
     st = scan_run(call, &request, &work);
     if (st == KV_OK && work->count == 0)
-        resp_null_array(&call->reply);
+        resp_null(&call->reply);
     else if (st == KV_OK)
         buffer_append_slice(call->reply.target, buffer_slice(&work->items));
     buffer_deinit(&bound);

@@ -5,8 +5,8 @@
 #include "mem/memtable.h"
 
 void
-db_cover_init(struct db_cover *cover, const struct db_view *view,
-              const struct scan_child *children, uint32_t child_count, struct read_ctx *ctx)
+db_cover_init(struct db_cover *cover, const struct db_view *view, const struct scan_child *children,
+              uint32_t child_count, struct read_ctx *ctx)
 {
     *cover = (struct db_cover){
         .view = view,

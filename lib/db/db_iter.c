@@ -36,7 +36,7 @@ struct db_iter {
     struct buffer lower, upper;     /* owned */
     struct db_view view;
     struct iter_scope scope;
-    uint64_t change_count; /* of the memtables when `merged` was made */
+    uint64_t change_count;       /* of the memtables when `merged` was made */
     struct scan_child *children; /* owned array; its iterators are merged's */
     uint32_t child_count;
     struct iter *merged; /* owned; NULL: to be made */
@@ -119,10 +119,8 @@ make_merged(struct db_iter *iter)
     const struct db_view *view = &iter->view;
     struct iter **iters;
 
-    iter->children =
-        kv_alloc(sizeof(iter->children[0]) * (1 + version_scan_count(view->version)));
-    iter->child_count =
-        version_scan_open(view->version, iter->ctx, &iter->scope, iter->children);
+    iter->children = kv_alloc(sizeof(iter->children[0]) * (1 + version_scan_count(view->version)));
+    iter->child_count = version_scan_open(view->version, iter->ctx, &iter->scope, iter->children);
     iters = kv_alloc(sizeof(struct iter *) * (view->memtable_count + iter->child_count));
     for (uint32_t i = 0; i < view->memtable_count; i++)
         iters[i] = memtable_iter_new(view->memtables[i], view->cf_id);
@@ -371,8 +369,8 @@ step_forward(struct db_iter *iter, uint32_t *version_count, bool *done)
         return KV_OK;
     }
     *done = false;
-    if (key.seq > iter->view.seq || (iter->anchor_kind == ANCHOR_PAST_KEY &&
-                                     slice_equal(key.user_key, anchor_key(iter))))
+    if (key.seq > iter->view.seq ||
+        (iter->anchor_kind == ANCHOR_PAST_KEY && slice_equal(key.user_key, anchor_key(iter))))
         return pass_version(iter, &key, version_count);
     *version_count = 0;
     st = judge(iter, &key, &shown);
@@ -398,7 +396,8 @@ keep(struct db_iter *iter, const struct internal_key *key, struct newest *newest
         buffer_append_slice(&iter->kept_value, iter->merged->value);
 }
 
-/* Too many versions to walk: finds the newest visible one from above, then goes on below the key. */
+/* Too many versions to walk: finds the newest visible one from above, then goes on below the key.
+ */
 static enum kv_status
 fetch_newest(struct db_iter *iter, uint64_t tombstone_seq, struct newest *newest)
 {

@@ -22,9 +22,9 @@ struct db_iter_options {
     uint64_t seq_max;          /* SEQUENCE_MAX: as of now */
     struct slice lower, upper; /* keys in [lower, upper); copied */
     bool has_upper;
-    bool keys_only;            /* values are not looked at */
-    uint64_t ahead_bytes_max;  /* of a table that may be asked for at once; 0: block by block */
-    uint32_t skip_count_max;   /* 0: a call looks for the next key however long it takes */
+    bool keys_only;           /* values are not looked at */
+    uint64_t ahead_bytes_max; /* of a table that may be asked for at once; 0: block by block */
+    uint32_t skip_count_max;  /* 0: a call looks for the next key however long it takes */
 };
 
 enum db_iter_state {

@@ -88,12 +88,11 @@ is_table_deleted(void *owner, const struct table_file *file)
 {
     struct table_survey *survey = owner;
     const struct db_view *view = survey->view;
-    bool is_deleted =
-        is_under_memtable(view, view->memtable_count,
-                          internal_key_user(buffer_slice(&file->meta.smallest)),
-                          internal_key_user(buffer_slice(&file->meta.largest)),
-                          file->meta.seq_largest) ||
-        version_scan_is_deleted(view->version, file, &survey->ctx);
+    bool is_deleted = is_under_memtable(view, view->memtable_count,
+                                        internal_key_user(buffer_slice(&file->meta.smallest)),
+                                        internal_key_user(buffer_slice(&file->meta.largest)),
+                                        file->meta.seq_largest) ||
+                      version_scan_is_deleted(view->version, file, &survey->ctx);
 
     read_ctx_clear_wants(&survey->ctx);
     return is_deleted;
@@ -171,8 +170,8 @@ db_range_size(struct db *db, struct read_ctx *ctx, uint32_t cf_id, const struct 
 
     *size_out = (struct db_range_size){0};
     db_view_pin(&view, db, cf_id, SEQUENCE_MAX);
-    st = version_scan_bytes(view.version, ctx, keys, &size_out->table_bytes,
-                            &size_out->entry_count);
+    st =
+        version_scan_bytes(view.version, ctx, keys, &size_out->table_bytes, &size_out->entry_count);
     for (uint32_t i = 0; i < view.memtable_count; i++)
         add_memtable(view.memtables[i], cf_id, keys, size_out);
     db_view_unpin(&view);

@@ -121,11 +121,11 @@ struct memtable {
     uint32_t ref_count;
     int fd; /* owned; -1 in an opened one */
     bool frozen;
-    uint32_t *family_slots;     /* owned: hash table of family offsets, 0 is free */
-    uint32_t family_slot_count; /* a power of two */
+    uint32_t *family_slots;                /* owned: hash table of family offsets, 0 is free */
+    uint32_t family_slot_count;            /* a power of two */
     struct tombstone_map **tombstone_maps; /* owned array of owned: of families with tombstones */
     uint32_t tombstone_map_count;
-    uint64_t key_count;         /* entries in all trees */
+    uint64_t key_count; /* entries in all trees */
     uint64_t leaf_count;
     uint64_t inner_count;
     uint64_t split_count; /* changes when remembered leaves may be wrong */
@@ -169,6 +169,15 @@ mem_node_at(const struct memtable *memtable, uint32_t offset)
     if (node->level > 0 && mem_at(memtable, offset, MEM_INNER_BYTES) == NULL)
         return NULL;
     return node;
+}
+
+/* The child `index` of an inner node. */
+static inline struct mem_node *
+mem_node_child(const struct memtable *memtable, const struct mem_node *node, unsigned index)
+{
+    struct mem_node *child = mem_node_at(memtable, node->links[index]);
+
+    return child != NULL && child->level + 1 == node->level ? child : NULL;
 }
 
 static inline struct mem_entry *

@@ -1,6 +1,24 @@
-/* memtable_survey.c - questions about all keys of a family, by the shape of its tree.  For memtables
- * of one's own. */
+/* memtable_survey.c - ends of a family's keys, and questions about all of them that the shape of
+ * its tree answers. */
 #include "mem/memtable_tree.h"
+
+bool
+tree_last_under(const struct memtable *memtable, struct mem_node *node, struct tree_spot *spot)
+{
+    while (node != NULL && node->level > 0)
+        node = mem_node_child(memtable, node, node->count - 1u);
+    if (node == NULL)
+        return false;
+    *spot = (struct tree_spot){.leaf = node, .index = node->count - 1u};
+    return true;
+}
+
+bool
+tree_seek_last(const struct memtable *memtable, const struct mem_family *family,
+               struct tree_spot *spot)
+{
+    return tree_last_under(memtable, mem_node_at(memtable, family->root), spot);
+}
 
 /* A way down at random, at each node one of its children: nodes are half full at least, so no key
  * is favoured by much. */

@@ -44,8 +44,7 @@ static struct tombstone_map *
 family_map(const struct memtable *memtable, const struct mem_family *family)
 {
     KV_ASSERT(family->tombstone_map <= memtable->tombstone_map_count);
-    return family->tombstone_map == 0 ? NULL
-                                      : memtable->tombstone_maps[family->tombstone_map - 1];
+    return family->tombstone_map == 0 ? NULL : memtable->tombstone_maps[family->tombstone_map - 1];
 }
 
 static struct tombstone_map *

@@ -165,34 +165,6 @@ tree_seek(const struct memtable *memtable, const struct mem_family *family, stru
     return true;
 }
 
-/* The child `index` of an inner node; NULL: damaged. */
-static struct mem_node *
-node_child(const struct memtable *memtable, const struct mem_node *node, unsigned index)
-{
-    struct mem_node *child = mem_node_at(memtable, node->links[index]);
-
-    return child != NULL && child->level + 1 == node->level ? child : NULL;
-}
-
-/* The last entry under a node. */
-static bool
-spot_last_under(const struct memtable *memtable, struct mem_node *node, struct tree_spot *spot)
-{
-    while (node != NULL && node->level > 0)
-        node = node_child(memtable, node, node->count - 1u);
-    if (node == NULL)
-        return false;
-    *spot = (struct tree_spot){.leaf = node, .index = node->count - 1u};
-    return true;
-}
-
-bool
-tree_seek_last(const struct memtable *memtable, const struct mem_family *family,
-               struct tree_spot *spot)
-{
-    return spot_last_under(memtable, mem_node_at(memtable, family->root), spot);
-}
-
 bool
 tree_seek_below(const struct memtable *memtable, const struct mem_family *family, struct slice key,
                 struct tree_spot *spot, bool *found)
@@ -211,7 +183,7 @@ tree_seek_below(const struct memtable *memtable, const struct mem_family *family
             turn = node;
             turn_index = (unsigned)index - 1;
         }
-        node = node_child(memtable, node, (unsigned)index);
+        node = mem_node_child(memtable, node, (unsigned)index);
     }
     if (node == NULL)
         return false;
@@ -221,7 +193,7 @@ tree_seek_below(const struct memtable *memtable, const struct mem_family *family
     *found = index > 0 || turn != NULL;
     if (index == 0)
         return turn == NULL ||
-               spot_last_under(memtable, node_child(memtable, turn, turn_index), spot);
+               tree_last_under(memtable, mem_node_child(memtable, turn, turn_index), spot);
     *spot = (struct tree_spot){.leaf = node, .index = (unsigned)index - 1};
     return true;
 }
@@ -234,7 +206,8 @@ tree_part_below(const struct memtable *memtable, const struct mem_family *family
     bool exact;
     int index;
 
-    for (; node != NULL && node->level > 0; node = node_child(memtable, node, (unsigned)index)) {
+    for (; node != NULL && node->level > 0;
+         node = mem_node_child(memtable, node, (unsigned)index)) {
         index = node_child_index(memtable, node, key);
         if (index < 0)
             return part;

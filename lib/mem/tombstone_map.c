@@ -324,11 +324,11 @@ go_back(const struct item *item, struct slice key, uint64_t seq_max, struct key_
         at = search_items(under->items, under->count, key, word);
         item = &under->items[at];
         if (keys != NULL) {
-            const struct key_stretch inner = {
-                .begin = item_begin(item),
-                .has_begin = true,
-                .end = at + 1 < under->count ? item_begin(item + 1) : slice_of(NULL, 0),
-                .has_end = at + 1 < under->count};
+            const struct key_stretch inner = {.begin = item_begin(item),
+                                              .has_begin = true,
+                                              .end = at + 1 < under->count ? item_begin(item + 1)
+                                                                           : slice_of(NULL, 0),
+                                              .has_end = at + 1 < under->count};
 
             key_stretch_cut(keys, &inner);
         }
@@ -343,8 +343,8 @@ tombstone_map_find(const struct tombstone_map *map, struct slice key, uint64_t s
     struct spot spot = find(map, key, word_of(key));
     const struct item *item = item_at(map, spot);
 
-    *stretch_out = (struct tombstone_stretch){
-        .keys = {.begin = item_begin(item), .has_begin = true}};
+    *stretch_out =
+        (struct tombstone_stretch){.keys = {.begin = item_begin(item), .has_begin = true}};
     if (step(map, &spot)) {
         stretch_out->keys.end = item_begin(item_at(map, spot));
         stretch_out->keys.has_end = true;

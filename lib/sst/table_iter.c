@@ -153,8 +153,7 @@ is_beyond(const struct table_iter *ti, const struct block_iter *entry, bool forw
     if (ti->scope == NULL)
         return false;
     if (forward)
-        return ti->scope->has_upper &&
-               slice_compare(separator(ti, entry), ti->scope->upper) >= 0;
+        return ti->scope->has_upper && slice_compare(separator(ti, entry), ti->scope->upper) >= 0;
     return slice_compare(separator(ti, entry), ti->scope->lower) < 0;
 }
 

@@ -105,8 +105,7 @@ MUST_CHECK enum kv_status table_reader_stretch(struct table_reader *table, struc
 /* An entry that any other had nearly the same chance to be instead: of a data block chosen by
  * `random`, which says all. KV_OK with *found false: the table has no point entries. */
 MUST_CHECK enum kv_status table_reader_pick(struct table_reader *table, struct read_ctx *ctx,
-                                            uint64_t random, struct buffer *user_key,
-                                            bool *found);
+                                            uint64_t random, struct buffer *user_key, bool *found);
 /* How many bytes of the file the data blocks with the keys of a stretch take, by the index:
  * blocks at its ends are counted whole.  KV_WANT_BLOCK likewise. */
 MUST_CHECK enum kv_status table_reader_bytes_between(struct table_reader *table,

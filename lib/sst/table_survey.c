@@ -45,7 +45,7 @@ table_reader_bytes_between(struct table_reader *table, struct read_ctx *ctx,
     if (st != KV_OK)
         return st;
     end = table->properties.data_bytes < table->file_bytes ? table->properties.data_bytes
-                                                            : table->file_bytes;
+                                                           : table->file_bytes;
     if (keys->has_begin)
         st = offset_of(table, ctx, keys->begin, &begin);
     if (st == KV_OK && keys->has_end)

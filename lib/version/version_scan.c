@@ -52,8 +52,7 @@ version_scan_open(struct version *version, struct read_ctx *ctx, struct iter_sco
     }
     for (uint32_t i = 1; i < LEVEL_COUNT; i++) {
         level = &version->levels[i];
-        if (level->count > 0 &&
-            is_in_scope(level->files[0], level->files[level->count - 1], scope))
+        if (level->count > 0 && is_in_scope(level->files[0], level->files[level->count - 1], scope))
             children[count++] =
                 (struct scan_child){.iter = level_iter_new(level, ctx, scope), .level = level};
     }
@@ -212,8 +211,8 @@ add_bytes(const struct table_file *file, struct read_ctx *ctx, const struct key_
         return KV_OK;
     if (is_whole(file, keys)) {
         *bytes += file->meta.bytes;
-        *entry_count += file->meta.has_counts ? file->meta.entry_count
-                                              : file->meta.bytes / ENTRY_BYTES_GUESS;
+        *entry_count +=
+            file->meta.has_counts ? file->meta.entry_count : file->meta.bytes / ENTRY_BYTES_GUESS;
         return KV_OK;
     }
     st = table_reader_bytes_between(file->reader, ctx, keys, &part);

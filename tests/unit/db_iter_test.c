@@ -447,7 +447,8 @@ put_number(struct write_batch *batch, int number)
     char key[16];
 
     (void)snprintf(key, sizeof(key), "key%06d", number);
-    write_batch_put(batch, CF_DEFAULT, slice_from_text(key), slice_from_text("a value of some length"));
+    write_batch_put(batch, CF_DEFAULT, slice_from_text(key),
+                    slice_from_text("a value of some length"));
 }
 
 /* Method: tables full of keys, then one range tombstone over nearly all.  The iterator must find

@@ -806,10 +806,8 @@ static void
 add(struct memtable *memtable, uint64_t seq, enum value_type type, const char *key,
     const char *value)
 {
-    const struct batch_record record = {.type = type,
-                                        .seq = seq,
-                                        .key = slice_from_text(key),
-                                        .value = slice_from_text(value)};
+    const struct batch_record record = {
+        .type = type, .seq = seq, .key = slice_from_text(key), .value = slice_from_text(value)};
 
     memtable_add(memtable, &record);
 }
