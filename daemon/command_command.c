@@ -29,7 +29,7 @@ enum { FLAG_NAME_COUNT = sizeof(flag_names) / sizeof(flag_names[0]) };
 static void
 reply_flags(struct resp_writer *reply, const struct command *command)
 {
-    resp_set(reply, (size_t)__builtin_popcount(command->flags));
+    resp_set(reply, (size_t)__builtin_popcount(command->flags & ~(uint32_t)COMMAND_DANGEROUS));
     for (size_t i = 0; i < FLAG_NAME_COUNT; i++) {
         if (command->flags & flag_names[i].flag)
             resp_simple(reply, flag_names[i].name);

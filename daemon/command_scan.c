@@ -76,7 +76,7 @@ parse_cursor(struct command_call *call, uint64_t *cursor_out)
 {
     const struct slice text = call->args[1];
     uint64_t cursor = 0;
-    bool is_valid = text.size > 0;
+    bool is_valid = true; /* no digits at all are 0 */
 
     for (size_t i = 0; i < text.size && is_valid; i++) {
         is_valid = text.data[i] >= '0' && text.data[i] <= '9' &&

@@ -91,8 +91,10 @@ open_iter(struct scan_work *work, struct command_call *call)
         .skip_count_max = SCAN_SLICE_SKIP_COUNT,
     };
 
-    if (work->iter == NULL)
-        work->iter = db_iter_new(work->db, call->ctx, &options);
+    if (work->iter != NULL)
+        return;
+    work->iter = db_iter_new(work->db, call->ctx, &options);
+    work->has_started = false;
 }
 
 /* Where the walk goes on after the iterator's last answer. */
@@ -128,9 +130,9 @@ take_sequences(struct scan_work *work)
         work->seq_seen = seq;
 }
 
-/* Lets the others run.  The iterator goes before the blocks that it stands on. */
-static enum kv_status
-yield(struct scan_work *work, struct command_call *call)
+/* Lets go of the blocks that the walk has passed, and so of the iterator that stands on others. */
+static void
+let_go(struct scan_work *work, struct command_call *call)
 {
     cut_bounds(work);
     take_sequences(work);
@@ -138,25 +140,36 @@ yield(struct scan_work *work, struct command_call *call)
     work->iter = NULL;
     read_ctx_deinit(call->ctx);
     read_ctx_init(call->ctx, db_block_cache(work->db));
-    work->base.has_yielded = true;
-    return KV_BUSY;
 }
 
-/* The time and memory of one slice. */
+static uint64_t
+block_bytes(const struct scan_work *work)
+{
+    struct db_iter_stats stats;
+
+    db_iter_get_stats(work->iter, &stats);
+    return stats.block_bytes;
+}
+
+/* What finding the place has cost is paid again by the next iterator, so it may be walked as far
+ * as that at least: large blocks must not make a walk that does nothing but find its place. */
+static bool
+holds_too_much(const struct scan_work *work)
+{
+    const uint64_t walked = block_bytes(work) - work->start_bytes;
+
+    return walked >= SCAN_SLICE_BYTES && walked >= work->start_bytes;
+}
+
+/* The time of one slice. */
 struct slice_use {
     uint64_t started_us;
     uint32_t key_count; /* since the clock was asked */
 };
 
 static bool
-slice_is_used(const struct scan_work *work, const struct command_call *call, struct slice_use *use,
-              bool paused)
+slice_is_used(const struct command_call *call, struct slice_use *use, bool paused)
 {
-    struct db_iter_stats stats;
-
-    db_iter_get_stats(work->iter, &stats);
-    if (stats.block_bytes >= SCAN_SLICE_BYTES)
-        return true;
     if (!paused && ++use->key_count < KEYS_BETWEEN_CLOCKS)
         return false;
     use->key_count = 0;
@@ -213,7 +226,8 @@ walk_on(struct scan_work *work, bool *done)
 static enum kv_status
 finish(struct scan_work *work, struct command_call *call)
 {
-    take_sequences(work);
+    if (work->iter != NULL)
+        take_sequences(work);
     if (work->seq_seen > call->seq_wait)
         call->seq_wait = work->seq_seen;
     db_iter_free(work->iter);
@@ -243,11 +257,19 @@ scan_run(struct command_call *call, const struct scan_request *request, struct s
         if (st != KV_OK)
             return st;
         has_place = true;
-        if (done || !slice_is_used(work, call, &use, paused))
+        if (!work->has_started)
+            work->start_bytes = block_bytes(work);
+        work->has_started = true;
+        if (done)
+            break;
+        if (holds_too_much(work))
+            let_go(work, call);
+        else if (!slice_is_used(call, &use, paused))
             continue;
         if (budget_is_used(work, call))
             break;
-        return yield(work, call);
+        work->base.has_yielded = true;
+        return KV_BUSY;
     }
     return finish(work, call);
 }

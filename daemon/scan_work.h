@@ -1,9 +1,9 @@
 /* scan_work.h - a walk over keys on behalf of one command, in as many tries as it takes.
  *
  * The walk sees the family as of its first try.  It keeps its place and what was collected between
- * the tries, so that a missing block costs nothing that was done before; and it lets the other
- * clients run after SCAN_SLICE_US, or when it has looked at SCAN_SLICE_BYTES of blocks, which it
- * lets go of then.  If a write that it may have seen had to be taken back, it begins anew.
+ * the tries, so that a missing block costs nothing that was done before; it lets the other clients
+ * run after SCAN_SLICE_US, and lets go of its blocks when it has walked SCAN_SLICE_BYTES of them.
+ * If a write that it may have seen had to be taken back, it begins anew.
  *
  * A page is a walk with a budget of time: when that is used up it ends where it is, and `next` says
  * where to go on.  It has no memory of its own then: any server that has the data can go on.
@@ -50,7 +50,9 @@ struct scan_work {
     struct scan_request request; /* but for its bounds, which are gone */
     struct db *db;               /* borrowed */
     struct db_view view;
-    struct db_iter *iter; /* owned; NULL: between slices */
+    struct db_iter *iter; /* owned; NULL: to be made */
+    bool has_started;     /* it has found its place, and */
+    uint64_t start_bytes; /* looked at so many bytes of blocks for that */
     struct buffer lower, upper;
     bool has_upper;
     uint64_t seq_seen;
