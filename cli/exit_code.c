@@ -4,7 +4,17 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/assert.h"
 #include "base/log.h"
+
+static const char *program_name = "kvctl";
+
+void
+complain_as(const char *program)
+{
+    KV_ASSERT(program != NULL);
+    program_name = program;
+}
 
 void
 complain(const char *format, ...)
@@ -12,7 +22,7 @@ complain(const char *format, ...)
     va_list args;
 
     (void)fflush(stdout);
-    (void)fputs("kvctl: ", stderr);
+    (void)fprintf(stderr, "%s: ", program_name);
     va_start(args, format);
     (void)vfprintf(stderr, format, args);
     va_end(args);

@@ -1,4 +1,4 @@
-/* exit_code.h - what kvctl's exit code tells a script, and how it complains. */
+/* exit_code.h - what the exit code of kvctl or kvbench tells a script, and how they complain. */
 #ifndef KV_CLI_EXIT_CODE_H
 #define KV_CLI_EXIT_CODE_H
 
@@ -11,13 +11,17 @@ enum exit_code {
     EXIT_NO_CONNECTION = 3,
     EXIT_SERVER_ERROR = 4,
     EXIT_CONDITION_FAILED = 5,
+    EXIT_NOT_VALID = 6, /* kvbench: the generator itself was late */
     EXIT_DAMAGE = 65,   /* inspect: bytes that fail a check, or that kvd does not understand */
     EXIT_NO_INPUT = 66, /* inspect: no such file */
+    EXIT_NO_RING = 71,  /* kvbench: the system refuses io_uring */
     EXIT_IO = 74,       /* a file or standard output cannot be read or written */
     EXIT_INTERRUPTED = 130,
 };
 
-/* One line, "kvctl: <message>", to standard error. */
+/* The name that stands before each message, "kvctl" without this call; kept, not copied. */
+void complain_as(const char *program);
+/* One line, "<program>: <message>", to standard error. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Failures that lib/ logs become such lines too. */
 void complain_for_lib(void);

@@ -35,6 +35,11 @@ static const struct verb verbs[] = {
     {"config", "get PATTERN... | set NAME VALUE...", "show and change settings", "CONFIG", 1,
      UINT32_MAX, OUTCOME_ANY, false},
     {"flush", "", "write what is in memory to tables", "KV.FLUSH", 0, 0, OUTCOME_ANY, true},
+    {"compact", "[FROM TO] [FORCE] [ASYNC]",
+     "compact all keys, or those FROM..TO, to the last level", "KV.COMPACT", 0, 4, OUTCOME_ANY,
+     true},
+    {"jobs", "[ID | CANCEL ID | PAUSE [ID] | RESUME [ID]]", "print and manage background work",
+     "KV.JOBS", 0, 2, OUTCOME_ANY, true},
     {"stats", "", "print the engine's numbers", "KV.STATS", 0, 0, OUTCOME_ANY, true},
     {"workers", "", "print the state of the worker processes", "KV.WORKERS", 0, 0, OUTCOME_ANY,
      true},
@@ -126,6 +131,13 @@ verb_build(const struct verb *verb, int argument_count, char **arguments, struct
     return code;
 }
 
+static bool
+lists_jobs(const struct request *request)
+{
+    return request_word_is(request, 0, "KV.JOBS") && !request_word_is(request, 1, "CANCEL") &&
+           !request_word_is(request, 1, "PAUSE") && !request_word_is(request, 1, "RESUME");
+}
+
 enum reply_shape
 verb_shape(const struct request *request)
 {
@@ -135,7 +147,7 @@ verb_shape(const struct request *request)
         return SHAPE_PAIRS;
     if (request_word_is(request, 0, "INFO") || request_word_is(request, 0, "KV.STATS"))
         return SHAPE_INFO;
-    if (request_word_is(request, 0, "KV.WORKERS"))
+    if (request_word_is(request, 0, "KV.WORKERS") || lists_jobs(request))
         return SHAPE_RECORDS;
     return SHAPE_PLAIN;
 }

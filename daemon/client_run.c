@@ -106,6 +106,9 @@ reply_status(struct resp_writer *reply, enum kv_status st)
     case KV_CORRUPT:
         resp_error(reply, "ERR stored data that this command needs is damaged; see the log");
         break;
+    case KV_INVALID:
+        resp_error(reply, "ERR the merge operands of this key cannot be applied to its value");
+        break;
     case KV_UNSUPPORTED:
         resp_error(reply, "ERR stored data that this command needs uses a feature that kvd does "
                           "not have; see the log");
@@ -213,6 +216,7 @@ wait_for(struct client *client, enum kv_status st)
     if (st == KV_WANT_BLOCK) {
         KV_ASSERT(client->ctx.want_count > 0);
         server->stats.fetch_count++;
+        client->is_cold = true;
         wait_in(client, CLIENT_WAITS_FOR_BLOCK, NULL);
         client->fetch_armed = true;
         db_fetch(server->db, &client->ctx, &client->waiter);
@@ -315,6 +319,7 @@ execute(struct client *client)
     client->command_us += clock_lap(server);
     if ((st == KV_WANT_BLOCK || st == KV_BUSY) && wait_for(client, st))
         return false;
+    client->is_cold = client->is_cold && client->try_count > 0;
     if (st != KV_OK)
         reply_status(&call.reply, st);
     count_finished(client, call.command, reply_start, client->command_us);
@@ -381,16 +386,28 @@ is_put_off(const struct client *client)
     return command == NULL || command->run != command_shutdown;
 }
 
+/* Commands that wait for the disk gain nothing from what is near in memory. */
+static void
+look_ahead(struct client *client, struct slice input)
+{
+    struct server *server = client->server;
+
+    if (!client->command_started && !client->is_cold)
+        read_ahead_look(&server->ahead, server->db, client->cf_id, input);
+}
+
 size_t
 client_run(struct client *client, struct slice input)
 {
     size_t taken = 0, consumed = 0;
 
     (void)clock_lap(client->server);
+    read_ahead_forget(&client->server->ahead);
     client->parser.bulk_bytes_max = client->server->config.bulk_bytes_max;
     while (taken < input.size && may_go_on(client)) {
         const struct slice rest = slice_of(input.data + taken, input.size - taken);
 
+        look_ahead(client, rest);
         client->parser.is_anonymous = !client->is_authenticated;
         switch (resp_parser_next(&client->parser, rest, &consumed)) {
         case RESP_PARSE_MORE:

@@ -67,6 +67,7 @@ struct command {
     uint32_t flags;
     int32_t key_first, key_last,
         key_step;      /* argument positions; 0: no keys; last < 0: from the end */
+    bool reads_key;    /* the handler reads its first argument's value, and before all else */
     const char *group; /* "string", "connection", ... */
     const char *since;
     const char *summary; /* one sentence, our own words */

@@ -1,6 +1,6 @@
-/* command_flush.c - KV.FLUSH: everything in memory becomes tables.
+/* command_flush.c - KV.FLUSH: everything in memory becomes tables; and how to wait for tables.
  *
- * The command waits, and is run again when its ticket says that the flush is done.  The ticket is
+ * The command waits, and is run again when its ticket says that the work is done.  The ticket is
  * the engine's until then, whatever becomes of the client:
  *
  *     awaited --done--> client runs again, frees it
@@ -29,8 +29,8 @@ ticket_free(struct flush_ticket *ticket)
     free(ticket);
 }
 
-static void
-on_flushed(void *owner, enum kv_status st)
+void
+flush_ticket_done(void *owner, enum kv_status st)
 {
     struct flush_ticket *ticket = owner;
     struct client *client = ticket->client;
@@ -67,39 +67,49 @@ flush_tickets_free(struct server *server)
         ticket_free(LIST_ENTRY(server->flush_tickets.next, struct flush_ticket, link));
 }
 
-static struct flush_ticket *
-start_flush(struct command_call *call, bool is_awaited)
+struct flush_ticket *
+flush_ticket_new(struct command_call *call, bool is_awaited)
 {
     struct flush_ticket *ticket = kv_alloc_zero(sizeof(*ticket));
 
     ticket->client = is_awaited ? call->client : NULL;
     list_push_back(&call->server->flush_tickets, &ticket->link);
-    db_flush(call->server->db, on_flushed, ticket);
+    if (is_awaited) {
+        KV_ASSERT(call->client->flush == NULL);
+        call->client->flush = ticket;
+    }
     return ticket;
+}
+
+enum kv_status
+flush_ticket_take(struct command_call *call)
+{
+    struct flush_ticket *ticket = call->client->flush;
+    enum kv_status st;
+
+    KV_ASSERT(ticket != NULL);
+    if (!ticket->is_done)
+        return KV_BUSY;
+    st = ticket->st;
+    ticket_free(ticket);
+    call->client->flush = NULL;
+    return st;
 }
 
 enum kv_status
 command_kv_flush(struct command_call *call)
 {
-    struct client *client = call->client;
-    enum kv_status st;
+    const bool is_async = call->arg_count == 2;
+    enum kv_status st = KV_OK;
 
-    if (call->arg_count > 2 || (call->arg_count == 2 && !argument_is(call->args[1], "async"))) {
+    if (call->arg_count > 2 || (is_async && !argument_is(call->args[1], "async"))) {
         resp_error(&call->reply, "ERR syntax error");
         return KV_OK;
     }
-    if (call->arg_count == 2) {
-        (void)start_flush(call, false);
-        resp_simple(&call->reply, "OK");
-        return KV_OK;
-    }
-    if (client->flush == NULL)
-        client->flush = start_flush(call, true);
-    if (!client->flush->is_done)
-        return KV_BUSY;
-    st = client->flush->st;
-    ticket_free(client->flush);
-    client->flush = NULL;
+    if (call->client->flush == NULL)
+        db_flush(call->server->db, flush_ticket_done, flush_ticket_new(call, !is_async));
+    if (!is_async)
+        st = flush_ticket_take(call);
     if (st == KV_OK)
         resp_simple(&call->reply, "OK");
     return st;

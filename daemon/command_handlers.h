@@ -33,6 +33,13 @@ enum kv_status command_kv_workers(struct command_call *call);
 /* command_flush.c */
 enum kv_status command_kv_flush(struct command_call *call);
 
+/* command_jobs.c */
+enum kv_status command_kv_compact(struct command_call *call);
+enum kv_status command_kv_jobs(struct command_call *call);
+
+/* command_merge.c */
+enum kv_status command_kv_merge(struct command_call *call);
+
 /* command_range.c */
 enum kv_status command_kv_count(struct command_call *call);
 enum kv_status command_kv_delrange(struct command_call *call);

@@ -27,13 +27,13 @@ command_dbsize(struct command_call *call)
 enum kv_status
 command_kv_stats(struct command_call *call)
 {
-    static const char *const names[] = {"memory", "persistence", "kvd"};
-    struct slice sections[3];
+    static const char *const names[] = {"memory", "persistence", "kvd", "compaction"};
+    struct slice sections[4];
     struct buffer text = {0};
 
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < 4; i++)
         sections[i] = slice_from_text(names[i]);
-    info_format(call->server, sections, 3, &text);
+    info_format(call->server, sections, 4, &text);
     resp_verbatim(&call->reply, "txt", buffer_slice(&text));
     buffer_deinit(&text);
     return KV_OK;

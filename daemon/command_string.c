@@ -67,9 +67,12 @@ read_keys(struct command_call *call, uint32_t step, struct found_list *list)
         list->items = kv_alloc(list->count * sizeof(list->items[0]));
     for (uint32_t i = 0; i < list->count; i++) {
         struct found *found = &list->items[i];
-        const enum kv_status st =
-            value_read(call, call->args[1 + i * step], &found->exists, &found->value);
+        enum kv_status st;
 
+        if (i % READ_PREFETCH_COUNT_MAX == 0 && list->count > 1 && call->client->try_count == 0)
+            read_ahead_begin(&call->server->ahead, call->server->db, call->cf_id,
+                             &call->args[1 + i * step], step, list->count - i);
+        st = value_read(call, call->args[1 + i * step], &found->exists, &found->value);
         if (st != KV_OK)
             result = st;
         if (st != KV_OK && (st != KV_WANT_BLOCK || read_ctx_wants_enough(call->ctx)))

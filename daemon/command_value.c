@@ -52,14 +52,19 @@ value_check_size(struct command_call *call, uint64_t size)
 }
 
 bool
+value_check_key(struct command_call *call, struct slice key)
+{
+    if (key.size <= KEY_BYTES_MAX)
+        return true;
+    resp_error_format(&call->reply, "ERR key is too long: %zu bytes, at most %d are possible",
+                      key.size, KEY_BYTES_MAX);
+    return false;
+}
+
+bool
 value_put(struct command_call *call, struct slice key, struct slice value)
 {
-    if (key.size > KEY_BYTES_MAX) {
-        resp_error_format(&call->reply, "ERR key is too long: %zu bytes, at most %d are possible",
-                          key.size, KEY_BYTES_MAX);
-        return false;
-    }
-    if (!value_check_size(call, value.size))
+    if (!value_check_key(call, key) || !value_check_size(call, value.size))
         return false;
     write_batch_put(call->batch, call->cf_id, key, value);
     return true;

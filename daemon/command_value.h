@@ -11,6 +11,8 @@ MUST_CHECK enum kv_status value_read(struct command_call *call, struct slice key
 /* Adds a put to the batch.  False: the key or the value is too long, and the error reply has
  * been written; the handler returns KV_OK without writing the batch. */
 bool value_put(struct command_call *call, struct slice key, struct slice value);
+/* Whether a key may be written; false: the error reply has been written. */
+bool value_check_key(struct command_call *call, struct slice key);
 /* Checks before anything is built: appending may not make a value longer than Redis allows. */
 bool value_check_size(struct command_call *call, uint64_t size);
 

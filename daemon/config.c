@@ -13,10 +13,9 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "db/db.h"
 #include "resp/resp_number.h"
 #include "sst/compression.h"
-#include "wal/wal.h"
-#include "wal/wal_replay.h"
 
 enum kind {
     KIND_TEXT,
@@ -68,6 +67,25 @@ static const struct name compression_names[] = {
     {"zstd", COMPRESSION_ZSTD},
     {0},
 };
+static const struct name style_names[] = {
+    {"auto", 0},
+    {"leveled", 1 + COMPACTION_LEVELED},
+    {"universal", 1 + COMPACTION_UNIVERSAL},
+    {"fifo", 1 + COMPACTION_FIFO},
+    {"none", 1 + COMPACTION_OFF},
+    {0},
+};
+static const struct name bottommost_names[] = {
+    {"auto", 0},
+    {"none", 1 + COMPRESSION_NONE},
+    {"snappy", 1 + COMPRESSION_SNAPPY},
+    {"zlib", 1 + COMPRESSION_ZLIB},
+    {"lz4", 1 + COMPRESSION_LZ4},
+    {"lz4hc", 1 + COMPRESSION_LZ4HC},
+    {"zstd", 1 + COMPRESSION_ZSTD},
+    {0},
+};
+static const struct name auto_names[] = {{"auto", 0}, {0}};
 static const struct name level_names[] = {
     {"debug", LOG_LEVEL_DEBUG},
     {"verbose", LOG_LEVEL_VERBOSE},
@@ -144,8 +162,27 @@ static const struct row rows[] = {
          "what to do about a damaged log at start"),
     NAME("compression", compression, "lz4", compression_names, false, "of the tables written"),
     SIZE("block-size", block_bytes, "4kb", KIB, 4 * MIB, false, "a block of a table, raw"),
+    TEXT("merge-library", merge_library, "", false,
+         "a shared object with merge operators of one's own, for kvd and its workers"),
+    TEXT("merge-operator", merge_operator, "", false,
+         "what KV.MERGE does: uint64add, int64add, stringappend, max, min, put, bytesxor; once "
+         "only"),
     INT("bloom-bits", bloom_bits, "10", 0, 64, NULL, false,
         "bits of filter for each key; 0: no filters"),
+    NAME("compaction-style", compaction_style, "auto", style_names, true,
+         "how tables are kept in shape; auto: as OPTIONS says, leveled if it is new"),
+    INT("compaction-jobs", compaction_jobs, "auto", 1, 64, auto_names, true,
+        "compactions at a time; auto: one fewer than workers"),
+    INT("compaction-trigger", compaction_trigger, "auto", 1, 1000, auto_names, true,
+        "tables in level 0 that start a compaction; universal: sorted runs; auto: as OPTIONS says"),
+    SIZE("compaction-rate-limit", compaction_rate_bytes_per_s, "0", 0, TIB, true,
+         "bytes a second that all compactions write; 0: no limit"),
+    NAME("compaction-bottommost-compression", bottommost_compression, "auto", bottommost_names,
+         true, "of tables below which nothing is; auto: as OPTIONS says, or compression"),
+    SIZE("compaction-fifo-size", fifo_bytes_max, "0", 0, 1024 * TIB, true,
+         "fifo: the oldest tables beyond this size are dropped; 0: as OPTIONS says"),
+    TIME("compaction-ttl", table_ttl_us, "0", SECOND_US, 0, 36500 * DAY_S * SECOND_US, true,
+         "fifo: older tables are dropped; leveled: they move on; 0: as OPTIONS says"),
     INT("workers", workers, "2", 1, 64, worker_names, false,
         "worker processes to start; external: others start them"),
     TEXT("worker-socket", worker_socket, "", false,

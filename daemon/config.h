@@ -51,7 +51,17 @@ struct config {
     uint64_t wal_recovery_mode; /* enum wal_recovery_mode */
     uint64_t compression;       /* enum compression */
     uint64_t block_bytes;
-    uint64_t bloom_bits; /* a key; 0: no filters */
+    uint64_t bloom_bits;  /* a key; 0: no filters */
+    char *merge_library;  /* "": none */
+    char *merge_operator; /* of database 0; "": what is stored */
+
+    uint64_t compaction_style; /* 0: as OPTIONS says; 1 + enum compaction_style */
+    uint64_t compaction_jobs;  /* 0: one fewer than workers */
+    uint64_t compaction_rate_bytes_per_s;
+    uint64_t bottommost_compression; /* 0: as OPTIONS says; 1 + enum compression */
+    uint64_t compaction_trigger;     /* tables in level 0; 0: as OPTIONS says */
+    uint64_t fifo_bytes_max;         /* 0: as OPTIONS says */
+    uint64_t table_ttl_us;           /* 0: as OPTIONS says */
 
     uint64_t workers; /* CONFIG_WORKERS_EXTERNAL or how many kvd starts */
     char *worker_socket;

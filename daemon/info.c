@@ -236,11 +236,6 @@ info_kvd(struct server *server, struct buffer *target)
     LINE("flush_failures:%" PRIu64 "\r\n", stats.flush_failure_count);
     LINE("tables:%" PRIu64 "\r\n", stats.table_count);
     LINE("table_bytes:%" PRIu64 "\r\n", stats.table_bytes);
-    for (unsigned level = 0; level < LEVEL_COUNT; level++) {
-        if (stats.level_table_count[level] > 0)
-            LINE("level%u:tables=%" PRIu64 ",bytes=%" PRIu64 "\r\n", level,
-                 stats.level_table_count[level], stats.level_bytes[level]);
-    }
     LINE("block_cache_hits:%" PRIu64 "\r\n", stats.cache.hit_count);
     LINE("block_cache_misses:%" PRIu64 "\r\n", stats.cache.miss_count);
     LINE("block_cache_evictions:%" PRIu64 "\r\n", stats.cache.evict_count);
@@ -256,6 +251,43 @@ info_kvd(struct server *server, struct buffer *target)
     LINE("wal_write_usec_avg:%" PRIu64 "\r\n",
          stats.wal.group_count > 0 ? stats.wal.write_us_total / stats.wal.group_count : 0);
     LINE("wal_direct_io:%d\r\n", stats.wal.direct_io);
+}
+
+/* What a byte of a user's has cost in bytes written to tables. */
+static double
+write_amplification(const struct db_stats *stats)
+{
+    if (stats->flush_bytes == 0)
+        return 0;
+    return (double)(stats->flush_bytes + stats->compaction.written_bytes) /
+           (double)stats->flush_bytes;
+}
+
+static void
+info_compaction(struct server *server, struct buffer *target)
+{
+    struct db_stats stats;
+    const struct db_compaction_totals *totals = &stats.compaction;
+
+    db_get_stats(server->db, &stats);
+    for (unsigned level = 0; level < LEVEL_COUNT; level++)
+        LINE("level%u:tables=%" PRIu64 ",bytes=%" PRIu64 ",score=%.2f,written_bytes=%" PRIu64
+             "\r\n",
+             level, stats.level_table_count[level], stats.level_bytes[level],
+             stats.level_score[level], totals->level_written_bytes[level]);
+    LINE("compaction_debt_bytes:%" PRIu64 "\r\n", stats.compaction_debt_bytes);
+    LINE("compactions_running:%" PRIu64 "\r\n", stats.compaction_running_count);
+    LINE("compactions_resting:%" PRIu64 "\r\n", stats.compaction_parked_count);
+    LINE("compactions_paused:%d\r\n", stats.compaction_is_paused);
+    LINE("compactions:%" PRIu64 "\r\n", totals->count);
+    LINE("compaction_failures:%" PRIu64 "\r\n", totals->failure_count);
+    LINE("compaction_read_bytes:%" PRIu64 "\r\n", totals->read_bytes);
+    LINE("compaction_written_bytes:%" PRIu64 "\r\n", totals->written_bytes);
+    LINE("compaction_moved_bytes:%" PRIu64 "\r\n", totals->moved_bytes);
+    LINE("compaction_moves:%" PRIu64 "\r\n", totals->move_count);
+    LINE("compaction_dropped_bytes:%" PRIu64 "\r\n", totals->dropped_bytes);
+    LINE("write_amplification:%.2f\r\n", write_amplification(&stats));
+    LINE("obsolete_tables:%" PRIu64 "\r\n", stats.obsolete_count);
 }
 
 static const struct {
@@ -276,6 +308,7 @@ static const struct {
     {"cluster", "Cluster", info_cluster, true},
     {"keyspace", "Keyspace", info_keyspace, true},
     {"kvd", "Kvd", info_kvd, true},
+    {"compaction", "Compaction", info_compaction, true},
 };
 
 enum { SECTION_COUNT = sizeof(sections) / sizeof(sections[0]) };

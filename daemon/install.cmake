@@ -12,10 +12,15 @@ foreach(program kvctl kvbench)
     endif()
 endforeach()
 
-install(FILES cli/completions/kvctl.bash DESTINATION share/bash-completion/completions
-    RENAME kvctl)
+# What a merge operator of one's own is written against.
+install(FILES lib/merge/kvd_merge_operator.h DESTINATION include)
+foreach(program kvctl kvbench)
+    install(FILES cli/completions/${program}.bash DESTINATION share/bash-completion/completions
+        RENAME ${program})
+endforeach()
 foreach(section 1 5 7 8)
-    file(GLOB pages CONFIGURE_DEPENDS daemon/*.${section} worker/*.${section} cli/*.${section})
+    file(GLOB pages CONFIGURE_DEPENDS daemon/*.${section} worker/*.${section} cli/*.${section}
+        cli/kvbench/*.${section})
     if(pages)
         install(FILES ${pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
     endif()

@@ -10,6 +10,7 @@
 #include "daemon/client.h"
 #include "daemon/command_table.h"
 #include "daemon/config.h"
+#include "daemon/read_ahead.h"
 #include "db/db.h"
 #include "io/ring.h"
 
@@ -82,6 +83,7 @@ struct server {
     struct signal_watch *signals;    /* owned */
     struct write_batch batch;        /* owned: of the command that runs now */
     struct scan_cursors *cursors;    /* owned: of SCAN */
+    struct read_ahead ahead;         /* of the client that runs now */
 
     struct list clients;          /* by their last activity, the longest idle first */
     struct list closing_clients;  /* closed, but perhaps with something in flight */
@@ -122,6 +124,8 @@ int server_open_data(struct server *server);
 int server_run(struct server *server);
 /* Stops cleanly, whatever of the two opens has worked. */
 int server_close(struct server *server);
+/* What the settings say about compactions.  In server_config.c. */
+struct db_compaction_settings server_compaction_settings(const struct config *config);
 /* The engine's and the workers' part of it.  In server_data.c. */
 int server_close_data(struct server *server);
 

@@ -10,11 +10,34 @@
 #include "daemon/notify.h"
 #include "daemon/server.h"
 
+struct db_compaction_settings
+server_compaction_settings(const struct config *config)
+{
+    struct db_compaction_settings settings = {
+        .job_count = (uint32_t)config->compaction_jobs,
+        .level0_trigger = (uint32_t)config->compaction_trigger,
+        .rate_bytes_per_s = config->compaction_rate_bytes_per_s,
+        .has_style = config->compaction_style != 0,
+        .has_bottommost_compression = config->bottommost_compression != 0,
+        .fifo_bytes_max = config->fifo_bytes_max,
+        .ttl_s = config->table_ttl_us / 1000000,
+    };
+
+    if (settings.job_count == 0)
+        settings.job_count = config->workers > 1 ? (uint32_t)config->workers - 1 : 1;
+    if (settings.has_style)
+        settings.style = (enum compaction_style)(config->compaction_style - 1);
+    if (settings.has_bottommost_compression)
+        settings.bottommost_compression = (enum compression)(config->bottommost_compression - 1);
+    return settings;
+}
+
 /* Tells everyone who has a copy of a setting. */
 static void
 push_settings(struct server *server)
 {
     const struct config *config = &server->config;
+    struct db_compaction_settings settings;
 
     log_set_level((enum log_level)config->loglevel);
     if (server->db == NULL)
@@ -22,6 +45,8 @@ push_settings(struct server *server)
     db_set_wal_sync(server->db, (enum wal_sync)config->wal_sync, config->wal_sync_interval_us);
     db_set_memtable_bytes(server->db, config->memtable_bytes);
     db_set_memory_limit(server->db, config->memory_limit_bytes);
+    settings = server_compaction_settings(config);
+    db_set_compaction(server->db, &settings);
     /* There may be room for those who wait now. */
     server->is_full = false;
 }

@@ -17,6 +17,7 @@
 #include "daemon/notify.h"
 #include "daemon/server.h"
 #include "daemon/worker_pool.h"
+#include "merge/merge_library.h"
 
 enum {
     SESSION_ID_CHARS = 20,
@@ -84,6 +85,7 @@ open_pool(struct server *server)
         .binary_path = config->worker_path[0] == '\0' ? NULL : config->worker_path,
         .worker_count = (uint32_t)config->workers,
         .no_jail = config->worker_jail == 0,
+        .merge_library = config->merge_library[0] == '\0' ? NULL : config->merge_library,
         .journal = notify_log_is_journal(),
     };
 
@@ -127,6 +129,8 @@ open_db(struct server *server)
         .compression = (enum compression)config->compression,
         .block_bytes = (uint32_t)config->block_bytes,
         .bloom_bits_per_key = (uint32_t)config->bloom_bits,
+        .compaction = server_compaction_settings(config),
+        .merge_operator = config->merge_operator,
         .owner = server,
         .on_durable = server_on_durable,
         .on_write_failed = server_on_write_failed,
@@ -135,6 +139,17 @@ open_db(struct server *server)
     };
 
     return db_open(&options, &server->db);
+}
+
+/* A file that is not there is a mistake in the settings, not in the data. */
+static enum kv_status
+load_merge_library(const char *path)
+{
+    enum kv_status st = KV_OK;
+
+    if (path[0] != '\0')
+        st = merge_library_load(path);
+    return st == KV_OK ? KV_OK : KV_INVALID;
 }
 
 int
@@ -147,7 +162,9 @@ server_open_data(struct server *server)
     if (code != 0)
         return code;
     notify_status("recovering");
-    st = open_pool(server);
+    st = load_merge_library(server->config.merge_library);
+    if (st == KV_OK)
+        st = open_pool(server);
     if (st == KV_OK)
         st = open_db(server);
     if (st != KV_OK)

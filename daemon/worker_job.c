@@ -5,9 +5,12 @@
  *                   +----------+----> CLEANING -> PAUSING -> WAITING
  *                                         +----> on_done(error)
  *
- * A job with more outputs than a message holds is given out in parts, one after the other.  A
- * failed part is tried again as it was; the finished ones stay finished.  A file is looked at
- * (there, of the size, with the footer) before its part counts.
+ * A flush with more outputs than a message holds is given out in parts, one after the other.  A
+ * failed part is tried again as it was; the finished ones stay finished.  A compaction is tried
+ * once: when it fails the engine may have a better plan.  A file is looked at (there, of the size,
+ * with the footer) before its part counts.
+ *
+ * What flushes and compactions do differently is in worker_job_flush.c and worker_job_compact.c.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +19,6 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "daemon/worker_pool_internal.h"
-#include "mem/memtable.h"
 
 static void check_next(struct worker_job *job);
 static void clean_next(struct worker_job *job);
@@ -34,67 +36,31 @@ on_retry_timer(struct io_timer *timer)
         return;
     }
     job->state = JOB_WAITING;
-    list_push_front(&job->pool->waiting, &job->wait_link);
+    list_push_front(job->waiting, &job->wait_link);
     worker_pool_dispatch(job->pool);
 }
 
-/* The memtable's counts for each output, in the outputs' order. */
-static void
-count_families(struct worker_job *job)
+void
+worker_job_begin(struct worker_job *job, struct worker_pool *pool, struct list *waiting)
 {
-    const struct flush_job *flush = job->flush;
-    const uint32_t count = memtable_families(flush->memtable, NULL, 0);
-    struct memtable_family *families = kv_alloc_zero(((size_t)count + 1) * sizeof(*families));
-    uint32_t f = 0;
-
-    (void)memtable_families(flush->memtable, families, count);
-    job->families = kv_alloc_zero(flush->output_count * sizeof(*job->families));
-    for (uint32_t i = 0; i < flush->output_count; i++) {
-        while (f < count && families[f].cf_id < flush->outputs[i].cf_id)
-            f++;
-        KV_ASSERT(f < count && families[f].cf_id == flush->outputs[i].cf_id);
-        job->families[i] = families[f];
-    }
-    free(families);
-}
-
-static bool
-texts_fit(const struct flush_job *flush)
-{
-    bool fit = strlen(flush->db_identity) <= WORKER_TEXT_BYTES_MAX;
-
-    for (uint32_t i = 0; i < flush->output_count; i++)
-        fit = fit && strlen(flush->outputs[i].cf_name) <= WORKER_TEXT_BYTES_MAX &&
-              strlen(flush->outputs[i].merge_operator) <= WORKER_TEXT_BYTES_MAX;
-    return fit;
-}
-
-struct worker_job *
-worker_job_new(struct worker_pool *pool, struct flush_job *flush)
-{
-    struct worker_job *job = kv_alloc_zero(sizeof(*job));
-
-    KV_ASSERT(flush->output_count > 0);
-    KV_ASSERT(flush->job_id != 0);
-    KV_ASSERT(flush->snapshot_count <= WORKER_JOB_SNAPSHOT_COUNT_MAX);
     job->pool = pool;
-    job->flush = flush;
+    job->waiting = waiting;
     job->fd = -1;
-    job->tables = kv_alloc_zero(flush->output_count * sizeof(*job->tables));
     job->retry_timer.on_expire = on_retry_timer;
     list_push_back(&pool->jobs, &job->link);
     list_init(&job->wait_link);
-    count_families(job);
-    flush->port_private = job;
-    if (texts_fit(flush)) {
-        list_push_back(&pool->waiting, &job->wait_link);
-        return job;
-    }
-    /* on_done may not be called from inside start_flush. */
-    job->ending = KV_FAIL(KV_LIMIT, "flush %" PRIu64 ": a name is too long", flush->job_id);
+    list_push_back(waiting, &job->wait_link);
+}
+
+/* From the loop, since on_done may not be called from inside start or cancel. */
+void
+worker_job_end_soon(struct worker_job *job, enum kv_status ending)
+{
+    KV_ASSERT(job->state == JOB_WAITING);
+    list_remove(&job->wait_link);
+    job->ending = ending;
     job->state = JOB_PAUSING;
-    io_timer_start(pool->io, &job->retry_timer, io_now_us(pool->io));
-    return job;
+    io_timer_start(job->pool->io, &job->retry_timer, io_now_us(job->pool->io));
 }
 
 static void
@@ -110,75 +76,16 @@ forget_tables(struct worker_job *job, uint32_t first)
 void
 worker_job_end(struct worker_job *job, enum kv_status st)
 {
-    struct flush_job *flush = job->flush;
-
     KV_ASSERT(job->worker == NULL);
     KV_ASSERT(!job->request_in_flight);
     io_timer_stop(job->pool->io, &job->retry_timer);
     list_remove(&job->link);
     list_remove(&job->wait_link);
-    flush->port_private = NULL;
-    flush->on_done(flush, st, st == KV_OK ? job->tables : NULL);
+    job->kind->report(job, st);
     forget_tables(job, 0);
     free(job->tables);
     free(job->families);
     free(job);
-}
-
-/* --- the description --- */
-
-static void
-put_text(struct buffer *target, const char *text)
-{
-    buffer_append(target, text, strlen(text));
-}
-
-static void
-describe_output(const struct flush_output *output, struct worker_flush_output *described)
-{
-    described->cf_id = output->cf_id;
-    described->file_number = output->file_number;
-    described->compression = (uint32_t)output->compression;
-    described->block_bytes = output->block_bytes;
-    described->bloom_bits_per_key = output->bloom_bits_per_key;
-    put_text(&described->cf_name, output->cf_name);
-    put_text(&described->merge_operator, output->merge_operator);
-}
-
-static void
-describe_snapshots(const struct flush_job *flush, struct worker_flush *described)
-{
-    const size_t bytes = flush->snapshot_count * sizeof(described->snapshots[0]);
-
-    if (bytes == 0)
-        return;
-    described->snapshots = kv_alloc(bytes);
-    memcpy(described->snapshots, flush->snapshots, bytes);
-    described->snapshot_count = flush->snapshot_count;
-}
-
-void
-worker_job_describe(struct worker_job *job, struct worker_msg *msg)
-{
-    const struct flush_job *flush = job->flush;
-    const uint32_t left = flush->output_count - job->done_count;
-    struct worker_flush *described = &msg->flush;
-
-    KV_ASSERT(left > 0);
-    job->part_count = left < WORKER_JOB_OUTPUT_COUNT_MAX ? left : WORKER_JOB_OUTPUT_COUNT_MAX;
-    *msg = (struct worker_msg){.kind = WORKER_MSG_FLUSH};
-    described->job_id = flush->job_id;
-    described->creation_time_s = flush->creation_time_s;
-    described->seq_first = memtable_seq_first(flush->memtable);
-    described->seq_last = memtable_seq_last(flush->memtable);
-    put_text(&described->db_identity, flush->db_identity);
-    if (job->pool->session_identity != NULL)
-        put_text(&described->session_identity, job->pool->session_identity);
-    describe_snapshots(flush, described);
-    described->output_count = job->part_count;
-    described->outputs = kv_alloc_zero(job->part_count * sizeof(*described->outputs));
-    for (uint32_t i = 0; i < job->part_count; i++)
-        describe_output(&flush->outputs[job->done_count + i], &described->outputs[i]);
 }
 
 /* --- results --- */
@@ -186,23 +93,13 @@ worker_job_describe(struct worker_job *job, struct worker_msg *msg)
 enum kv_status
 worker_job_take_table(struct worker_job *job, struct worker_table *table)
 {
-    const uint32_t index = job->done_count + job->received_count;
-    struct worker_result_bounds bounds;
     enum kv_status st;
 
     KV_ASSERT(job->state == JOB_RUNNING);
-    if (job->received_count == job->part_count)
-        return KV_FAIL(KV_CORRUPT, "a worker reports more tables than were asked for");
-    bounds = (struct worker_result_bounds){.file_number = job->flush->outputs[index].file_number,
-                                           .entry_count_max = job->families[index].entry_count,
-                                           .range_tombstone_count =
-                                               job->families[index].range_tombstone_count,
-                                           .seq_first = memtable_seq_first(job->flush->memtable),
-                                           .seq_last = memtable_seq_last(job->flush->memtable)};
-    st = worker_result_check(table, &bounds);
+    st = job->kind->check_table(job, table);
     if (st != KV_OK)
         return st;
-    job->tables[index] = (struct table_summary){
+    job->tables[job->done_count + job->received_count] = (struct table_summary){
         .file_number = table->file_number,
         .file_bytes = table->file_bytes,
         .smallest = table->smallest, /* both taken over */
@@ -223,6 +120,8 @@ enum kv_status
 worker_job_take_done(struct worker_job *job, const struct worker_done *done)
 {
     KV_ASSERT(job->state == JOB_RUNNING);
+    if (job->kind->part_is_open)
+        job->part_count = job->received_count;
     if (done->table_count != job->part_count || job->received_count != job->part_count)
         return KV_FAIL(KV_CORRUPT, "a worker was asked for %u tables, sent %u and counts %u",
                        job->part_count, job->received_count, done->table_count);
@@ -248,7 +147,7 @@ static void
 set_path(struct worker_job *job)
 {
     const bool fits = worker_output_path(job->path, sizeof(job->path), job->pool->dir,
-                                         job->flush->outputs[job->file_index].file_number);
+                                         job->kind->number(job, job->file_index));
 
     KV_ASSERT(fits); /* worker_pool_open has left room */
 }
@@ -354,11 +253,11 @@ part_is_done(struct worker_job *job)
     job->received_count = job->part_count = 0;
     if (job->worker != NULL)
         worker_release_job(job->worker, true);
-    if (job->done_count == job->flush->output_count) {
+    if (job->kind->part_is_open || job->done_count == job->output_count) {
         worker_job_end(job, KV_OK);
     } else {
         job->state = JOB_WAITING;
-        list_push_front(&pool->waiting, &job->wait_link);
+        list_push_front(job->waiting, &job->wait_link);
     }
     worker_pool_dispatch(pool);
 }
@@ -399,6 +298,9 @@ on_cleaned(struct io_request *request)
         kv_log(LOG_LEVEL_WARNING, "%s: cannot remove it: %s", job->path,
                strerror((int)-request->result));
     job->file_index++;
+    /* Outputs of which nobody knows how many there are were made in the order of their numbers. */
+    if (job->kind->part_is_open && request->result == -ENOENT)
+        job->file_index = job->output_count;
     clean_next(job);
 }
 
@@ -408,7 +310,7 @@ clean_next(struct worker_job *job)
     struct worker_pool *pool = job->pool;
 
     KV_ASSERT(job->state == JOB_CLEANING);
-    if (job->file_index < job->flush->output_count) {
+    if (job->file_index < job->output_count) {
         set_path(job);
         job->request = (struct io_request){.op = IO_UNLINK, .path = job->path};
         submit(job, on_cleaned);
@@ -427,9 +329,11 @@ worker_job_fail(struct worker_job *job, enum kv_status ending)
     KV_ASSERT(job->worker == NULL);
     job->attempt_count++;
     /* An old file may be in the way, or its writer may still be at it: new numbers then. */
-    if (ending == KV_OK && (job->given_outside || job->attempt_count >= JOB_ATTEMPT_COUNT_MAX))
+    if (ending == KV_OK && (job->kind->tried_once || job->given_outside ||
+                            job->attempt_count >= JOB_ATTEMPT_COUNT_MAX))
         ending = KV_CANCELLED;
-    kv_log(LOG_LEVEL_WARNING, "flush %" PRIu64 ": try %u failed; %s", job->flush->job_id,
+    kv_log(job->cancelled ? LOG_LEVEL_VERBOSE : LOG_LEVEL_WARNING,
+           "%s %" PRIu64 ": try %u failed; %s", job->kind->name, job->kind->id(job),
            job->attempt_count, ending == KV_OK ? "it is tried again" : "the engine is told");
     job->ending = ending;
     job->state = JOB_CLEANING;

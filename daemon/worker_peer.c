@@ -18,7 +18,6 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "daemon/worker_pool_internal.h"
-#include "mem/memtable.h"
 
 static void on_socket(struct ring_event *event, int32_t result, uint32_t flags);
 static void on_exit_event(struct ring_event *event, int32_t result, uint32_t flags);
@@ -225,8 +224,13 @@ on_progress(struct worker *worker, const struct worker_progress *progress)
         return KV_OK;
     }
     /* An idle beat may have been under way when the job went out, and the other way round. */
-    if (worker->job != NULL && progress->job_id == worker->job->flush->job_id)
-        worker->progress = *progress;
+    if (worker->job == NULL || progress->job_id != worker->job->kind->id(worker->job))
+        return KV_OK;
+    worker->progress = *progress;
+    if (worker_job_is_compaction(worker->job)) {
+        worker->job->compact->bytes_done = progress->bytes_done;
+        worker->job->compact->bytes_per_s = progress->bytes_per_s;
+    }
     return KV_OK;
 }
 
@@ -249,10 +253,16 @@ on_failed(struct worker *worker, const struct worker_failed *failed)
 {
     struct worker_job *job = worker->job;
 
-    kv_log(LOG_LEVEL_WARNING, "worker %u (process %d): flush %" PRIu64 ": %s", worker->id,
-           (int)worker->process.pid, failed->job_id, (const char *)failed->reason.data);
+    kv_log(job->cancelled ? LOG_LEVEL_VERBOSE : LOG_LEVEL_WARNING,
+           "worker %u (process %d): %s %" PRIu64 ": %s", worker->id, (int)worker->process.pid,
+           job->kind->name, failed->job_id, (const char *)failed->reason.data);
     worker_release_job(worker, false);
-    worker_job_fail(job, failed->status == KV_NO_SPACE ? KV_NO_SPACE : KV_OK);
+    if (worker_job_is_compaction(job)) {
+        job->compact->bad_input_number = failed->bad_input_number;
+        worker_job_fail(job, failed->status);
+    } else {
+        worker_job_fail(job, failed->status == KV_NO_SPACE ? KV_NO_SPACE : KV_OK);
+    }
     worker_pool_dispatch(worker->pool);
     return KV_OK;
 }
@@ -262,7 +272,7 @@ static bool
 owes(const struct worker *worker, uint64_t job_id)
 {
     return worker->state == WORKER_BUSY && worker->job->state == JOB_RUNNING &&
-           worker->job->flush->job_id == job_id;
+           worker->job->kind->id(worker->job) == job_id;
 }
 
 static enum kv_status
@@ -293,6 +303,9 @@ on_message(struct worker *worker, struct worker_msg *msg)
     case WORKER_MSG_WELCOME:
     case WORKER_MSG_FLUSH:
     case WORKER_MSG_SHUTDOWN:
+    case WORKER_MSG_COMPACT:
+    case WORKER_MSG_CANCEL:
+    case WORKER_MSG_LARGE:
         break;
     }
     return unexpected(worker, msg);
@@ -396,9 +409,9 @@ worker_give(struct worker *worker, struct worker_job *job)
 
     KV_ASSERT(worker->state == WORKER_IDLE);
     KV_ASSERT(worker->job == NULL && job->worker == NULL);
-    worker_job_describe(job, &msg);
+    job->kind->describe(job, &msg);
     st = worker_channel_send(worker->process.socket, CHANNEL_NOWAIT, &msg,
-                             memtable_fd(job->flush->memtable));
+                             job->kind->descriptor(job));
     worker_msg_deinit(&msg);
     if (st != KV_OK) {
         worker_kill(worker);

@@ -45,21 +45,99 @@ any_alive(const struct worker_pool *pool)
     return false;
 }
 
+/* Who can take a job now or has one, and how many of them compact. */
+static uint32_t
+count_ready(const struct worker_pool *pool, uint32_t *compacting_out)
+{
+    uint32_t ready = 0;
+
+    *compacting_out = 0;
+    for (struct list *node = pool->workers.next; node != &pool->workers; node = node->next) {
+        const struct worker *worker = LIST_ENTRY(node, struct worker, link);
+
+        if (worker->state == WORKER_IDLE || worker->state == WORKER_BUSY)
+            ready++;
+        if (worker->state == WORKER_BUSY && worker_job_is_compaction(worker->job))
+            (*compacting_out)++;
+    }
+    return ready;
+}
+
+static uint32_t
+count_workers(const struct worker_pool *pool)
+{
+    uint32_t count = 0;
+
+    for (struct list *node = pool->workers.next; node != &pool->workers; node = node->next)
+        count++;
+    return count;
+}
+
+/* One worker is left for flushes, unless there is but one at all. */
+static bool
+may_compact(const struct worker_pool *pool)
+{
+    uint32_t compacting;
+    const uint32_t ready = count_ready(pool, &compacting);
+
+    return compacting + 1 < ready || (compacting == 0 && count_workers(pool) == 1);
+}
+
+/* A flush waits for no compaction: if all workers compact, one has to stop, the one that has done
+ * least. */
+static void
+make_way(struct worker_pool *pool)
+{
+    struct worker_job *least = NULL;
+    uint32_t compacting;
+
+    if (count_ready(pool, &compacting) != compacting)
+        return;
+    for (struct list *node = pool->workers.next; node != &pool->workers; node = node->next) {
+        const struct worker *worker = LIST_ENTRY(node, struct worker, link);
+
+        if (worker->state != WORKER_BUSY)
+            continue;
+        if (worker->job->cancelled || worker->job->state != JOB_RUNNING)
+            return; /* one is about to be free */
+        if (least == NULL || worker->job->compact->bytes_done < least->compact->bytes_done)
+            least = worker->job;
+    }
+    if (least == NULL)
+        return;
+    kv_log(LOG_LEVEL_NOTICE, "compaction %" PRIu64 " makes way for a flush",
+           least->compact->job_id);
+    worker_job_cancel(least);
+}
+
+/* False: there is nobody for it now. */
+static bool
+give_first(struct worker_pool *pool, struct list *waiting)
+{
+    struct worker_job *job = LIST_ENTRY(waiting->next, struct worker_job, wait_link);
+    struct worker *worker = find_idle(pool);
+
+    if (worker == NULL)
+        return false;
+    KV_ASSERT(job->state == JOB_WAITING);
+    if (worker_give(worker, job) == KV_OK)
+        list_remove(&job->wait_link);
+    pool->said_no_worker = false;
+    return true;
+}
+
 void
 worker_pool_dispatch(struct worker_pool *pool)
 {
-    struct worker *worker;
-
     if (pool->closing)
         return;
-    while (!list_empty(&pool->waiting) && (worker = find_idle(pool)) != NULL) {
-        struct worker_job *job = LIST_ENTRY(pool->waiting.next, struct worker_job, wait_link);
-
-        KV_ASSERT(job->state == JOB_WAITING);
-        if (worker_give(worker, job) == KV_OK)
-            list_remove(&job->wait_link);
-        pool->said_no_worker = false;
-    }
+    while (!list_empty(&pool->waiting) && give_first(pool, &pool->waiting))
+        continue;
+    if (!list_empty(&pool->waiting))
+        make_way(pool);
+    while (!list_empty(&pool->compactions) && may_compact(pool) &&
+           give_first(pool, &pool->compactions))
+        continue;
     if (!list_empty(&pool->waiting) && !any_alive(pool) && !pool->said_no_worker) {
         kv_log(LOG_LEVEL_WARNING, "no worker runs: memtables stay in memory until one does");
         pool->said_no_worker = true;
@@ -73,8 +151,27 @@ start_flush(struct job_port *port, struct flush_job *job)
 
     KV_ASSERT(job->on_done != NULL);
     KV_ASSERT(job->port_private == NULL);
-    (void)worker_job_new(pool, job);
+    worker_job_new_flush(pool, job);
     worker_pool_dispatch(pool);
+}
+
+static void
+start_compact(struct job_port *port, struct compact_job *job)
+{
+    struct worker_pool *pool = KV_CONTAINER_OF(port, struct worker_pool, port);
+
+    KV_ASSERT(job->on_done != NULL);
+    KV_ASSERT(job->port_private == NULL);
+    worker_job_new_compact(pool, job);
+    worker_pool_dispatch(pool);
+}
+
+static void
+cancel_compact(struct job_port *port, struct compact_job *job)
+{
+    (void)port;
+    KV_ASSERT(job->port_private != NULL);
+    worker_job_cancel(job->port_private);
 }
 
 /* --- workers from outside --- */
@@ -261,6 +358,7 @@ pool_free(struct worker_pool *pool)
     free(pool->dir);
     free(pool->session_identity);
     free(pool->binary_path);
+    free(pool->merge_library);
     free(pool->socket_path);
     free(pool);
 }
@@ -269,20 +367,25 @@ static void
 set_options(struct worker_pool *pool, const struct worker_pool_options *options)
 {
     pool->port.start_flush = start_flush;
+    pool->port.start_compact = start_compact;
+    pool->port.cancel_compact = cancel_compact;
     pool->ring = options->ring;
     pool->io = ring_io(options->ring);
     pool->session_identity = copy_text(options->session_identity);
     pool->binary_path = copy_text(options->binary_path);
     pool->socket_path = copy_text(options->socket_path);
     pool->timeout_us = options->timeout_us != 0 ? options->timeout_us : TIMEOUT_US_DEFAULT;
+    pool->merge_library = copy_text(options->merge_library);
     pool->spawn = (struct worker_process_options){
         .binary = pool->binary_path, .no_jail = options->no_jail, .journal = options->journal};
+    pool->spawn.merge_library = pool->merge_library;
     pool->worker_id_next = 1;
     pool->listen_fd = -1;
     pool->watch_timer.on_expire = on_watch;
     list_init(&pool->workers);
     list_init(&pool->jobs);
     list_init(&pool->waiting);
+    list_init(&pool->compactions);
 }
 
 /* Absolute, since a worker has its own idea of the current directory; it need not exist yet. */
@@ -397,7 +500,7 @@ fill_info(const struct worker *worker, struct worker_info *info)
         .pid = worker->process.pid,
         .state = worker_state_name(worker->state),
         .external = worker->external,
-        .job_id = worker->job != NULL ? worker->job->flush->job_id : 0,
+        .job_id = worker->job != NULL ? worker->job->kind->id(worker->job) : 0,
         .job_bytes_done = worker->progress.bytes_done,
         .bytes_per_s =
             worker->progress.bytes_per_s > 0 ? worker->progress.bytes_per_s : worker->bytes_per_s,

@@ -7,6 +7,10 @@
  * worker from outside that cannot be known, so its job ends with an error and the engine gives it
  * out anew under new numbers.
  *
+ * A compaction is given out once, and only while another worker is left for flushes.  If there is
+ * but one worker, or all others are gone, a compaction ends with KV_CANCELLED as soon as a flush
+ * has to be done.
+ *
  * No worker, or no program to start: jobs wait, and kvd serves on.
  */
 #ifndef KV_DAEMON_WORKER_POOL_H
@@ -28,7 +32,8 @@ struct worker_pool_options {
     const char *socket_path;      /* worker-socket; copied; NULL or empty: none */
     uint64_t timeout_us;          /* worker-timeout; 0: 10 s */
     bool no_jail;
-    bool journal; /* the workers' log lines are for the journal */
+    const char *merge_library; /* copied; NULL: none */
+    bool journal;              /* the workers' log lines are for the journal */
 };
 
 /* KV_IO, KV_LOCKED: the listening socket cannot be made (logged; its folder must exist).  `dir`

@@ -3,6 +3,7 @@
  *     worker_pool.c   opening, closing, the listening socket, the watch
  *     worker_peer.c   one worker: its process, its socket, its messages
  *     worker_job.c    one job: parts, checks, cleaning up, trying again
+ *     worker_job_flush.c, worker_job_compact.c    the two kinds of job
  */
 #ifndef KV_DAEMON_WORKER_POOL_INTERNAL_H
 #define KV_DAEMON_WORKER_POOL_INTERNAL_H
@@ -51,25 +52,48 @@ struct worker {
 };
 
 enum job_state {
-    JOB_WAITING,  /* in pool->waiting */
+    JOB_WAITING,  /* in its list of the pool */
     JOB_RUNNING,  /* with a worker */
     JOB_CHECKING, /* the worker says it is done: its files are looked at */
     JOB_CLEANING, /* outputs of a failed try are being removed */
     JOB_PAUSING,  /* retry_timer runs */
 };
 
+struct worker_job;
+
+struct worker_job_kind {
+    const char *name;
+    bool part_is_open; /* one part, of as many outputs as the worker says */
+    bool tried_once;
+    uint64_t (*id)(const struct worker_job *job);
+    /* Into `msg`, which the caller deinits: the next part. */
+    void (*describe)(struct worker_job *job, struct worker_msg *msg);
+    int (*descriptor)(const struct worker_job *job); /* that goes along; -1: none */
+    /* KV_CORRUPT: it cannot be the next table.  Afterwards there is room for it. */
+    enum kv_status (*check_table)(struct worker_job *job, const struct worker_table *table);
+    uint64_t (*number)(const struct worker_job *job, uint32_t index); /* of an output */
+    void (*report)(struct worker_job *job, enum kv_status st);
+};
+
 struct worker_job {
+    const struct worker_job_kind *kind;
     struct worker_pool *pool;
     struct list link; /* in pool->jobs */
     struct list wait_link;
-    struct flush_job *flush; /* the engine's */
+    struct list *waiting;        /* where it waits; borrowed from the pool */
+    struct flush_job *flush;     /* the engine's; one of the two is set */
+    struct compact_job *compact; /* likewise */
     enum job_state state;
-    struct worker *worker;            /* borrowed; NULL while nobody has it */
-    struct memtable_family *families; /* owned; what each output may hold */
-    struct table_summary *tables;     /* owned; one for each output, filled up to received */
-    uint32_t done_count;              /* outputs of the parts that are finished */
-    uint32_t part_count;              /* outputs in the part that is given out */
-    uint32_t received_count;          /* tables of this part so far */
+    struct worker *worker;               /* borrowed; NULL while nobody has it */
+    struct memtable_family *families;    /* owned; what each output of a flush may hold */
+    struct worker_compact_bounds bounds; /* what the next output of a compaction may hold */
+    struct table_summary *tables;        /* owned; one for each output, filled up to received */
+    uint32_t table_capacity;             /* of a compaction */
+    uint32_t output_count;               /* file numbers that it has */
+    bool cancelled;                      /* the worker has been told to stop */
+    uint32_t done_count;                 /* outputs of the parts that are finished */
+    uint32_t part_count;                 /* outputs in the part that is given out */
+    uint32_t received_count;             /* tables of this part so far */
     uint32_t attempt_count, timeout_count;
     bool given_outside;    /* to an external worker, of whose end nothing is certain */
     enum kv_status ending; /* what on_done gets after cleaning; KV_OK: try again */
@@ -87,9 +111,12 @@ struct worker_pool {
     struct ring *ring;
     struct io *io;
     char *dir, *session_identity, *binary_path, *socket_path; /* owned */
+    char *merge_library;                                      /* owned */
     uint64_t timeout_us;
     struct worker_process_options spawn;
-    struct list workers, jobs, waiting;
+    struct list workers, jobs;
+    struct list waiting;     /* flushes */
+    struct list compactions; /* that wait */
     uint32_t worker_id_next, external_count;
     struct io_timer watch_timer;
     struct ring_event listen_event;
@@ -120,9 +147,10 @@ const char *worker_state_name(enum worker_state state);
 
 /* --- worker_job.c --- */
 
-struct worker_job *worker_job_new(struct worker_pool *pool, struct flush_job *flush);
-/* Into `msg`, which the caller deinits: the next part. */
-void worker_job_describe(struct worker_job *job, struct worker_msg *msg);
+/* For the two kinds: the job is known to the pool, and waits at the end of its list. */
+void worker_job_begin(struct worker_job *job, struct worker_pool *pool, struct list *waiting);
+/* A waiting job ends at the next turn. */
+void worker_job_end_soon(struct worker_job *job, enum kv_status ending);
 /* KV_CORRUPT: the worker lies. */
 MUST_CHECK enum kv_status worker_job_take_table(struct worker_job *job, struct worker_table *table);
 MUST_CHECK enum kv_status worker_job_take_done(struct worker_job *job,
@@ -132,6 +160,14 @@ MUST_CHECK enum kv_status worker_job_take_done(struct worker_job *job,
 void worker_job_fail(struct worker_job *job, enum kv_status ending);
 /* Calls on_done and frees the job. */
 void worker_job_end(struct worker_job *job, enum kv_status st);
+
+/* --- worker_job_flush.c, worker_job_compact.c --- */
+
+void worker_job_new_flush(struct worker_pool *pool, struct flush_job *flush);
+void worker_job_new_compact(struct worker_pool *pool, struct compact_job *compact);
+/* A compaction, in any state: it ends soon, one way or the other. */
+void worker_job_cancel(struct worker_job *job);
+bool worker_job_is_compaction(const struct worker_job *job);
 
 /* --- worker_pool.c --- */
 

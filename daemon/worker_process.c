@@ -63,8 +63,8 @@ spawn(const char *path, const struct worker_process_options *options, int child_
       pid_t *pid_out)
 {
     static char fd_option[] = "--fd", fd_text[] = "3", no_jail[] = "--no-jail",
-                journal[] = "--journal", name[] = "kvd-worker";
-    char *args[6] = {name, fd_option, fd_text, NULL, NULL, NULL};
+                journal[] = "--journal", library[] = "--merge-library", name[] = "kvd-worker";
+    char *args[8] = {name, fd_option, fd_text};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     size_t arg_count = 3;
@@ -74,6 +74,10 @@ spawn(const char *path, const struct worker_process_options *options, int child_
         args[arg_count++] = no_jail;
     if (options->journal)
         args[arg_count++] = journal;
+    if (options->merge_library != NULL) {
+        args[arg_count++] = library;
+        args[arg_count++] = (char *)(uintptr_t)options->merge_library; /* argv lacks const */
+    }
     posix_spawn_file_actions_init(&actions);
     posix_spawnattr_init(&attributes);
     set_signals(&attributes);

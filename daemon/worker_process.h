@@ -15,7 +15,8 @@
 struct worker_process_options {
     const char *binary; /* NULL: kvd-worker beside this program */
     bool no_jail;
-    bool journal; /* log lines with a priority instead of a time stamp */
+    const char *merge_library; /* NULL: none */
+    bool journal;              /* log lines with a priority instead of a time stamp */
 };
 
 struct worker_process {

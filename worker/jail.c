@@ -31,8 +31,8 @@
 
 enum {
     STDERR_KEPT = 2,
-    OPEN_FILE_COUNT_MAX = 64,
-    LANDLOCK_FS_ABI1 = 0x1fff, /* every right to files that ABI 1 knows, and so on */
+    OPEN_FILE_COUNT_MAX = 4096, /* a compaction of level 0 has two for each table */
+    LANDLOCK_FS_ABI1 = 0x1fff,  /* every right to files that ABI 1 knows, and so on */
     LANDLOCK_FS_ABI2 = 0x3fff,
     LANDLOCK_FS_ABI3 = 0x7fff,
     LANDLOCK_FS_ABI5 = 0xffff,
@@ -152,6 +152,8 @@ static const int allowed_calls[] = {
     SCMP_SYS(clock_getres),
 };
 
+enum { IOPRIO_WHO_PROCESS = 1 }; /* glibc has no header for it */
+
 static int
 add_rules(scmp_filter_ctx filter)
 {
@@ -162,6 +164,11 @@ add_rules(scmp_filter_ctx filter)
         .arg = 0, .op = SCMP_CMP_EQ, .datum_a = (scmp_datum_t)getpid()};
     const struct scmp_arg_cmp get_seals = {.arg = 1, .op = SCMP_CMP_EQ, .datum_a = F_GET_SEALS};
     const struct scmp_arg_cmp get_flags = {.arg = 1, .op = SCMP_CMP_EQ, .datum_a = F_GETFL};
+    /* The process's own priority; the kernel lets it go no higher than it began. */
+    const struct scmp_arg_cmp self = {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = 0};
+    const struct scmp_arg_cmp processes = {
+        .arg = 0, .op = SCMP_CMP_EQ, .datum_a = IOPRIO_WHO_PROCESS};
+    const struct scmp_arg_cmp this_one = {.arg = 1, .op = SCMP_CMP_EQ, .datum_a = 0};
     int failed = 0;
 
     for (size_t i = 0; i < sizeof(allowed_calls) / sizeof(allowed_calls[0]); i++)
@@ -172,6 +179,9 @@ add_rules(scmp_filter_ctx filter)
     failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, own_process);
     failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, get_seals);
     failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, get_flags);
+    failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(sched_setscheduler), 1, self);
+    failed |=
+        seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioprio_set), 2, processes, this_one);
     return failed;
 }
 

@@ -16,13 +16,15 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "merge/merge_library.h"
 #include "worker/jail.h"
 #include "worker/session.h"
 
 struct arguments {
     const char *socket_path;
     const char *selftest_dir;
-    int fd; /* -1: none */
+    const char *merge_library; /* NULL: none */
+    int fd;                    /* -1: none */
     bool jail;
 };
 
@@ -33,6 +35,7 @@ static const char usage[] =
     "\n"
     "  --socket PATH        connect to kvd's worker-socket\n"
     "  --fd N               use this connected SOCK_SEQPACKET socket\n"
+    "  --merge-library PATH merge operators of one's own; the same that kvd has\n"
     "  --no-jail            run without Landlock and seccomp\n"
     "  --log-level LEVEL    debug, verbose, notice (default) or warning\n"
     "  --journal            lines for the journal: a priority instead of a time stamp\n"
@@ -42,6 +45,7 @@ static const char usage[] =
 enum {
     OPTION_SOCKET = 1,
     OPTION_FD,
+    OPTION_MERGE_LIBRARY,
     OPTION_NO_JAIL,
     OPTION_LOG_LEVEL,
     OPTION_JOURNAL,
@@ -53,6 +57,7 @@ enum {
 static const struct option options[] = {
     {"socket", required_argument, NULL, OPTION_SOCKET},
     {"fd", required_argument, NULL, OPTION_FD},
+    {"merge-library", required_argument, NULL, OPTION_MERGE_LIBRARY},
     {"no-jail", no_argument, NULL, OPTION_NO_JAIL},
     {"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
     {"journal", no_argument, NULL, OPTION_JOURNAL},
@@ -103,6 +108,9 @@ parse_arguments(int argc, char **argv, struct arguments *arguments)
                 fprintf(stderr, "kvd-worker: --fd wants a descriptor above 2\n");
                 exit(EX_USAGE);
             }
+            break;
+        case OPTION_MERGE_LIBRARY:
+            arguments->merge_library = optarg;
             break;
         case OPTION_NO_JAIL:
             arguments->jail = false;
@@ -179,6 +187,9 @@ main(int argc, char **argv)
     socket_fd = arguments.fd >= 0 ? arguments.fd : connect_to(arguments.socket_path);
     if (socket_fd < 0)
         return EX_UNAVAILABLE;
+    /* Before the jail, which forbids new code. */
+    if (arguments.merge_library != NULL && merge_library_load(arguments.merge_library) != KV_OK)
+        return EX_CONFIG;
     code = session_run(socket_fd, arguments.jail);
     /* Nothing is buffered, and what exit handlers may want to do the jail may not allow. */
     _exit(code);

@@ -1,6 +1,7 @@
 /* session.c - the worker's side of proto/README.md.
  *
- *     HELLO ->  <- WELCOME  [jail]  PROGRESS(0) ->  { <- FLUSH  TABLE... DONE | FAILED -> }*
+ *     HELLO ->  <- WELCOME  [jail]  PROGRESS(0) ->  { <- FLUSH | COMPACT  TABLE... DONE | FAILED ->
+ * }*
  *
  * The first PROGRESS says that the jail stands; only then does kvd hand over work.  A failed job
  * is reported and the worker goes on; anything unexpected from kvd ends it, because a process
@@ -11,6 +12,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sysexits.h>
@@ -20,6 +22,7 @@
 #include "base/log.h"
 #include "io/io_blocking.h"
 #include "ipc/worker_channel.h"
+#include "worker/compact_job.h"
 #include "worker/flush_job.h"
 #include "worker/jail.h"
 
@@ -27,6 +30,7 @@ enum {
     NICE = 5,            /* behind kvd, before bulk work: a late flush stops writers */
     IOPRIO_WHO_SELF = 1, /* IOPRIO_WHO_PROCESS, for which glibc has no header */
     IOPRIO_BE_LOW = 5,   /* of best effort's 0..7; 4 is what everyone starts with */
+    IOPRIO_BE_LOWEST = 7,
     IOPRIO_CLASS_BE = 2,
     IOPRIO_CLASS_SHIFT = 13,
 };
@@ -36,6 +40,8 @@ struct session {
     int socket;    /* borrowed */
     struct buffer dir;
     struct heartbeat heartbeat;
+    uint64_t compact_job_id; /* 0: none runs */
+    bool compact_cancelled;  /* by kvd, which wants to hear so */
 };
 
 static int
@@ -55,14 +61,32 @@ exit_code(enum kv_status st)
 }
 
 static void
-lower_priority(void)
+set_io_priority(int level)
 {
-    const int ioprio = (IOPRIO_CLASS_BE << IOPRIO_CLASS_SHIFT) | IOPRIO_BE_LOW;
+    const int ioprio = (IOPRIO_CLASS_BE << IOPRIO_CLASS_SHIFT) | level;
 
-    if (setpriority(PRIO_PROCESS, 0, NICE) != 0)
-        kv_log(LOG_LEVEL_VERBOSE, "setpriority: %s", strerror(errno));
     if (syscall(SYS_ioprio_set, IOPRIO_WHO_SELF, 0, ioprio) != 0)
         kv_log(LOG_LEVEL_VERBOSE, "ioprio_set: %s", strerror(errno));
+}
+
+static void
+lower_priority(void)
+{
+    if (setpriority(PRIO_PROCESS, 0, NICE) != 0)
+        kv_log(LOG_LEVEL_VERBOSE, "setpriority: %s", strerror(errno));
+    set_io_priority(IOPRIO_BE_LOW);
+}
+
+/* A compaction is in nobody's way.  A higher nice value would do more, but there is no way back
+ * from it, and the next job may be a flush. */
+static void
+set_bulk_priority(bool bulk)
+{
+    const struct sched_param none = {0};
+
+    if (sched_setscheduler(0, bulk ? SCHED_BATCH : SCHED_OTHER, &none) != 0)
+        kv_log(LOG_LEVEL_VERBOSE, "sched_setscheduler: %s", strerror(errno));
+    set_io_priority(bulk ? IOPRIO_BE_LOWEST : IOPRIO_BE_LOW);
 }
 
 static enum kv_status
@@ -125,32 +149,37 @@ cpu_us(void)
 }
 
 static enum kv_status
-send_result(struct session *session, uint64_t job_id, const struct flush_job_result *result,
-            uint64_t job_cpu_us)
+send_result(struct session *session, uint64_t job_id, const struct table_summary *tables,
+            uint32_t table_count, uint64_t job_cpu_us)
 {
     struct worker_msg msg = {.kind = WORKER_MSG_DONE};
     enum kv_status st = KV_OK;
 
-    for (uint32_t i = 0; i < result->table_count && st == KV_OK; i++)
-        st = send_table(session, job_id, &result->tables[i]);
+    for (uint32_t i = 0; i < table_count && st == KV_OK; i++) {
+        st = send_table(session, job_id, &tables[i]);
+        msg.done.bytes_written += tables[i].file_bytes;
+    }
     if (st != KV_OK)
         return st;
     msg.done.job_id = job_id;
-    msg.done.table_count = result->table_count;
-    msg.done.bytes_written = result->bytes_written;
+    msg.done.table_count = table_count;
     msg.done.cpu_us = job_cpu_us;
     msg.done.wall_us = io_now_us(session->io) - session->heartbeat.job_started_us;
     return worker_channel_send(session->socket, CHANNEL_WAIT, &msg, -1);
 }
 
 static enum kv_status
-send_failure(struct session *session, uint64_t job_id, enum kv_status failure)
+send_failure(struct session *session, uint64_t job_id, enum kv_status failure,
+             uint64_t bad_input_number)
 {
     struct worker_msg msg = {.kind = WORKER_MSG_FAILED};
     enum kv_status st;
 
     msg.failed.job_id = job_id;
     msg.failed.status = failure;
+    msg.failed.bad_input_number = bad_input_number;
+    if (bad_input_number > 0)
+        buffer_append_format(&msg.failed.reason, "table %" PRIu64 ": ", bad_input_number);
     buffer_append_format(&msg.failed.reason, "%s (the log of process %d has the particulars)",
                          kv_status_text(failure), (int)getpid());
     st = worker_channel_send(session->socket, CHANNEL_WAIT, &msg, -1);
@@ -171,11 +200,81 @@ serve_flush(struct session *session, const struct worker_flush *flush, int memta
     st = flush_job_run(flush, memtable_fd, (const char *)session->dir.data, &session->heartbeat,
                        &result);
     if (st == KV_OK)
-        st = send_result(session, flush->job_id, &result, cpu_us() - cpu_before_us);
+        st = send_result(session, flush->job_id, result.tables, result.table_count,
+                         cpu_us() - cpu_before_us);
     else if (st != KV_CANCELLED)
-        st = send_failure(session, flush->job_id, st);
+        st = send_failure(session, flush->job_id, st, 0);
     heartbeat_set_job(&session->heartbeat, 0);
     flush_job_result_deinit(&result);
+    return st;
+}
+
+/* What kvd may say to a worker that compacts: stop that, or go. */
+static enum kv_status
+take_word(struct session *session, const struct worker_msg *msg)
+{
+    if (msg->kind == WORKER_MSG_SHUTDOWN)
+        return KV_CANCELLED;
+    if (msg->kind != WORKER_MSG_CANCEL)
+        return KV_FAIL(KV_CORRUPT, "kvd sent %s to a busy worker", worker_msg_name(msg->kind));
+    if (msg->cancel.job_id != session->compact_job_id)
+        return KV_OK; /* of one that was over when it was sent */
+    session->compact_cancelled = true;
+    return KV_CANCELLED;
+}
+
+static enum kv_status
+ask_kvd(void *owner)
+{
+    struct session *session = owner;
+    struct pollfd waiting = {.fd = session->socket, .events = POLLIN};
+    struct worker_msg msg;
+    enum kv_status st;
+
+    if (poll(&waiting, 1, 0) <= 0)
+        return KV_OK;
+    st = worker_channel_receive(session->socket, CHANNEL_NOWAIT, &msg, NULL);
+    if (st == KV_OK)
+        st = take_word(session, &msg);
+    worker_msg_deinit(&msg);
+    return st == KV_BUSY ? KV_OK : st;
+}
+
+static enum kv_status
+run_compact(struct session *session, const struct worker_compact *compact,
+            struct compaction_result *result)
+{
+    const struct compact_job_options options = {.compact = compact,
+                                                .dir = (const char *)session->dir.data,
+                                                .heartbeat = &session->heartbeat,
+                                                .ask = ask_kvd,
+                                                .ask_owner = session};
+    enum kv_status st;
+
+    session->compact_job_id = compact->job_id;
+    session->compact_cancelled = false;
+    heartbeat_set_job(&session->heartbeat, compact->job_id);
+    set_bulk_priority(true);
+    st = compact_job_run(&options, result);
+    set_bulk_priority(false);
+    session->compact_job_id = 0;
+    return st;
+}
+
+static enum kv_status
+serve_compact(struct session *session, const struct worker_compact *compact)
+{
+    const uint64_t cpu_before_us = cpu_us();
+    struct compaction_result result;
+    enum kv_status st = run_compact(session, compact, &result);
+
+    if (st == KV_OK)
+        st = send_result(session, compact->job_id, result.tables, result.table_count,
+                         cpu_us() - cpu_before_us);
+    else if (st != KV_CANCELLED || session->compact_cancelled)
+        st = send_failure(session, compact->job_id, st, result.bad_input_number);
+    heartbeat_set_job(&session->heartbeat, 0);
+    compaction_result_deinit(&result);
     return st;
 }
 
@@ -190,6 +289,10 @@ serve_message(struct session *session)
         return st;
     if (msg.kind == WORKER_MSG_FLUSH)
         st = serve_flush(session, &msg.flush, fd);
+    else if (msg.kind == WORKER_MSG_COMPACT)
+        st = serve_compact(session, &msg.compact);
+    else if (msg.kind == WORKER_MSG_CANCEL)
+        st = KV_OK; /* the compaction was over before it came */
     else if (msg.kind == WORKER_MSG_SHUTDOWN)
         st = KV_CANCELLED;
     else

@@ -3,7 +3,7 @@
 _kvctl() {
     local word=$2 previous=$3 verb="" i
     local verbs="get set delete exists mget mset incr scan count seek delrange ping info config
-        flush stats workers command inspect"
+        flush compact jobs stats workers command inspect"
     local options="--host --port --socket --password --db --timeout --path --create --kvd --output
         --help --version"
 

@@ -20,6 +20,7 @@ enum {
     READ_WANT_COUNT_MAX = 4096,                /* blocks one pass of a read may ask for at once */
     READ_WANT_BYTES_MAX = 16 * 1024 * 1024,    /* the same, beyond the first 64 */
     READ_PASS_COUNT_MAX = 1000000,             /* a read that needs more passes is a livelock */
+    READ_PREFETCH_COUNT_MAX = 16,              /* point reads that wait for memory together */
 };
 
 static const uint64_t SEQUENCE_MAX = (UINT64_C(1) << 56) - 1;

@@ -124,13 +124,13 @@ index_resize(struct block_cache *cache, size_t slot_count)
     cache->slot_count = slot_count;
 }
 
-/* An index with one slot for each block of the usual size. */
+/* Two slots for each block of the usual size: a chain's second entry is a cache miss more. */
 static size_t
 slot_count_for(size_t bytes_max)
 {
     size_t count = SLOT_COUNT_MIN;
 
-    while (count < bytes_max / BLOCK_BYTES_TARGET && count < UINT32_MAX / 2)
+    while (count < bytes_max / BLOCK_BYTES_TARGET * 2 && count < UINT32_MAX / 2)
         count *= 2;
     return count;
 }
@@ -150,7 +150,7 @@ block_cache_new(size_t bytes_max)
 }
 
 static struct cache_entry **
-find_slot(struct block_cache *cache, struct block_id id, uint32_t hash)
+find_slot(const struct block_cache *cache, struct block_id id, uint32_t hash)
 {
     struct cache_entry **place = &cache->slots[hash & (cache->slot_count - 1)];
 
@@ -264,6 +264,31 @@ block_cache_set_bytes_max(struct block_cache *cache, size_t bytes_max)
     evict_to_budget(cache);
 }
 
+void
+block_cache_prefetch_slot(const struct block_cache *cache, struct block_id id)
+{
+    __builtin_prefetch(&cache->slots[hash_id(id) & (cache->slot_count - 1)]);
+}
+
+void
+block_cache_prefetch_entry(const struct block_cache *cache, struct block_id id)
+{
+    const struct cache_entry *entry = cache->slots[hash_id(id) & (cache->slot_count - 1)];
+
+    if (entry == NULL)
+        return;
+    __builtin_prefetch(entry);
+    __builtin_prefetch((const char *)entry + 64);
+}
+
+const struct block *
+block_cache_peek(const struct block_cache *cache, struct block_id id)
+{
+    const struct cache_entry *entry = *find_slot(cache, id, (uint32_t)hash_id(id));
+
+    return entry == NULL ? NULL : &entry->block;
+}
+
 struct block *
 block_cache_pin(struct block_cache *cache, struct block_id id)
 {
@@ -310,7 +335,7 @@ block_cache_insert(struct block_cache *cache, struct block_id id, void *bytes, s
             cache->stats.bytes_pinned += entry->charge_bytes;
         return &entry->block;
     }
-    if (cache->stats.block_count >= 2 * cache->slot_count)
+    if (cache->stats.block_count >= cache->slot_count)
         index_resize(cache, 2 * cache->slot_count);
     entry = kv_alloc_zero(sizeof(*entry));
     entry->block = (struct block){.id = id, .bytes = slice_of(bytes, size), .pin_count = 1};

@@ -34,6 +34,13 @@ void block_cache_free(struct block_cache *cache); /* nothing may be pinned */
 /* The budget may change at any time; what is over it is evicted at once. */
 void block_cache_set_bytes_max(struct block_cache *cache, size_t bytes_max);
 
+/* For whoever looks up several blocks at once: begins to load what the next of these will look at,
+ * and pin in the end.  No hit, no miss. */
+void block_cache_prefetch_slot(const struct block_cache *cache, struct block_id id);
+void block_cache_prefetch_entry(const struct block_cache *cache, struct block_id id);
+/* The block, or NULL; it may go with the next insert or unpin. */
+const struct block *block_cache_peek(const struct block_cache *cache, struct block_id id);
+
 /* The block with one more pin, or NULL. */
 struct block *block_cache_pin(struct block_cache *cache, struct block_id id);
 void block_cache_unpin(struct block_cache *cache, struct block *block);

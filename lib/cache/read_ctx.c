@@ -10,6 +10,22 @@
 
 #include "base/alloc.h"
 
+struct read_memory {
+    struct read_memory *next;
+    uint8_t bytes[] __attribute__((aligned(16)));
+};
+
+static void
+free_memory(struct read_ctx *ctx)
+{
+    while (ctx->memory != NULL) {
+        struct read_memory *next = ctx->memory->next;
+
+        free(ctx->memory);
+        ctx->memory = next;
+    }
+}
+
 static bool
 same_id(struct block_id a, struct block_id b)
 {
@@ -55,12 +71,14 @@ read_ctx_init(struct read_ctx *ctx, struct block_cache *cache)
     ctx->want_capacity = ctx->want_limit = READ_WANT_INLINE_COUNT;
     ctx->want_count = 0;
     ctx->want_bytes = 0;
+    ctx->memory = NULL;
     memset(ctx->pins_inline, 0, sizeof(ctx->pins_inline));
 }
 
 void
 read_ctx_deinit(struct read_ctx *ctx)
 {
+    free_memory(ctx);
     for (uint32_t i = 0; i < ctx->pin_capacity && ctx->pin_count > 0; i++) {
         if (ctx->pins[i].block == NULL)
             continue;
@@ -136,6 +154,16 @@ read_ctx_find(struct read_ctx *ctx, struct block_id id)
         return NULL;
     pin->kept = true;
     return pin->block;
+}
+
+struct block *
+read_ctx_find_cached(struct read_ctx *ctx, struct block_id id)
+{
+    const struct read_pin *pin = place_of(ctx, id);
+
+    if (pin->block == NULL && block_cache_peek(ctx->cache, id) == NULL)
+        return NULL;
+    return read_ctx_find(ctx, id);
 }
 
 struct block *
@@ -269,6 +297,7 @@ read_ctx_want(struct read_ctx *ctx, struct table_reader *table, uint64_t offset,
 void
 read_ctx_clear_wants(struct read_ctx *ctx)
 {
+    free_memory(ctx);
     KV_ASSERT(ctx->want_count <= READ_WANT_COUNT_MAX);
     if (ctx->want_count == ctx->want_limit && ctx->want_limit < READ_WANT_COUNT_MAX)
         ctx->want_limit *= 2;
@@ -276,4 +305,15 @@ read_ctx_clear_wants(struct read_ctx *ctx)
         memset(ctx->want_slots, 0, 2 * sizeof(ctx->want_slots[0]) * ctx->want_capacity);
     ctx->want_count = 0;
     ctx->want_bytes = 0;
+}
+
+void *
+read_ctx_alloc(struct read_ctx *ctx, size_t size)
+{
+    struct read_memory *memory = kv_alloc(sizeof(*memory) + size);
+
+    KV_ASSERT(size > 0);
+    memory->next = ctx->memory;
+    ctx->memory = memory;
+    return memory->bytes;
 }

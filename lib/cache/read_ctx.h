@@ -46,6 +46,7 @@ struct read_ctx {
     uint64_t want_bytes;     /* sum of the sizes */
     struct read_want *wants; /* owned unless it is wants_inline */
     uint32_t *want_slots;    /* owned: a hash set of 1 + index, 2 * want_capacity; NULL: inline */
+    struct read_memory *memory; /* owned list: read_ctx_alloc */
     struct read_pin pins_inline[READ_PIN_INLINE_COUNT];
     struct read_want wants_inline[READ_WANT_INLINE_COUNT];
 };
@@ -57,11 +58,16 @@ void read_ctx_deinit(struct read_ctx *ctx);
 /* A cached block, pinned by ctx until the read ends, or NULL.  Asking again for a block that ctx
  * has is not a hit for the cache: a retry must not make a block look popular. */
 struct block *read_ctx_find(struct read_ctx *ctx, struct block_id id);
-/* Likewise, but only until as many read_ctx_unpin: a scan lets go of what it has passed. */
+/* Likewise; that it is not cached does not count as a miss: the caller will ask again. */
+struct block *read_ctx_find_cached(struct read_ctx *ctx, struct block_id id);
+/* As read_ctx_find, but only until as many read_ctx_unpin: a scan lets go of what it has passed. */
 struct block *read_ctx_pin(struct read_ctx *ctx, struct block_id id);
 void read_ctx_unpin(struct read_ctx *ctx, struct block *block);
 /* Pins a block that was inserted on behalf of this read; takes over the caller's pin. */
 void read_ctx_hold(struct read_ctx *ctx, struct block *block);
+/* Memory for what the read makes out of several blocks.  It lives until the read ends or
+ * read_ctx_clear_wants begins the next pass, which makes it again. */
+void *read_ctx_alloc(struct read_ctx *ctx, size_t size);
 /* Records a wish, unless read_ctx_wants_enough (it will be met again); the same one twice is
  * recorded once.  Returns KV_WANT_BLOCK. */
 MUST_CHECK enum kv_status read_ctx_want(struct read_ctx *ctx, struct table_reader *table,
@@ -70,7 +76,7 @@ MUST_CHECK enum kv_status read_ctx_want(struct read_ctx *ctx, struct table_reade
  * pass takes 64 wishes and each further one twice as many, up to READ_WANT_COUNT_MAX: the passes
  * of a read of many cold keys cost about as much as two over all of it. */
 bool read_ctx_wants_enough(const struct read_ctx *ctx);
-/* Forgets the wishes, before the next pass. */
+/* Forgets the wishes and frees the memory of the pass, before the next one. */
 void read_ctx_clear_wants(struct read_ctx *ctx);
 
 #endif

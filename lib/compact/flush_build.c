@@ -3,15 +3,46 @@
 #include <fcntl.h>
 
 #include "base/assert.h"
+#include "compact/merge_run.h"
 #include "compact/version_filter.h"
 #include "io/file.h"
 
 enum { PROGRESS_ENTRY_COUNT = 4096 };
 
+/* A flush while it runs. */
+struct flush {
+    const struct flush_build *build;
+    struct table_builder *builder;
+    struct version_filter filter;
+    struct merge_run run;
+    struct range_tombstones tombstones; /* of the family; bounds borrowed from the memtable */
+};
+
 static enum kv_status
-add_points(const struct flush_build *build, struct table_builder *builder, struct iter *iter,
-           struct version_filter *filter)
+write_entry(void *owner, struct slice key, struct slice value)
 {
+    return table_builder_add(owner, key, value);
+}
+
+static enum kv_status
+add_point(struct flush *flush, const struct internal_key *key, const struct iter *iter)
+{
+    bool stripe_ended;
+    enum kv_status st;
+
+    if (!version_filter_keep(&flush->filter, key))
+        return KV_OK;
+    st = merge_run_add(&flush->run, key, iter->key, iter->value, flush->filter.stripe,
+                       &stripe_ended);
+    if (st == KV_OK && stripe_ended)
+        version_filter_end_stripe(&flush->filter);
+    return st;
+}
+
+static enum kv_status
+add_points(struct flush *flush, struct iter *iter)
+{
+    const struct flush_build *build = flush->build;
     enum kv_status st = iter_seek_first(iter);
     uint64_t entry_count = 0;
 
@@ -21,18 +52,38 @@ add_points(const struct flush_build *build, struct table_builder *builder, struc
         if (!internal_key_parse(iter->key, &key))
             return KV_FAIL(KV_CORRUPT, "memtable: entry %llu has no valid key",
                            (unsigned long long)entry_count);
-        if (version_filter_keep(filter, &key)) {
-            st = table_builder_add(builder, iter->key, iter->value);
-            if (st != KV_OK)
-                return st;
-        }
-        if (++entry_count % PROGRESS_ENTRY_COUNT == 0 && build->on_progress != NULL) {
+        st = add_point(flush, &key, iter);
+        if (st == KV_OK && ++entry_count % PROGRESS_ENTRY_COUNT == 0 && build->on_progress != NULL)
             st = build->on_progress(build->progress_owner, entry_count);
-            if (st != KV_OK)
-                return st;
-        }
+        if (st == KV_OK)
+            st = iter_next(iter);
+    }
+    return st == KV_OK ? merge_run_finish(&flush->run, false) : st;
+}
+
+static bool
+parse_tombstone(const struct iter *iter, struct internal_key *key_out)
+{
+    return internal_key_parse(iter->key, key_out) &&
+           slice_compare(key_out->user_key, iter->value) < 0;
+}
+
+/* An operator must not reach through a tombstone.  Both ends lie in the memtable and live as long
+ * as it does. */
+static enum kv_status
+index_tombstones(struct flush *flush, struct iter *iter)
+{
+    enum kv_status st = iter_seek_first(iter);
+    struct internal_key key;
+
+    while (st == KV_OK && iter->valid) {
+        if (!parse_tombstone(iter, &key))
+            return KV_FAIL(KV_CORRUPT, "memtable: a range tombstone is malformed");
+        range_tombstones_add(&flush->tombstones, key.user_key, iter->value, key.seq);
         st = iter_next(iter);
     }
+    if (flush->tombstones.count > 0)
+        range_tombstones_index(&flush->tombstones);
     return st;
 }
 
@@ -40,11 +91,10 @@ static enum kv_status
 add_tombstones(struct table_builder *builder, struct iter *iter)
 {
     enum kv_status st = iter_seek_first(iter);
+    struct internal_key key;
 
     while (st == KV_OK && iter->valid) {
-        struct internal_key key;
-
-        if (!internal_key_parse(iter->key, &key) || slice_compare(key.user_key, iter->value) >= 0)
+        if (!parse_tombstone(iter, &key))
             return KV_FAIL(KV_CORRUPT, "memtable: a range tombstone is malformed");
         table_builder_add_tombstone(builder, key.user_key, iter->value, key.seq);
         st = iter_next(iter);
@@ -52,29 +102,57 @@ add_tombstones(struct table_builder *builder, struct iter *iter)
     return st;
 }
 
+static void
+flush_init(struct flush *flush, const struct flush_build *build,
+           const struct table_build_options *options)
+{
+    *flush = (struct flush){.build = build};
+    flush->builder = table_builder_new(options, build->sink, build->sink_owner);
+    table_builder_set_snapshots(flush->builder, build->snapshots, build->snapshot_count);
+    version_filter_init(&flush->filter, build->snapshots, build->snapshot_count);
+}
+
+static void
+flush_deinit(struct flush *flush)
+{
+    merge_run_deinit(&flush->run);
+    range_tombstones_deinit(&flush->tombstones);
+    version_filter_deinit(&flush->filter);
+    table_builder_free(flush->builder);
+}
+
 enum kv_status
 flush_build_run(const struct flush_build *build, struct table_summary *summary_out)
 {
-    struct table_builder *builder =
-        table_builder_new(build->options, build->sink, build->sink_owner);
-    struct iter *points = memtable_iter_new(build->memtable, build->options->cf_id);
-    struct iter *tombstones = memtable_tombstone_iter_new(build->memtable, build->options->cf_id);
-    struct version_filter filter;
+    struct table_build_options options = *build->options;
+    struct iter *points = memtable_iter_new(build->memtable, options.cf_id);
+    struct iter *tombstones = memtable_tombstone_iter_new(build->memtable, options.cf_id);
+    struct merge_operator op;
+    struct flush flush;
     enum kv_status st;
 
-    version_filter_init(&filter, build->snapshots, build->snapshot_count);
-    table_builder_set_snapshots(builder, build->snapshots, build->snapshot_count);
-    st = add_points(build, builder, points, &filter);
+    st = merge_operator_parse(slice_from_text(options.merge_operator), &op);
+    if (st != KV_OK)
+        st = KV_FAIL(KV_UNSUPPORTED,
+                     "merge operator %s: kvd has it, this worker has not; see merge-library",
+                     options.merge_operator);
+    options.merge_operator = merge_operator_class(&op);
+    flush_init(&flush, build, &options);
+    merge_run_init(&flush.run, &op, write_entry, flush.builder);
+    if (st == KV_OK && op.kind != NULL)
+        st = index_tombstones(&flush, tombstones);
+    flush.run.tombstones = &flush.tombstones;
     if (st == KV_OK)
-        st = add_tombstones(builder, tombstones);
+        st = add_points(&flush, points);
     if (st == KV_OK)
-        st = table_builder_finish(builder, summary_out);
+        st = add_tombstones(flush.builder, tombstones);
+    if (st == KV_OK)
+        st = table_builder_finish(flush.builder, summary_out);
     KV_ASSERT(st != KV_WANT_BLOCK);
 
-    version_filter_deinit(&filter);
+    flush_deinit(&flush);
     iter_free(points);
     iter_free(tombstones);
-    table_builder_free(builder);
     return st;
 }
 

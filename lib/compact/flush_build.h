@@ -14,8 +14,10 @@ struct io;
 
 struct flush_build {
     const struct memtable *memtable;
-    const struct table_build_options *options; /* cf_id says which family */
-    const uint64_t *snapshots;                 /* ascending; may be empty */
+    /* cf_id says which family; merge_operator as OPTIONS has it: operands are folded by it, and
+     * one that this process does not have is KV_UNSUPPORTED. */
+    const struct table_build_options *options;
+    const uint64_t *snapshots; /* ascending; may be empty */
     uint32_t snapshot_count;
     table_sink_fn *sink;
     void *sink_owner;

@@ -59,3 +59,11 @@ version_filter_keep(struct version_filter *filter, const struct internal_key *ke
         filter->stripe_ended = true;
     return keep;
 }
+
+void
+version_filter_end_stripe(struct version_filter *filter)
+{
+    KV_ASSERT(filter->has_key);
+    filter->stripe_ended = true;
+    filter->keep_next = false;
+}

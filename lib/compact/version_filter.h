@@ -30,5 +30,8 @@ void version_filter_init(struct version_filter *filter, const uint64_t *snapshot
                          uint32_t snapshot_count);
 void version_filter_deinit(struct version_filter *filter);
 bool version_filter_keep(struct version_filter *filter, const struct internal_key *key);
+/* The version asked last has become part of a value that stands for its stripe: what is older in it
+ * is invisible, as behind any value. */
+void version_filter_end_stripe(struct version_filter *filter);
 
 #endif

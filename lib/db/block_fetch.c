@@ -34,6 +34,7 @@ struct fetch {
     uint8_t *bytes; /* owned */
     size_t filled;
     struct list interests;
+    struct list opening_link; /* in fetcher->opening until the file is open */
     struct io_request request;
 };
 
@@ -41,6 +42,7 @@ struct block_fetcher {
     struct io *io;
     struct block_cache *cache;
     struct list buckets[FETCH_BUCKET_COUNT];
+    struct list opening; /* of fetches */
     uint32_t in_flight;
     uint64_t fetch_count;
     uint64_t fetch_bytes;
@@ -57,6 +59,7 @@ block_fetcher_new(struct io *io, struct block_cache *cache)
     fetcher->cache = cache;
     for (uint32_t i = 0; i < FETCH_BUCKET_COUNT; i++)
         list_init(&fetcher->buckets[i]);
+    list_init(&fetcher->opening);
     return fetcher;
 }
 
@@ -65,6 +68,19 @@ block_fetcher_free(struct block_fetcher *fetcher)
 {
     KV_ASSERT(fetcher == NULL || fetcher->in_flight == 0);
     free(fetcher);
+}
+
+bool
+block_fetcher_is_opening(const struct block_fetcher *fetcher, uint64_t table_number)
+{
+    for (const struct list *node = fetcher->opening.next; node != &fetcher->opening;
+         node = node->next) {
+        const struct fetch *fetch = LIST_ENTRY(node, const struct fetch, opening_link);
+
+        if (table_reader_number(fetch->table) == table_number)
+            return true;
+    }
+    return false;
 }
 
 uint32_t
@@ -189,6 +205,7 @@ on_open_done(struct io_request *request)
     struct fetch *fetch = request->owner;
     enum kv_status st;
 
+    list_remove(&fetch->opening_link);
     if (request->result < 0) {
         st = kv_status_from_errno((int)request->result);
         st = KV_FAIL(st, "%s: open: %s", table_reader_path(fetch->table),
@@ -220,6 +237,7 @@ fetch_start(struct fetch *fetch)
         .done = on_open_done,
         .owner = fetch,
     };
+    list_push_back(&fetch->fetcher->opening, &fetch->opening_link);
     io_submit(fetch->fetcher->io, &fetch->request);
 }
 
@@ -235,6 +253,7 @@ fetch_new(struct block_fetcher *fetcher, struct list *bucket, const struct read_
     fetch->size = want->size;
     fetch->bytes = kv_alloc(want->size);
     list_init(&fetch->interests);
+    list_init(&fetch->opening_link);
     list_push_back(bucket, &fetch->bucket_link);
     fetcher->in_flight++;
     fetcher->fetch_count++;

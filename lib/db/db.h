@@ -15,11 +15,28 @@
 #include "db/job_port.h"
 #include "key/lookup.h"
 #include "key/write_batch.h"
+#include "version/compaction_options.h"
+#include "version/version_set.h"
 #include "wal/wal.h"
 #include "wal/wal_replay.h"
 
 struct db;
 struct io;
+struct merge_operator;
+
+/* How tables are kept in shape, for all families.  What is zero is as their OPTIONS say. */
+struct db_compaction_settings {
+    uint32_t job_count;        /* at once; 0: 1 */
+    uint64_t rate_bytes_per_s; /* that all of them write; 0: no limit */
+    bool has_style, has_bottommost_compression;
+    enum compaction_style style;
+    enum compression bottommost_compression;
+    uint64_t fifo_bytes_max;
+    uint64_t ttl_s;
+    uint64_t file_bytes, level_base_bytes;
+    uint32_t level0_trigger;
+    uint64_t part_bytes_min; /* a plan is cut into jobs of at least this; 0: 64 MiB */
+};
 
 struct db_options {
     struct io *io;
@@ -35,6 +52,9 @@ struct db_options {
     enum compression compression;
     uint32_t block_bytes;
     uint32_t bloom_bits_per_key;
+    struct db_compaction_settings compaction;
+    /* Of the default family, as merge_operator_parse reads it; NULL or "": what is stored. */
+    const char *merge_operator;
 
     /* Called from db_turn or from io's turn, never from inside another db_ function. */
     void *owner;
@@ -94,9 +114,18 @@ struct db_waiter {
  * being the sequence that decided it (0: nothing was ever there).  The value lives until
  * anything else is called on the db or ctx is deinited.
  * KV_WANT_BLOCK: db_fetch, then call again with the same ctx.
- * KV_UNSUPPORTED: the key holds merge operands, which this version cannot fold. */
+ * KV_UNSUPPORTED: the key holds merge operands of an operator that kvd does not know or that is
+ * not set.  KV_INVALID: its operands cannot be applied to what they were written to. */
 MUST_CHECK enum kv_status db_get(struct db *db, struct read_ctx *ctx, uint32_t cf_id,
                                  struct slice key, uint64_t seq_max, struct lookup *found);
+/* Begins the reads of up to READ_PREFETCH_COUNT_MAX keys that are about to be read, in any order
+ * and with anything between: their waits for memory overlap.  Changes no answer. */
+void db_prefetch(struct db *db, uint32_t cf_id, const struct slice *keys, unsigned count,
+                 struct version_probe *probes_out);
+/* db_get of the newest version of a probe's key, which the probe may make faster.  It is of no
+ * use after the next turn, and must be forgotten then, with the bytes of its key. */
+MUST_CHECK enum kv_status db_get_probed(struct db *db, struct read_ctx *ctx, uint32_t cf_id,
+                                        const struct version_probe *probe, struct lookup *found);
 struct block_cache *db_block_cache(struct db *db);
 /* Brings everything that ctx wants; on_arrived follows once, from the loop.  Reads that want the
  * same bytes share one fetch.  ctx and waiter must live until then. */
@@ -118,16 +147,65 @@ struct slice db_scan_value(const struct db_scan *scan);
 enum { CF_DEFAULT = 0 };
 /* False: there is no such family. */
 bool db_find_family(struct db *db, struct slice name, uint32_t *cf_id_out);
+/* What merge operands of the family mean; its kind is NULL if there is none.  Borrowed until the
+ * next call on the db. */
+const struct merge_operator *db_merge_operator(struct db *db, uint32_t cf_id);
+/* Whether so many operands of the key stand on each other in memory that whoever adds one should
+ * read the value and put the result instead: else each read has to walk them all.  The answer
+ * changes only with the key, so it is the same in each pass of a command. */
+bool db_merge_is_long(struct db *db, uint32_t cf_id, struct slice key);
 
 /* --- administration --- */
 
 typedef void db_done_fn(void *owner, enum kv_status st);
 /* Freezes what is there and reports when all that was written before this call is in tables. */
 void db_flush(struct db *db, db_done_fn *on_done, void *owner);
+/* Compacts the user keys begin..end, both included (empty: no bound), down to the last level, with
+ * all that was written before the call; writers aren't slowed for it.  is_forced: also tables that
+ * have nothing to shed.  on_done (may be NULL): KV_OK, KV_CANCELLED, or why a table could not be
+ * rewritten; never when the engine is closed first.  Returns the job's id. */
+struct db_compact_request {
+    uint32_t cf_id;
+    struct slice begin, end;
+    bool is_forced;
+};
+uint64_t db_compact(struct db *db, const struct db_compact_request *request, db_done_fn *on_done,
+                    void *owner);
+
+/* What runs or waits in the background. */
+enum { DB_JOB_TEXT_BYTES = 160 };
+struct db_job_info {
+    uint64_t id;
+    const char *kind;  /* "flush", "compaction", "compact" (asked for by db_compact) */
+    const char *state; /* "waiting", "running", "paused", "resting", "ending", "installing" */
+    char text[DB_JOB_TEXT_BYTES];
+    uint32_t cf_id;
+    uint32_t level_from, level_to, part_count;
+    uint64_t bytes_done, bytes_total, bytes_per_s, age_us;
+};
+/* Returns how many there are; writes at most `max` of them. */
+uint32_t db_jobs(const struct db *db, struct db_job_info *infos, uint32_t max);
+/* The following give KV_NO_FILE for an id that isn't there, KV_UNSUPPORTED for a flush.
+ * Cancelling: what it has written is deleted; the picker leaves the tables alone for a minute. */
+MUST_CHECK enum kv_status db_job_cancel(struct db *db, uint64_t id);
+/* A paused job's work on tables that it has not finished is begun again later. */
+MUST_CHECK enum kv_status db_job_pause(struct db *db, uint64_t id, bool is_paused);
+/* All compactions, those to come too. */
+void db_compaction_pause(struct db *db, bool is_paused);
+
 /* Options that may change while running. */
+void db_set_compaction(struct db *db, const struct db_compaction_settings *settings);
 void db_set_wal_sync(struct db *db, enum wal_sync sync, uint64_t interval_us);
 void db_set_memtable_bytes(struct db *db, uint64_t bytes);
 void db_set_memory_limit(struct db *db, uint64_t bytes);
+
+struct db_compaction_totals {
+    uint64_t count, failure_count, read_bytes, written_bytes;
+    uint64_t job_count;               /* of the above; a plan may be several */
+    uint64_t move_count, moved_bytes; /* without rewriting */
+    uint64_t drop_count, dropped_bytes;
+    uint64_t level_written_bytes[LEVEL_COUNT];
+};
 
 struct db_stats {
     uint64_t last_seq, durable_seq;
@@ -135,6 +213,13 @@ struct db_stats {
     uint64_t memtable_bytes, memtable_count, frozen_count, memtable_entry_count;
     uint64_t flush_count, flush_bytes, flush_failure_count;
     uint64_t table_count, table_bytes, table_reader_bytes;
+    struct db_compaction_totals compaction;
+    uint64_t compaction_running_count, compaction_parked_count;
+    bool compaction_is_paused;
+    bool compaction_is_settled; /* the picker has nothing to do, and nothing runs */
+    uint64_t compaction_debt_bytes;
+    double level_score[LEVEL_COUNT]; /* of the family that is worst off */
+    uint64_t obsolete_count;         /* table files that wait to be deleted */
     uint64_t level_table_count[LEVEL_COUNT], level_bytes[LEVEL_COUNT];
     uint64_t family_count;
     uint64_t read_fetch_count, read_fetch_bytes;

@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "db/compactor.h"
 #include "db/db_internal.h"
 #include "io/file.h"
 #include "version/file_name.h"
@@ -165,7 +166,7 @@ plan_outputs(struct frozen *frozen)
             .cf_id = family->id,
             .file_number = version_set_next_file_number(db->versions),
             .cf_name = family->name,
-            .merge_operator = db_merge_operator_class(db, family->name),
+            .merge_operator = db_merge_operator_spec(db, family->name),
             .compression = db->options.compression,
             .block_bytes = db->options.block_bytes,
             .bloom_bits_per_key = db->options.bloom_bits_per_key,
@@ -283,6 +284,7 @@ on_installed(void *owner, enum kv_status st)
     db->stalled_since = 0;
     retire_logs(db);
     db_update_budget(db);
+    compactor_poke(db->compactor);
     db_repair_step(db);
     db_finish_flush_waiters(db);
     db_wake_writer(db);
@@ -359,38 +361,4 @@ db_flush(struct db *db, db_done_fn *on_done, void *owner)
     waiter->on_done = on_done;
     waiter->owner = owner;
     list_push_back(&db->flush_waiters, &waiter->link);
-}
-
-/* --- files that nobody needs --- */
-
-struct obsolete_file {
-    struct list link;
-    struct io_request request;
-    char path[PATH_BYTES_MAX];
-};
-
-static void
-on_unlinked(struct io_request *request)
-{
-    struct obsolete_file *file = request->owner;
-
-    if (request->result < 0)
-        kv_log(LOG_LEVEL_WARNING, "%s: unlink: %s; it will be deleted at the next start",
-               file->path, strerror((int)-request->result));
-    list_remove(&file->link);
-    free(file);
-}
-
-void
-db_delete_file(void *owner, uint64_t file_number)
-{
-    struct db *db = owner;
-    struct obsolete_file *file = kv_alloc_zero(sizeof(*file));
-
-    file_name_format(file->path, db->dir, FILE_TABLE, file_number);
-    block_cache_drop_table(db->cache, file_number);
-    list_push_back(&db->obsolete, &file->link);
-    file->request = (struct io_request){
-        .op = IO_UNLINK, .path = file->path, .done = on_unlinked, .owner = file};
-    io_submit(db->io, &file->request);
 }

@@ -5,8 +5,10 @@
 #include "base/list.h"
 #include "db/block_fetch.h"
 #include "db/db.h"
+#include "io/file.h"
 #include "io/io.h"
 #include "mem/memtable.h"
+#include "merge/merge_operator.h"
 #include "version/options_file.h"
 #include "version/version_set.h"
 #include "version/version_stats.h"
@@ -50,6 +52,14 @@ struct flush_waiter {
     void *owner;
 };
 
+struct compactor;
+
+/* What a family's operands mean, parsed. */
+struct family_operator {
+    uint32_t cf_id;
+    struct merge_operator op;
+};
+
 struct db {
     struct db_options options;
     char *dir; /* owned */
@@ -69,8 +79,11 @@ struct db {
     struct block_cache *cache;
     struct block_fetcher *fetcher;
     struct list flush_waiters;
-    struct options_file family_options; /* as loaded, one for each family */
-    uint32_t changes_in_flight;         /* MANIFEST changes of ours */
+    struct compactor *compactor;
+    struct options_file family_options;      /* as loaded, one for each family */
+    struct family_operator *merge_operators; /* owned array: those that were asked for */
+    uint32_t merge_operator_count;
+    uint32_t changes_in_flight; /* MANIFEST changes of ours */
 
     bool is_closing;        /* no job is started any more */
     bool writer_waits;      /* on_writable is owed */
@@ -83,7 +96,15 @@ struct db {
     uint64_t repair_log;
     struct io_timer repair_timer;
 
-    struct list obsolete; /* of struct obsolete_file, being unlinked */
+    /* Files that wait to be deleted: see db_obsolete.c. */
+    struct list obsolete; /* of struct obsolete_file */
+    uint64_t obsolete_count;
+    struct {
+        bool is_busy;
+        struct io_request request;
+        struct io_timer pause;
+        char path[PATH_BYTES_MAX];
+    } unlink;
 
     uint64_t flush_count, flush_bytes, flush_failure_count;
     uint64_t recovered_batch_count, recovery_us, recovery_wal_bytes;
@@ -96,8 +117,20 @@ struct recovery_result {
     uint32_t edit_count;
 };
 MUST_CHECK enum kv_status db_recover(struct db *db, struct recovery_result *result);
+
+/* db_options.c */
 const struct family_options *db_family_options(const struct db *db, const char *name);
-const char *db_merge_operator_class(const struct db *db, const char *cf_name);
+/* How the family's tables are kept in shape. */
+struct compaction_options db_compaction_options(const struct db *db, const char *name);
+MUST_CHECK enum kv_status db_load_options(struct db *db);
+MUST_CHECK enum kv_status db_store_options(struct db *db);
+
+/* db_merge_operator.c */
+/* As OPTIONS says it, for merge_operator_parse and for jobs; "nullptr": none, or none that
+ * kvd has, so that operands are kept as they are. */
+const char *db_merge_operator_spec(const struct db *db, const char *cf_name);
+/* Applies db_options.merge_operator, once the stored options are loaded. */
+MUST_CHECK enum kv_status db_merge_configure(struct db *db);
 
 /* db_flush.c */
 MUST_CHECK enum kv_status db_freeze(struct db *db);
@@ -107,7 +140,14 @@ void db_frozen_free(struct frozen *frozen);
 void db_finish_flush_waiters(struct db *db);
 void db_fill_table_meta(struct table_meta *meta, const struct table_summary *table,
                         uint64_t creation_time_s);
+
+/* db_obsolete.c */
+/* Nothing names the file any more; it goes when its turn comes. */
 void db_delete_file(void *owner, uint64_t file_number);
+void db_forget_obsolete(struct db *db);
+
+/* compactor.c */
+uint32_t db_compaction_jobs(const struct db *db);
 
 /* db_repair.c */
 void db_on_wal_failed(void *owner, enum kv_status st);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "db/compactor.h"
 #include "db/db_internal.h"
 #include "io/file.h"
 #include "version/file_name.h"
@@ -28,86 +29,6 @@ on_wal_durable(void *owner, uint64_t seq)
     /* A flush that waited for this starts at the end of the turn, in db_turn. */
     if (db->options.on_durable != NULL)
         db->options.on_durable(db->options.owner, seq);
-}
-
-/* --- options of families --- */
-
-const struct family_options *
-db_family_options(const struct db *db, const char *name)
-{
-    for (uint32_t i = 0; i < db->family_options.family_count; i++) {
-        if (strcmp(db->family_options.families[i].name, name) == 0)
-            return &db->family_options.families[i];
-    }
-    return NULL;
-}
-
-/* OPTIONS may name an operator by its class, by a short id, or as {id=NAME;...}. */
-const char *
-db_merge_operator_class(const struct db *db, const char *cf_name)
-{
-    static const char *const classes[][3] = {
-        {"UInt64AddOperator", "uint64add", ""},
-        {"StringAppendOperator", "stringappend", ""},
-        {"StringAppendTESTOperator", "stringappendtest", ""},
-        {"MaxOperator", "max", ""},
-        {"PutOperator", "put", "put_v1"},
-        {"BytesXOR", "bytesxor", ""},
-        {"MergeSortOperator", "sortlist", ""},
-    };
-    const struct family_options *options = db_family_options(db, cf_name);
-    const char *name = options != NULL ? options->merge_operator : "";
-    size_t size;
-
-    if (strncmp(name, "{id=", 4) == 0)
-        name += 4;
-    size = strcspn(name, ";}");
-    for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
-        for (size_t j = 0; j < 3; j++) {
-            if (size > 0 && strlen(classes[i][j]) == size && memcmp(classes[i][j], name, size) == 0)
-                return classes[i][0];
-        }
-    }
-    return "nullptr";
-}
-
-static enum kv_status
-store_options(struct db *db)
-{
-    struct options_file file = {.wal_recovery_mode = WAL_POINT_IN_TIME};
-    const uint64_t number_tmp = version_set_next_file_number(db->versions);
-    const uint64_t number = version_set_next_file_number(db->versions);
-    const struct column_family *family;
-    enum kv_status st;
-
-    for (uint32_t i = 0; (family = version_set_family_at(db->versions, i)) != NULL; i++) {
-        const struct family_options *loaded = db_family_options(db, family->name);
-        struct family_options *options;
-
-        file.families =
-            kv_realloc(file.families, sizeof(file.families[0]) * (file.family_count + 1));
-        options = &file.families[file.family_count++];
-        memset(options, 0, sizeof(*options));
-        memcpy(options->name, family->name, sizeof(options->name));
-        if (loaded != NULL)
-            memcpy(options->merge_operator, loaded->merge_operator,
-                   sizeof(options->merge_operator));
-        options->compression = db->options.compression;
-        options->write_buffer_bytes = db->options.memtable_bytes;
-        options->block_bytes = db->options.block_bytes;
-        options->bloom_bits_per_key = db->options.bloom_bits_per_key;
-    }
-    st = options_file_store(db->io, db->dir, number_tmp, number, &file);
-    options_file_deinit(&file);
-    return st;
-}
-
-static enum kv_status
-load_options(struct db *db)
-{
-    const enum kv_status st = options_file_load(db->io, db->dir, &db->family_options);
-
-    return st == KV_NO_FILE ? KV_OK : st;
 }
 
 /* --- opening --- */
@@ -219,6 +140,7 @@ db_new(const struct db_options *options)
     db->pool = memtable_pool_new(db_memtable_capacity(options->memtable_bytes), 2);
     db->cache = block_cache_new(options->memory_limit_bytes / 8);
     db->fetcher = block_fetcher_new(db->io, db->cache);
+    db->compactor = compactor_new(db);
     return db;
 }
 
@@ -237,8 +159,10 @@ db_destroy(struct db *db)
         list_remove(&waiter->link);
         free(waiter);
     }
+    compactor_free(db->compactor);
     io_timer_stop(db->io, &db->stall_timer);
     io_timer_stop(db->io, &db->repair_timer);
+    db_forget_obsolete(db);
     memtable_unref(db->active);
     if (db->wal != NULL)
         wal_close(db->wal);
@@ -248,6 +172,7 @@ db_destroy(struct db *db)
     block_fetcher_free(db->fetcher);
     block_cache_free(db->cache);
     options_file_deinit(&db->family_options);
+    free(db->merge_operators);
     free(db->dir);
     free(db);
 }
@@ -262,7 +187,9 @@ db_open(const struct db_options *options, struct db **db_out)
     *db_out = NULL;
     st = open_versions(db);
     if (st == KV_OK)
-        st = load_options(db);
+        st = db_load_options(db);
+    if (st == KV_OK)
+        st = db_merge_configure(db);
     if (st == KV_OK)
         st = db_recover(db, &recovered);
     if (st == KV_OK)
@@ -270,7 +197,7 @@ db_open(const struct db_options *options, struct db **db_out)
     if (st == KV_OK)
         st = start_versions(db, &recovered);
     if (st == KV_OK)
-        st = store_options(db);
+        st = db_store_options(db);
     if (st == KV_OK)
         st = memtable_new(db->pool, 0, &db->active);
     for (uint32_t i = 0; i < recovered.edit_count; i++)
@@ -290,12 +217,13 @@ void
 db_stop(struct db *db)
 {
     db->is_closing = true;
+    compactor_stop(db->compactor);
 }
 
 bool
 db_is_idle(const struct db *db)
 {
-    return db->changes_in_flight == 0 && list_empty(&db->obsolete) &&
+    return db->changes_in_flight == 0 && !db->unlink.is_busy &&
            block_fetcher_in_flight(db->fetcher) == 0 && wal_is_idle(db->wal) &&
            version_set_is_idle(db->versions);
 }

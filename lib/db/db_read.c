@@ -38,26 +38,58 @@ fold(struct lookup *found)
     return KV_CORRUPT;
 }
 
-enum kv_status
-db_get(struct db *db, struct read_ctx *ctx, uint32_t cf_id, struct slice key, uint64_t seq_max,
-       struct lookup *found)
+/* `probe` may be NULL. */
+static enum kv_status
+get(struct db *db, struct read_ctx *ctx, uint32_t cf_id, const struct version_probe *probe,
+    struct slice key, uint64_t seq_max, struct lookup *found)
 {
     const uint32_t wants_before = ctx->want_count;
+    struct column_family *family;
     enum kv_status st;
 
     *found = (struct lookup){.kind = LOOKUP_ABSENT};
     find_in_memtables(db, cf_id, key, seq_max, found);
-    if (found->kind == LOOKUP_ABSENT) {
-        struct column_family *family = version_set_family(db->versions, cf_id);
-
-        KV_ASSERT(family != NULL);
+    if (found->kind != LOOKUP_ABSENT)
+        return fold(found);
+    family = version_set_family(db->versions, cf_id);
+    KV_ASSERT(family != NULL);
+    if (probe != NULL && probe->version == family->current)
+        st = version_get_probed(family->current, ctx, probe, found);
+    else
         st = version_get(family->current, ctx, key, seq_max, found);
-        /* A layer that swallowed KV_WANT_BLOCK would turn "not read yet" into "not there". */
-        KV_ASSERT(st == KV_WANT_BLOCK || ctx->want_count == wants_before);
-        if (st != KV_OK)
-            return st;
-    }
-    return fold(found);
+    /* A layer that swallowed KV_WANT_BLOCK would turn "not read yet" into "not there". */
+    KV_ASSERT(st == KV_WANT_BLOCK || ctx->want_count == wants_before);
+    return st == KV_OK ? fold(found) : st;
+}
+
+enum kv_status
+db_get(struct db *db, struct read_ctx *ctx, uint32_t cf_id, struct slice key, uint64_t seq_max,
+       struct lookup *found)
+{
+    return get(db, ctx, cf_id, NULL, key, seq_max, found);
+}
+
+enum kv_status
+db_get_probed(struct db *db, struct read_ctx *ctx, uint32_t cf_id,
+              const struct version_probe *probe, struct lookup *found)
+{
+    return get(db, ctx, cf_id, probe, probe->target.key, SEQUENCE_MAX, found);
+}
+
+void
+db_prefetch(struct db *db, uint32_t cf_id, const struct slice *keys, unsigned count,
+            struct version_probe *probes_out)
+{
+    const struct column_family *family = version_set_family(db->versions, cf_id);
+    uint32_t in_memtables = memtable_prefetch(db->active, cf_id, keys, count);
+
+    KV_ASSERT(family != NULL);
+    for (const struct list *node = db->frozen.prev; node != &db->frozen; node = node->prev)
+        in_memtables |=
+            memtable_prefetch(LIST_ENTRY(node, struct frozen, link)->memtable, cf_id, keys, count);
+    version_prefetch(family->current, db->cache, keys, count, in_memtables, probes_out);
+    for (unsigned i = 0; i < count; i++)
+        probes_out[i].target.key = keys[i];
 }
 
 struct block_cache *

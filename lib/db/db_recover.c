@@ -67,7 +67,7 @@ flush_family(struct recovery *recovery, uint32_t cf_id)
         .cf_name = family->name,
         .db_identity = version_set_db_id(db->versions),
         .session_identity = "",
-        .merge_operator = db_merge_operator_class(db, family->name),
+        .merge_operator = db_merge_operator_spec(db, family->name),
         .compression = db->options.compression,
         .block_bytes = db->options.block_bytes,
         .bloom_bits_per_key = db->options.bloom_bits_per_key,

@@ -7,6 +7,7 @@
  */
 #include "base/alloc.h"
 #include "db/db_internal.h"
+#include "db/db_merge_read.h"
 #include "iter/merge_iter.h"
 #include "key/entity.h"
 
@@ -20,6 +21,7 @@ struct db_scan {
     struct version *version; /* owned reference */
     struct iter *merged;     /* owned; NULL before the first seek and after a failed one */
     uint64_t change_count;   /* of the memtables when `merged` was made */
+    struct merge_fold fold;  /* of the key that was judged last */
     struct buffer key;       /* of the live key that the scan stands on */
     struct slice value;
 };
@@ -49,6 +51,7 @@ db_scan_new(struct db *db, struct read_ctx *ctx, uint32_t cf_id)
     scan->cf_id = cf_id;
     scan->seq = db->last_seq;
     pin_view(scan);
+    merge_fold_init(&scan->fold, db_merge_operator(db, cf_id));
     return scan;
 }
 
@@ -62,6 +65,7 @@ db_scan_free(struct db_scan *scan)
         memtable_unref(scan->memtables[i]);
     free(scan->memtables);
     version_unref(scan->version);
+    merge_fold_deinit(&scan->fold);
     buffer_deinit(&scan->key);
     free(scan);
 }
@@ -97,6 +101,20 @@ covering_tombstone(struct db_scan *scan, struct slice user_key, uint64_t *seq_ou
     return st;
 }
 
+static enum kv_status
+fold(struct db_scan *scan, const struct internal_key *key)
+{
+    const struct db_merge_view view = {.memtables = scan->memtables,
+                                       .memtable_count = scan->memtable_count,
+                                       .version = scan->version,
+                                       .cf_id = scan->cf_id};
+    struct lookup found = {.kind = LOOKUP_MERGE, .seq = key->seq, .value = scan->merged->value};
+    const enum kv_status st = db_merge_walk(&view, scan->ctx, key->user_key, &scan->fold, &found);
+
+    scan->value = found.value;
+    return st;
+}
+
 /* What the newest visible version says: a live value, or nothing. */
 static enum kv_status
 judge(struct db_scan *scan, const struct internal_key *key, bool *is_live)
@@ -110,8 +128,11 @@ judge(struct db_scan *scan, const struct internal_key *key, bool *is_live)
     st = covering_tombstone(scan, key->user_key, &tombstone_seq);
     if (st != KV_OK || tombstone_seq > key->seq)
         return st;
-    if (key->type == TYPE_MERGE)
-        return KV_UNSUPPORTED;
+    if (key->type == TYPE_MERGE) {
+        st = fold(scan, key);
+        *is_live = st == KV_OK;
+        return st;
+    }
     scan->value = scan->merged->value;
     if (key->type == TYPE_ENTITY) {
         st = entity_default_column(scan->merged->value, &scan->value);

@@ -1,6 +1,7 @@
 /* db_stats.c - the numbers behind INFO and KV.STATS, and the knobs that turn while running. */
 #include <string.h>
 
+#include "db/compactor.h"
 #include "db/db_internal.h"
 
 static void
@@ -49,6 +50,7 @@ db_get_stats(struct db *db, struct db_stats *stats)
     stats->flush_count = db->flush_count;
     stats->flush_bytes = db->flush_bytes;
     stats->flush_failure_count = db->flush_failure_count;
+    stats->obsolete_count = db->obsolete_count;
     stats->wal_number = wal_number(db->wal);
     stats->fault = db->fault;
     stats->read_only = db->fault != KV_OK;
@@ -61,6 +63,7 @@ db_get_stats(struct db *db, struct db_stats *stats)
     stats->recovery_wal_bytes = db->recovery_wal_bytes;
     count_memtables(db, stats);
     count_tables(db, stats);
+    compactor_get_stats(db->compactor, stats);
     block_fetcher_get_stats(db->fetcher, &stats->read_fetch_count, &stats->read_fetch_bytes);
     wal_get_stats(db->wal, &stats->wal);
     block_cache_get_stats(db->cache, &stats->cache);

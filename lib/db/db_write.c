@@ -6,6 +6,7 @@
  * wait for their flush does a writer have to (KV_BUSY), and if flushes make no progress for
  * STALL_REFUSE_US it is told so instead of hanging.
  */
+#include "db/compactor.h"
 #include "db/db_internal.h"
 
 /* An eighth more, so that the batch that would exceed the size finds it, not the mapping. */
@@ -162,4 +163,5 @@ db_turn(struct db *db)
 {
     wal_turn(db->wal);
     db_start_flushes(db);
+    compactor_turn(db->compactor);
 }

@@ -7,6 +7,7 @@
 #define KV_DB_JOB_PORT_H
 
 #include "base/status.h"
+#include "compact/compaction_spec.h"
 #include "sst/table_builder.h"
 
 struct memtable;
@@ -17,7 +18,7 @@ struct flush_output {
     uint32_t cf_id;
     uint64_t file_number;
     const char *cf_name;        /* borrowed until the job is done */
-    const char *merge_operator; /* RocksDB's class name or "nullptr" */
+    const char *merge_operator; /* as OPTIONS has it (merge_operator_parse), or "nullptr" */
     enum compression compression;
     uint32_t block_bytes;
     uint32_t bloom_bits_per_key;
@@ -47,8 +48,36 @@ struct flush_job {
     void *owner;
 };
 
+/* Tables -> tables.  Owned by the engine; untouched by the port but for what is said to be the
+ * port's.  What `spec` points to must last until on_done has been called: the engine keeps a
+ * reference to the version that the inputs are in. */
+struct compact_job {
+    uint64_t job_id; /* unique in this run of the engine, among flushes too */
+    const char *dir; /* of inputs and outputs, as NNNNNN.sst */
+    struct compaction_spec spec;
+
+    /* The port's. */
+    uint64_t bytes_done, bytes_per_s; /* of the inputs; as last heard */
+    uint64_t bad_input_number;        /* after KV_CORRUPT: the input at fault; 0: unknown */
+    void *port_private;
+
+    /* Called exactly once, from the loop, never from inside start or cancel.  KV_OK: `tables`
+     * are the outputs, ascending, disjoint, with numbers ascending from output_number_first,
+     * borrowed for the call; count 0: nothing is left of the inputs.  The files are complete,
+     * synced, and their directory entries durable.  Otherwise no output remains on disk, or it
+     * will be purged at the next open, and the numbers may not be used again.  Nothing is
+     * retried inside the port. */
+    void (*on_done)(struct compact_job *job, enum kv_status st, const struct table_summary *tables,
+                    uint32_t table_count);
+    void *owner;
+};
+
+/* start_compact may be NULL: then nothing is compacted. */
 struct job_port {
     void (*start_flush)(struct job_port *port, struct flush_job *job);
+    void (*start_compact)(struct job_port *port, struct compact_job *job);
+    /* The job ends as soon as it can, with KV_CANCELLED if its result is not there yet. */
+    void (*cancel_compact)(struct job_port *port, struct compact_job *job);
 };
 
 #endif

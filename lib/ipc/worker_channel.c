@@ -3,10 +3,15 @@
  * Three traps: a packet longer than the buffer is cut without an error (MSG_TRUNC); descriptors
  * arrive whether we want them or not, and must be closed even when the message is refused; more
  * of them than the control buffer holds are closed by the kernel (MSG_CTRUNC).
+ *
+ * A message that is too long for a packet is put into a memfd, and a LARGE with its descriptor
+ * goes in its place.  kvd takes no descriptors, and so none of these from a worker.
  */
 #include "ipc/worker_channel.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -54,29 +59,76 @@ send_failed(const struct worker_msg *msg)
                    worker_msg_name(msg->kind), strerror(errno));
 }
 
-enum kv_status
-worker_channel_send(int socket, enum worker_channel_mode mode, const struct worker_msg *msg, int fd)
+static enum kv_status
+send_packet(int socket, int flags, const struct worker_msg *msg, const struct buffer *encoded,
+            int fd)
 {
-    const int flags = MSG_NOSIGNAL | (mode == CHANNEL_NOWAIT ? MSG_DONTWAIT : 0);
-    struct buffer encoded = {0};
     union fd_control control;
-    struct iovec part;
+    struct iovec part = {.iov_base = encoded->data, .iov_len = encoded->size};
     struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1};
-    enum kv_status st = KV_OK;
     ssize_t sent;
 
-    KV_ASSERT(socket >= 0);
-    worker_msg_encode(msg, &encoded);
-    part = (struct iovec){.iov_base = encoded.data, .iov_len = encoded.size};
     if (fd >= 0)
         attach_fd(&header, &control, fd);
     do
         sent = sendmsg(socket, &header, flags);
     while (sent < 0 && errno == EINTR);
     if (sent < 0)
-        st = send_failed(msg);
-    else
-        KV_ASSERT((size_t)sent == encoded.size); /* a packet goes whole or not at all */
+        return send_failed(msg);
+    KV_ASSERT((size_t)sent == encoded->size); /* a packet goes whole or not at all */
+    return KV_OK;
+}
+
+static enum kv_status
+write_all(int fd, struct slice bytes)
+{
+    while (bytes.size > 0) {
+        const ssize_t written = write(fd, bytes.data, bytes.size);
+
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return KV_FAIL(KV_IO, "a message of %zu bytes: %s", bytes.size, strerror(errno));
+        bytes = slice_of(bytes.data + written, bytes.size - (size_t)written);
+    }
+    return KV_OK;
+}
+
+static enum kv_status
+send_large(int socket, int flags, const struct buffer *encoded)
+{
+    const struct worker_msg msg = {.kind = WORKER_MSG_LARGE, .large = {.bytes = encoded->size}};
+    const int fd = memfd_create("kvd-message", MFD_CLOEXEC);
+    struct buffer packet = {0};
+    enum kv_status st;
+
+    if (fd < 0)
+        return KV_FAIL(KV_IO, "memfd_create: %s", strerror(errno));
+    st = write_all(fd, buffer_slice(encoded));
+    if (st == KV_OK) {
+        worker_msg_encode(&msg, &packet);
+        st = send_packet(socket, flags, &msg, &packet, fd);
+    }
+    close(fd);
+    buffer_deinit(&packet);
+    return st;
+}
+
+enum kv_status
+worker_channel_send(int socket, enum worker_channel_mode mode, const struct worker_msg *msg, int fd)
+{
+    const int flags = MSG_NOSIGNAL | (mode == CHANNEL_NOWAIT ? MSG_DONTWAIT : 0);
+    struct buffer encoded = {0};
+    enum kv_status st;
+
+    KV_ASSERT(socket >= 0);
+    worker_msg_encode(msg, &encoded);
+    if (encoded.size <= WORKER_MSG_BYTES_MAX) {
+        st = send_packet(socket, flags, msg, &encoded, fd);
+    } else {
+        KV_ASSERT(fd < 0);
+        st = send_large(socket, flags, &encoded);
+    }
     buffer_deinit(&encoded);
     return st;
 }
@@ -148,6 +200,37 @@ receive_packet(int socket, enum worker_channel_mode mode, struct buffer *packet,
     return KV_OK;
 }
 
+/* Exchanges a LARGE for the message that it stands for. */
+static enum kv_status
+unfold_large(int fd, struct worker_msg *msg)
+{
+    const uint64_t bytes = msg->large.bytes;
+    struct buffer content = {0};
+    enum kv_status st = KV_OK;
+
+    worker_msg_deinit(msg);
+    if (fd < 0)
+        return KV_FAIL(KV_CORRUPT, "LARGE came without a file");
+    buffer_reserve(&content, bytes);
+    while (content.size < bytes) {
+        const ssize_t got =
+            pread(fd, content.data + content.size, bytes - content.size, (off_t)content.size);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0) {
+            st = KV_FAIL(KV_CORRUPT, "LARGE: a file of %zu bytes instead of %" PRIu64 ": %s",
+                         content.size, bytes, got < 0 ? strerror(errno) : "it ends");
+            break;
+        }
+        content.size += (size_t)got;
+    }
+    if (st == KV_OK)
+        st = worker_msg_decode_large(buffer_slice(&content), msg);
+    buffer_deinit(&content);
+    return st;
+}
+
 enum kv_status
 worker_channel_receive(int socket, enum worker_channel_mode mode, struct worker_msg *msg_out,
                        int *fd_out)
@@ -162,6 +245,12 @@ worker_channel_receive(int socket, enum worker_channel_mode mode, struct worker_
     st = receive_packet(socket, mode, &packet, fd_out);
     if (st == KV_OK)
         st = worker_msg_decode(buffer_slice(&packet), msg_out);
+    if (st == KV_OK && msg_out->kind == WORKER_MSG_LARGE && fd_out != NULL) {
+        st = unfold_large(*fd_out, msg_out);
+        if (*fd_out >= 0)
+            close(*fd_out);
+        *fd_out = -1;
+    }
     if (st != KV_OK && fd_out != NULL && *fd_out >= 0) {
         close(*fd_out);
         *fd_out = -1;

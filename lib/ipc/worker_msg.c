@@ -12,15 +12,11 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
-#include "base/limits.h"
-#include "key/internal_key.h"
-#include "worker.pb-c.h"
+#include "ipc/worker_msg_internal.h"
 
 enum {
     DIR_BYTES_MAX = 4096 - 64,
-    INTERNAL_KEY_BYTES_MAX = KEY_BYTES_MAX + KEY_FOOTER_BYTES,
     HEARTBEAT_MS_MAX = 60 * 60 * 1000,
-    BLOOM_BITS_MAX = 100,
 };
 
 static_assert(2 * INTERNAL_KEY_BYTES_MAX + 256 <= WORKER_MSG_BYTES_MAX, "a table must fit");
@@ -31,19 +27,6 @@ static_assert(WORKER_JOB_OUTPUT_COUNT_MAX * (2 * WORKER_TEXT_BYTES_MAX + 64) +
 
 /* --- ownership --- */
 
-static void
-flush_deinit(struct worker_flush *flush)
-{
-    for (uint32_t i = 0; i < flush->output_count; i++) {
-        buffer_deinit(&flush->outputs[i].cf_name);
-        buffer_deinit(&flush->outputs[i].merge_operator);
-    }
-    free(flush->outputs);
-    free(flush->snapshots);
-    buffer_deinit(&flush->db_identity);
-    buffer_deinit(&flush->session_identity);
-}
-
 void
 worker_msg_deinit(struct worker_msg *msg)
 {
@@ -52,7 +35,7 @@ worker_msg_deinit(struct worker_msg *msg)
         buffer_deinit(&msg->welcome.dir);
         break;
     case WORKER_MSG_FLUSH:
-        flush_deinit(&msg->flush);
+        worker_flush_deinit(&msg->flush);
         break;
     case WORKER_MSG_TABLE:
         buffer_deinit(&msg->table.smallest);
@@ -61,11 +44,16 @@ worker_msg_deinit(struct worker_msg *msg)
     case WORKER_MSG_FAILED:
         buffer_deinit(&msg->failed.reason);
         break;
+    case WORKER_MSG_COMPACT:
+        worker_compact_deinit(&msg->compact);
+        break;
     case WORKER_MSG_NONE:
     case WORKER_MSG_HELLO:
     case WORKER_MSG_PROGRESS:
     case WORKER_MSG_DONE:
     case WORKER_MSG_SHUTDOWN:
+    case WORKER_MSG_CANCEL:
+    case WORKER_MSG_LARGE:
         break;
     }
     memset(msg, 0, sizeof(*msg));
@@ -74,8 +62,9 @@ worker_msg_deinit(struct worker_msg *msg)
 const char *
 worker_msg_name(enum worker_msg_kind kind)
 {
-    static const char *const names[] = {"NONE",  "HELLO", "WELCOME", "FLUSH",   "PROGRESS",
-                                        "TABLE", "DONE",  "FAILED",  "SHUTDOWN"};
+    static const char *const names[] = {"NONE",     "HELLO",   "WELCOME", "FLUSH",
+                                        "PROGRESS", "TABLE",   "DONE",    "FAILED",
+                                        "SHUTDOWN", "COMPACT", "CANCEL",  "LARGE"};
 
     KV_ASSERT((size_t)kind < sizeof(names) / sizeof(names[0]));
     return names[kind];
@@ -101,6 +90,7 @@ static const struct {
     {KV_LIMIT, KVD__FAILED_STATUS__FAILED_LIMIT},
     {KV_UNSUPPORTED, KVD__FAILED_STATUS__FAILED_UNSUPPORTED},
     {KV_NO_FILE, KVD__FAILED_STATUS__FAILED_NO_FILE},
+    {KV_CANCELLED, KVD__FAILED_STATUS__FAILED_CANCELLED},
 };
 
 static uint32_t
@@ -123,19 +113,20 @@ failed_status_from_wire(uint32_t wire)
 
 /* --- encoding --- */
 
-static ProtobufCBinaryData
-wire_bytes(struct slice bytes)
+ProtobufCBinaryData
+worker_wire_bytes(struct slice bytes)
 {
     /* protobuf-c's struct has no const; packing only reads. */
     return (ProtobufCBinaryData){.len = bytes.size, .data = (uint8_t *)(uintptr_t)bytes.data};
 }
 
-static void
-pack(const Kvd__Envelope *envelope, struct buffer *target)
+void
+worker_wire_pack(const Kvd__Envelope *envelope, struct buffer *target)
 {
     const size_t size = kvd__envelope__get_packed_size(envelope);
 
-    KV_ASSERT(size <= WORKER_MSG_BYTES_MAX);
+    KV_ASSERT(size <= (envelope->body_case == KVD__ENVELOPE__BODY_COMPACT ? WORKER_LARGE_BYTES_MAX
+                                                                          : WORKER_MSG_BYTES_MAX));
     buffer_reserve(target, size + 1);
     target->size += kvd__envelope__pack(envelope, target->data + target->size);
 }
@@ -147,10 +138,11 @@ encode_hello(const struct worker_hello *hello, Kvd__Envelope *envelope, struct b
 
     wire.protocol_version = hello->protocol_version;
     wire.pid = hello->pid;
-    wire.build = wire_bytes(slice_of(hello->build, strnlen(hello->build, sizeof(hello->build))));
+    wire.build =
+        worker_wire_bytes(slice_of(hello->build, strnlen(hello->build, sizeof(hello->build))));
     envelope->body_case = KVD__ENVELOPE__BODY_HELLO;
     envelope->hello = &wire;
-    pack(envelope, target);
+    worker_wire_pack(envelope, target);
 }
 
 static void
@@ -161,55 +153,10 @@ encode_welcome(const struct worker_welcome *welcome, Kvd__Envelope *envelope, st
     KV_ASSERT(welcome->dir.size <= DIR_BYTES_MAX);
     wire.worker_id = welcome->worker_id;
     wire.heartbeat_ms = welcome->heartbeat_ms;
-    wire.dir = wire_bytes(buffer_slice(&welcome->dir));
+    wire.dir = worker_wire_bytes(buffer_slice(&welcome->dir));
     envelope->body_case = KVD__ENVELOPE__BODY_WELCOME;
     envelope->welcome = &wire;
-    pack(envelope, target);
-}
-
-static void
-encode_flush_output(const struct worker_flush_output *output, Kvd__FlushOutput *wire)
-{
-    KV_ASSERT(output->cf_name.size <= WORKER_TEXT_BYTES_MAX);
-    KV_ASSERT(output->merge_operator.size <= WORKER_TEXT_BYTES_MAX);
-    kvd__flush_output__init(wire);
-    wire->cf_id = output->cf_id;
-    wire->file_number = output->file_number;
-    wire->cf_name = wire_bytes(buffer_slice(&output->cf_name));
-    wire->merge_operator = wire_bytes(buffer_slice(&output->merge_operator));
-    wire->compression = output->compression;
-    wire->block_bytes = output->block_bytes;
-    wire->bloom_bits_per_key = output->bloom_bits_per_key;
-}
-
-static void
-encode_flush(const struct worker_flush *flush, Kvd__Envelope *envelope, struct buffer *target)
-{
-    Kvd__FlushOutput *outputs = kv_alloc(flush->output_count * sizeof(*outputs));
-    Kvd__FlushOutput **pointers = kv_alloc(flush->output_count * sizeof(Kvd__FlushOutput *));
-    Kvd__Flush wire = KVD__FLUSH__INIT;
-
-    KV_ASSERT(flush->output_count <= WORKER_JOB_OUTPUT_COUNT_MAX);
-    KV_ASSERT(flush->snapshot_count <= WORKER_JOB_SNAPSHOT_COUNT_MAX);
-    for (uint32_t i = 0; i < flush->output_count; i++) {
-        encode_flush_output(&flush->outputs[i], &outputs[i]);
-        pointers[i] = &outputs[i];
-    }
-    wire.job_id = flush->job_id;
-    wire.db_identity = wire_bytes(buffer_slice(&flush->db_identity));
-    wire.session_identity = wire_bytes(buffer_slice(&flush->session_identity));
-    wire.creation_time_s = flush->creation_time_s;
-    wire.seq_first = flush->seq_first;
-    wire.seq_last = flush->seq_last;
-    wire.n_snapshots = flush->snapshot_count;
-    wire.snapshots = flush->snapshots;
-    wire.n_outputs = flush->output_count;
-    wire.outputs = pointers;
-    envelope->body_case = KVD__ENVELOPE__BODY_FLUSH;
-    envelope->flush = &wire;
-    pack(envelope, target);
-    free(pointers);
-    free(outputs);
+    worker_wire_pack(envelope, target);
 }
 
 static void
@@ -223,7 +170,7 @@ encode_progress(const struct worker_progress *progress, Kvd__Envelope *envelope,
     wire.bytes_per_s = progress->bytes_per_s;
     envelope->body_case = KVD__ENVELOPE__BODY_PROGRESS;
     envelope->progress = &wire;
-    pack(envelope, target);
+    worker_wire_pack(envelope, target);
 }
 
 static void
@@ -242,11 +189,11 @@ encode_table(const struct worker_table *table, Kvd__Envelope *envelope, struct b
     wire.deletion_count = table->deletion_count;
     wire.range_tombstone_count = table->range_tombstone_count;
     wire.checksum_crc32c = table->checksum_crc32c;
-    wire.smallest = wire_bytes(buffer_slice(&table->smallest));
-    wire.largest = wire_bytes(buffer_slice(&table->largest));
+    wire.smallest = worker_wire_bytes(buffer_slice(&table->smallest));
+    wire.largest = worker_wire_bytes(buffer_slice(&table->largest));
     envelope->body_case = KVD__ENVELOPE__BODY_TABLE;
     envelope->table = &wire;
-    pack(envelope, target);
+    worker_wire_pack(envelope, target);
 }
 
 static void
@@ -261,7 +208,7 @@ encode_done(const struct worker_done *done, Kvd__Envelope *envelope, struct buff
     wire.table_count = done->table_count;
     envelope->body_case = KVD__ENVELOPE__BODY_DONE;
     envelope->done = &wire;
-    pack(envelope, target);
+    worker_wire_pack(envelope, target);
 }
 
 static void
@@ -272,10 +219,11 @@ encode_failed(const struct worker_failed *failed, Kvd__Envelope *envelope, struc
     KV_ASSERT(failed->reason.size <= WORKER_REASON_BYTES_MAX);
     wire.job_id = failed->job_id;
     wire.status = failed_status_to_wire(failed->status);
-    wire.reason = wire_bytes(buffer_slice(&failed->reason));
+    wire.reason = worker_wire_bytes(buffer_slice(&failed->reason));
+    wire.bad_input_number = failed->bad_input_number;
     envelope->body_case = KVD__ENVELOPE__BODY_FAILED;
     envelope->failed = &wire;
-    pack(envelope, target);
+    worker_wire_pack(envelope, target);
 }
 
 static void
@@ -285,7 +233,29 @@ encode_shutdown(Kvd__Envelope *envelope, struct buffer *target)
 
     envelope->body_case = KVD__ENVELOPE__BODY_SHUTDOWN;
     envelope->shutdown = &wire;
-    pack(envelope, target);
+    worker_wire_pack(envelope, target);
+}
+
+static void
+encode_cancel(const struct worker_cancel *cancel, Kvd__Envelope *envelope, struct buffer *target)
+{
+    Kvd__Cancel wire = KVD__CANCEL__INIT;
+
+    wire.job_id = cancel->job_id;
+    envelope->body_case = KVD__ENVELOPE__BODY_CANCEL;
+    envelope->cancel = &wire;
+    worker_wire_pack(envelope, target);
+}
+
+static void
+encode_large(const struct worker_large *large, Kvd__Envelope *envelope, struct buffer *target)
+{
+    Kvd__Large wire = KVD__LARGE__INIT;
+
+    wire.bytes = large->bytes;
+    envelope->body_case = KVD__ENVELOPE__BODY_LARGE;
+    envelope->large = &wire;
+    worker_wire_pack(envelope, target);
 }
 
 void
@@ -302,7 +272,7 @@ worker_msg_encode(const struct worker_msg *msg, struct buffer *target)
         encode_welcome(&msg->welcome, &envelope, target);
         break;
     case WORKER_MSG_FLUSH:
-        encode_flush(&msg->flush, &envelope, target);
+        worker_flush_encode(&msg->flush, &envelope, target);
         break;
     case WORKER_MSG_PROGRESS:
         encode_progress(&msg->progress, &envelope, target);
@@ -319,6 +289,15 @@ worker_msg_encode(const struct worker_msg *msg, struct buffer *target)
     case WORKER_MSG_SHUTDOWN:
         encode_shutdown(&envelope, target);
         break;
+    case WORKER_MSG_COMPACT:
+        worker_compact_encode(&msg->compact, &envelope, target);
+        break;
+    case WORKER_MSG_CANCEL:
+        encode_cancel(&msg->cancel, &envelope, target);
+        break;
+    case WORKER_MSG_LARGE:
+        encode_large(&msg->large, &envelope, target);
+        break;
     case WORKER_MSG_NONE:
         break;
     }
@@ -326,10 +305,8 @@ worker_msg_encode(const struct worker_msg *msg, struct buffer *target)
 
 /* --- decoding --- */
 
-/* Copies text of at most `size_max` bytes and puts a NUL behind it; false: too long, or with a
- * NUL inside. */
-static bool
-take_text(const ProtobufCBinaryData *wire, size_t size_max, struct buffer *target)
+bool
+worker_wire_take_text(const ProtobufCBinaryData *wire, size_t size_max, struct buffer *target)
 {
     if (wire->len > size_max || (wire->len > 0 && memchr(wire->data, 0, wire->len) != NULL))
         return false;
@@ -371,71 +348,18 @@ decode_welcome(const Kvd__Welcome *wire, struct worker_welcome *welcome)
         return false;
     welcome->worker_id = wire->worker_id;
     welcome->heartbeat_ms = wire->heartbeat_ms;
-    return take_text(&wire->dir, DIR_BYTES_MAX, &welcome->dir);
+    return worker_wire_take_text(&wire->dir, DIR_BYTES_MAX, &welcome->dir);
 }
 
-static bool
-decode_flush_output(const Kvd__FlushOutput *wire, struct worker_flush_output *output)
+bool
+worker_wire_snapshots_ascend(const uint64_t *snapshots, size_t count)
 {
-    if (wire->file_number == 0 || wire->compression > UINT8_MAX)
+    if (count > WORKER_JOB_SNAPSHOT_COUNT_MAX)
         return false;
-    if (wire->block_bytes > BLOCK_BYTES_MAX || wire->bloom_bits_per_key > BLOOM_BITS_MAX)
-        return false;
-    output->cf_id = wire->cf_id;
-    output->file_number = wire->file_number;
-    output->compression = wire->compression;
-    output->block_bytes = wire->block_bytes;
-    output->bloom_bits_per_key = wire->bloom_bits_per_key;
-    return take_text(&wire->cf_name, WORKER_TEXT_BYTES_MAX, &output->cf_name) &&
-           take_text(&wire->merge_operator, WORKER_TEXT_BYTES_MAX, &output->merge_operator);
-}
-
-static bool
-decode_flush_outputs(const Kvd__Flush *wire, struct worker_flush *flush)
-{
-    if (wire->n_outputs == 0 || wire->n_outputs > WORKER_JOB_OUTPUT_COUNT_MAX)
-        return false;
-    flush->outputs = kv_alloc_zero(wire->n_outputs * sizeof(*flush->outputs));
-    for (size_t i = 0; i < wire->n_outputs; i++) {
-        flush->output_count++;
-        if (!decode_flush_output(wire->outputs[i], &flush->outputs[i]))
+    for (size_t i = 0; i < count; i++)
+        if (snapshots[i] > SEQUENCE_MAX || (i > 0 && snapshots[i] <= snapshots[i - 1]))
             return false;
-        if (i > 0 && flush->outputs[i].cf_id <= flush->outputs[i - 1].cf_id)
-            return false;
-    }
     return true;
-}
-
-static bool
-decode_snapshots(const Kvd__Flush *wire, struct worker_flush *flush)
-{
-    if (wire->n_snapshots > WORKER_JOB_SNAPSHOT_COUNT_MAX)
-        return false;
-    if (wire->n_snapshots == 0)
-        return true;
-    flush->snapshots = kv_alloc(wire->n_snapshots * sizeof(*flush->snapshots));
-    for (size_t i = 0; i < wire->n_snapshots; i++) {
-        if (wire->snapshots[i] > SEQUENCE_MAX ||
-            (i > 0 && wire->snapshots[i] <= wire->snapshots[i - 1]))
-            return false;
-        flush->snapshots[i] = wire->snapshots[i];
-    }
-    flush->snapshot_count = (uint32_t)wire->n_snapshots;
-    return true;
-}
-
-static bool
-decode_flush(const Kvd__Flush *wire, struct worker_flush *flush)
-{
-    if (wire->job_id == 0 || wire->seq_first > wire->seq_last || wire->seq_last > SEQUENCE_MAX)
-        return false;
-    flush->job_id = wire->job_id;
-    flush->creation_time_s = wire->creation_time_s;
-    flush->seq_first = wire->seq_first;
-    flush->seq_last = wire->seq_last;
-    return take_text(&wire->db_identity, WORKER_TEXT_BYTES_MAX, &flush->db_identity) &&
-           take_text(&wire->session_identity, WORKER_TEXT_BYTES_MAX, &flush->session_identity) &&
-           decode_snapshots(wire, flush) && decode_flush_outputs(wire, flush);
 }
 
 static bool
@@ -472,7 +396,7 @@ decode_table(const Kvd__Table *wire, struct worker_table *table)
 static bool
 decode_done(const Kvd__Done *wire, struct worker_done *done)
 {
-    if (wire->job_id == 0 || wire->table_count > WORKER_JOB_OUTPUT_COUNT_MAX)
+    if (wire->job_id == 0 || wire->table_count > COMPACT_OUTPUT_COUNT_MAX)
         return false;
     done->job_id = wire->job_id;
     done->bytes_written = wire->bytes_written;
@@ -489,11 +413,30 @@ decode_failed(const Kvd__Failed *wire, struct worker_failed *failed)
         return false;
     failed->job_id = wire->job_id;
     failed->status = failed_status_from_wire(wire->status);
-    return take_text(&wire->reason, WORKER_REASON_BYTES_MAX, &failed->reason);
+    failed->bad_input_number = wire->bad_input_number;
+    return worker_wire_take_text(&wire->reason, WORKER_REASON_BYTES_MAX, &failed->reason);
+}
+
+/* The envelope loses what it held. */
+static bool
+decode_compact(Kvd__Envelope *wire, struct worker_compact *compact)
+{
+    Kvd__Compact *taken = wire->compact;
+
+    wire->body_case = KVD__ENVELOPE__BODY__NOT_SET;
+    wire->compact = NULL;
+    return worker_compact_decode(taken, compact);
 }
 
 static bool
-decode_body(const Kvd__Envelope *wire, struct worker_msg *msg)
+decode_large(const Kvd__Large *wire, struct worker_large *large)
+{
+    large->bytes = wire->bytes;
+    return wire->bytes > WORKER_MSG_BYTES_MAX && wire->bytes <= WORKER_LARGE_BYTES_MAX;
+}
+
+static bool
+decode_body(Kvd__Envelope *wire, struct worker_msg *msg)
 {
     switch (wire->body_case) {
     case KVD__ENVELOPE__BODY_HELLO:
@@ -504,7 +447,7 @@ decode_body(const Kvd__Envelope *wire, struct worker_msg *msg)
         return decode_welcome(wire->welcome, &msg->welcome);
     case KVD__ENVELOPE__BODY_FLUSH:
         msg->kind = WORKER_MSG_FLUSH;
-        return decode_flush(wire->flush, &msg->flush);
+        return worker_flush_decode(wire->flush, &msg->flush);
     case KVD__ENVELOPE__BODY_PROGRESS:
         msg->kind = WORKER_MSG_PROGRESS;
         return decode_progress(wire->progress, &msg->progress);
@@ -520,19 +463,29 @@ decode_body(const Kvd__Envelope *wire, struct worker_msg *msg)
     case KVD__ENVELOPE__BODY_SHUTDOWN:
         msg->kind = WORKER_MSG_SHUTDOWN;
         return true;
+    case KVD__ENVELOPE__BODY_COMPACT:
+        msg->kind = WORKER_MSG_COMPACT;
+        return decode_compact(wire, &msg->compact);
+    case KVD__ENVELOPE__BODY_CANCEL:
+        msg->kind = WORKER_MSG_CANCEL;
+        msg->cancel.job_id = wire->cancel->job_id;
+        return msg->cancel.job_id != 0;
+    case KVD__ENVELOPE__BODY_LARGE:
+        msg->kind = WORKER_MSG_LARGE;
+        return decode_large(wire->large, &msg->large);
     default:
         return false;
     }
 }
 
-enum kv_status
-worker_msg_decode(struct slice encoded, struct worker_msg *msg_out)
+static enum kv_status
+decode(struct slice encoded, size_t size_max, struct worker_msg *msg_out)
 {
     Kvd__Envelope *wire;
     bool good;
 
     memset(msg_out, 0, sizeof(*msg_out));
-    if (encoded.size == 0 || encoded.size > WORKER_MSG_BYTES_MAX)
+    if (encoded.size == 0 || encoded.size > size_max)
         return KV_FAIL(KV_CORRUPT, "a worker message of %zu bytes", encoded.size);
     wire = kvd__envelope__unpack(NULL, encoded.size, encoded.data);
     if (wire == NULL)
@@ -543,6 +496,25 @@ worker_msg_decode(struct slice encoded, struct worker_msg *msg_out)
         return KV_OK;
     (void)KV_FAIL(KV_CORRUPT, "a worker message (%s, %zu bytes) is outside its limits",
                   worker_msg_name(msg_out->kind), encoded.size);
+    worker_msg_deinit(msg_out);
+    return KV_CORRUPT;
+}
+
+enum kv_status
+worker_msg_decode(struct slice encoded, struct worker_msg *msg_out)
+{
+    return decode(encoded, WORKER_MSG_BYTES_MAX, msg_out);
+}
+
+enum kv_status
+worker_msg_decode_large(struct slice encoded, struct worker_msg *msg_out)
+{
+    const enum kv_status st = decode(encoded, WORKER_LARGE_BYTES_MAX, msg_out);
+
+    if (st != KV_OK || msg_out->kind == WORKER_MSG_COMPACT)
+        return st;
+    (void)KV_FAIL(KV_CORRUPT, "a worker message (%s) came in a file",
+                  worker_msg_name(msg_out->kind));
     worker_msg_deinit(msg_out);
     return KV_CORRUPT;
 }

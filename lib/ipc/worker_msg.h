@@ -1,8 +1,9 @@
 /* worker_msg.h - the messages between kvd and kvd-worker, as our own structs.
  *
- * The only includer of the generated worker.pb-c.h is worker_msg.c.  One message is one packet
- * of a SOCK_SEQPACKET Unix socket, at most WORKER_MSG_BYTES_MAX long, with at most one file
- * descriptor.  Who sends what in which state: proto/README.md.  Decoding takes untrusted bytes.
+ * The only includers of the generated worker.pb-c.h are the worker_msg*.c.
+ * One message is one packet of a SOCK_SEQPACKET Unix socket, at most WORKER_MSG_BYTES_MAX long,
+ * with at most one file descriptor; a longer COMPACT goes through a file (worker_channel.h).  Who
+ * sends what in which state: proto/README.md.  Decoding takes untrusted bytes.
  *
  * Text in a decoded message has no NUL in it and one behind it, so `data` is a C string.
  */
@@ -11,10 +12,12 @@
 
 #include "base/buffer.h"
 #include "base/status.h"
+#include "compact/compaction_spec.h"
 
 enum {
     WORKER_MSG_BYTES_MAX = 192 * 1024, /* two of the longest keys; the largest flush */
-    WORKER_PROTOCOL_VERSION = 1,
+    WORKER_LARGE_BYTES_MAX = 256 * 1024 * 1024,
+    WORKER_PROTOCOL_VERSION = 2,
     WORKER_JOB_OUTPUT_COUNT_MAX = 256, /* a larger job is given out in parts */
     WORKER_JOB_SNAPSHOT_COUNT_MAX = 1024,
     WORKER_TEXT_BYTES_MAX = 255,    /* names and identities */
@@ -31,6 +34,9 @@ enum worker_msg_kind {
     WORKER_MSG_DONE,     /* worker -> kvd, after all tables */
     WORKER_MSG_FAILED,   /* worker -> kvd */
     WORKER_MSG_SHUTDOWN, /* kvd -> worker: finish nothing, exit 0 */
+    WORKER_MSG_COMPACT,  /* kvd -> worker */
+    WORKER_MSG_CANCEL,   /* kvd -> worker: end this compaction */
+    WORKER_MSG_LARGE,    /* the channel's own */
 };
 
 struct worker_hello {
@@ -76,8 +82,22 @@ struct worker_done {
 };
 struct worker_failed {
     uint64_t job_id;
-    enum kv_status status; /* one that is a failure */
-    struct buffer reason;  /* text */
+    enum kv_status status;     /* one that is a failure */
+    struct buffer reason;      /* text */
+    uint64_t bad_input_number; /* of a compaction; 0: not known, or none */
+};
+struct worker_compact_memory;
+struct worker_compact {
+    uint64_t job_id; /* never 0 */
+    const char *session_identity;
+    struct compaction_spec spec;
+    struct worker_compact_memory *memory; /* owned: all that a decoded one points to; else NULL */
+};
+struct worker_cancel {
+    uint64_t job_id; /* never 0; of a compaction that may have ended */
+};
+struct worker_large {
+    uint64_t bytes; /* WORKER_MSG_BYTES_MAX < bytes <= WORKER_LARGE_BYTES_MAX */
 };
 
 /* Zeroed is WORKER_MSG_NONE. */
@@ -91,16 +111,25 @@ struct worker_msg {
         struct worker_table table;
         struct worker_done done;
         struct worker_failed failed;
+        struct worker_compact compact;
+        struct worker_cancel cancel;
+        struct worker_large large;
     };
 };
 
 /* Back to WORKER_MSG_NONE. */
 void worker_msg_deinit(struct worker_msg *msg);
-/* Appends.  The message must keep the limits above. */
+/* Appends.  The message must keep the limits above; a COMPACT may be as long as
+ * WORKER_LARGE_BYTES_MAX. */
 void worker_msg_encode(const struct worker_msg *msg, struct buffer *target);
 /* KV_CORRUPT: not one of ours, or outside the limits above; *msg_out is WORKER_MSG_NONE then.
  * Otherwise the caller deinits it. */
 MUST_CHECK enum kv_status worker_msg_decode(struct slice encoded, struct worker_msg *msg_out);
+
+/* The same for the contents of the file that a LARGE stands for. */
+MUST_CHECK enum kv_status worker_msg_decode_large(struct slice encoded, struct worker_msg *msg_out);
+/* Whether the description keeps all limits of the message: counts, lengths of texts and keys. */
+bool worker_compact_fits(const struct compaction_spec *spec);
 
 const char *worker_msg_name(enum worker_msg_kind kind);
 

@@ -565,6 +565,29 @@ tree_find_leaves(const struct memtable *memtable, struct tree_finger *fingers, u
     }
 }
 
+void
+tree_prefetch_entry(const struct memtable *memtable, const struct tree_finger *finger)
+{
+    const struct mem_node *leaf = finger->leaf;
+    unsigned index;
+
+    if (finger->key.size < leaf->prefix_size)
+        return;
+    index = words_count_below(leaf->words, word_load(finger->key, leaf->prefix_size));
+    if (index < leaf->count)
+        __builtin_prefetch(memtable->base + leaf->links[index]);
+}
+
+const struct mem_entry *
+tree_find_entry(const struct memtable *memtable, const struct tree_finger *finger)
+{
+    bool exact;
+    const int index = node_search(memtable, finger->leaf, finger->key, &exact);
+
+    KV_ASSERT(index >= 0);
+    return exact ? mem_entry_at(memtable, finger->leaf->links[index]) : NULL;
+}
+
 struct mem_entry *
 tree_insert_at(struct memtable *memtable, const struct tree_finger *finger)
 {

@@ -42,6 +42,11 @@ struct tree_finger {
 
 /* Descends for all fingers at once, a level at a time, so that their waits for memory overlap. */
 void tree_find_leaves(const struct memtable *memtable, struct tree_finger *fingers, unsigned count);
+/* Begins to load the entry that tree_find_entry will look at.  The finger's leaf is known. */
+void tree_prefetch_entry(const struct memtable *memtable, const struct tree_finger *finger);
+/* The entry of the finger's key, or NULL. */
+const struct mem_entry *tree_find_entry(const struct memtable *memtable,
+                                        const struct tree_finger *finger);
 /* As tree_insert. */
 struct mem_entry *tree_insert_at(struct memtable *memtable, const struct tree_finger *finger);
 

@@ -394,10 +394,10 @@ block_iter_restart_key(struct block_iter *iter, uint32_t index, struct slice *us
     return true;
 }
 
-/* The offset of the last restart point of [low, high] whose key is below the target, or of low. */
+/* The last restart point of [low, high] whose key is below the target, or low. */
 static inline bool
 search_restarts(struct block_iter *iter, struct slice user_key, uint64_t footer, uint32_t low,
-                uint32_t high, size_t *offset_out)
+                uint32_t high, uint32_t *index_out)
 {
     struct raw_entry entry;
     size_t offset;
@@ -412,21 +412,51 @@ search_restarts(struct block_iter *iter, struct slice user_key, uint64_t footer,
         else
             high = middle - 1;
     }
-    return restart_offset(iter, low, offset_out);
+    *index_out = low;
+    return true;
+}
+
+const uint8_t *
+block_iter_restart_address(const struct block_iter *iter, uint32_t index)
+{
+    const uint8_t *restarts = iter->data + iter->entries_bytes;
+
+    KV_ASSERT(index < iter->restart_count);
+    return (const uint8_t *)((uintptr_t)iter->data +
+                             load_fixed32(restarts + (size_t)index * sizeof(uint32_t)));
+}
+
+bool
+block_iter_find_interval(struct block_iter *iter, struct slice user_key, struct slice *interval_out)
+{
+    size_t begin, end = iter->entries_bytes;
+    uint32_t index;
+
+    if (iter->entries_bytes == 0 ||
+        !search_restarts(iter, user_key, UINT64_MAX, 0, iter->restart_count - 1, &index) ||
+        !restart_offset(iter, index, &begin))
+        return false;
+    if (index + 1 < iter->restart_count && !restart_offset(iter, index + 1, &end))
+        return false;
+    if (begin >= end)
+        return block_iter_fault(iter, "restart points do not ascend");
+    *interval_out = slice_of(iter->data + begin, end - begin);
+    return true;
 }
 
 bool
 block_iter_seek_within(struct block_iter *iter, struct slice user_key, uint64_t footer,
                        uint32_t low, uint32_t high)
 {
+    uint32_t index;
     size_t offset;
 
     KV_ASSERT(low <= high && high < iter->restart_count);
     iter->valid = false;
     if (iter->entries_bytes == 0)
         return true;
-    if (!search_restarts(iter, user_key, footer, low, high, &offset) ||
-        !step_to_restart(iter, offset))
+    if (!search_restarts(iter, user_key, footer, low, high, &index) ||
+        !restart_offset(iter, index, &offset) || !step_to_restart(iter, offset))
         return false;
     while (compare(iter, iter->key, user_key, footer) < 0) {
         if (block_iter_is_last(iter)) {

@@ -70,6 +70,12 @@ MUST_CHECK bool block_iter_seek_within(struct block_iter *iter, struct slice use
 /* The user key at a restart point of a block with entries; it lies in the block. */
 MUST_CHECK bool block_iter_restart_key(struct block_iter *iter, uint32_t index,
                                        struct slice *user_key_out);
+/* Where the entry of a restart point would be; any address, for a prefetch. */
+const uint8_t *block_iter_restart_address(const struct block_iter *iter, uint32_t index);
+/* The entries from the restart point where a seek to the newest version of the key begins to walk
+ * up to the next one.  False: the block is empty or malformed. */
+MUST_CHECK bool block_iter_find_interval(struct block_iter *iter, struct slice user_key,
+                                         struct slice *interval_out);
 /* Notes what a caller found wrong with the block (static text).  Always false. */
 bool block_iter_fault(struct block_iter *iter, const char *text);
 /* Only while valid, and only if an entry follows.  After false the iterator, its key and its

@@ -11,11 +11,17 @@
 
 #include "sst/block_iter.h"
 
+enum { RESTART_LEVEL_COUNT_MAX = 11 }; /* 8 ^ 11 > 2 ^ 32 */
+
 /* Zero-initialised: empty, of no use for searching. */
 struct restart_words {
-    uint64_t *words;     /* owned; ascending */
+    uint64_t *words;     /* owned; ascending, and filled up to whole cache lines */
     uint32_t count;      /* of the block's restart points */
     struct slice prefix; /* of all user keys; borrowed from the block */
+    /* A tree over them: levels[0] is words, and each word above is the last one of a line below. */
+    const uint64_t *levels[RESTART_LEVEL_COUNT_MAX];
+    uint32_t level_count;
+    size_t bytes; /* of all levels */
 };
 
 /* Which restart points may be the last one below a key: [low, high]. */
@@ -32,10 +38,23 @@ void restart_words_deinit(struct restart_words *words);
 /* For block_iter_seek_within on the same block. */
 struct restart_range restart_words_find(const struct restart_words *words, struct slice user_key);
 
+/* A search in two steps, of which the first begins to load what the second reads. */
+struct restart_search {
+    uint64_t word;
+    uint32_t line;
+};
+/* False: that takes a look at the block. */
+bool restart_search_begin(const struct restart_words *words, struct slice user_key,
+                          struct restart_search *search);
+/* True: the first restart point at or behind the key is *index_out, and its key is above it.
+ * False: that takes a look at the block. */
+bool restart_search_end(const struct restart_words *words, const struct restart_search *search,
+                        uint32_t *index_out);
+
 static inline size_t
 restart_words_bytes(const struct restart_words *words)
 {
-    return words->count * sizeof(words->words[0]);
+    return words->bytes;
 }
 
 #endif

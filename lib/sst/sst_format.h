@@ -34,7 +34,7 @@ static const uint64_t TABLE_MAGIC_PLAIN_LEGACY = UINT64_C(0x4f3418eb7a8f13b8);
 
 /* The last fixed32 of a block: number of restarts, and in blocks up to BLOCK_HASHED_BYTES_MAX
  * bit 31 for a hash index. */
-enum { RESTART_INTERVAL_DATA = 16, BLOCK_HASHED_BYTES_MAX = 64 * 1024 };
+enum { RESTART_INTERVAL_DATA = 8, BLOCK_HASHED_BYTES_MAX = 64 * 1024 };
 static const uint32_t BLOCK_HASH_INDEX_FLAG = UINT32_C(1) << 31;
 
 /* Property rocksdb.block.based.table.index.type */

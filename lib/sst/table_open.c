@@ -341,14 +341,36 @@ compare_offsets(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
+/* Where the entries of an index point to, in its order. */
+struct offset_list {
+    uint64_t *items;
+    size_t count, capacity;
+};
+
 static void
-add_partition(struct table_reader *table, size_t *capacity, uint64_t offset)
+offset_list_add(struct offset_list *list, uint64_t offset)
 {
-    if (table->partition_count == *capacity) {
-        *capacity = *capacity == 0 ? 16 : 2 * *capacity;
-        table->partitions = kv_realloc(table->partitions, *capacity * sizeof(uint64_t));
+    if (list->count == list->capacity) {
+        list->capacity = list->capacity == 0 ? 16 : 2 * list->capacity;
+        list->items = kv_realloc(list->items, list->capacity * sizeof(uint64_t));
     }
-    table->partitions[table->partition_count++] = offset;
+    list->items[list->count++] = offset;
+}
+
+/* Of no use for lookups when restart points are fewer than entries. */
+static void
+keep_offsets(struct table_reader *table, struct offset_list *list)
+{
+    if (table->two_level) {
+        if (list->count > 1)
+            qsort(list->items, list->count, sizeof(uint64_t), compare_offsets);
+        table->partitions = list->items;
+        table->partition_count = list->count;
+    } else if (list->count > 0 && list->count == table->index_words.count) {
+        table->block_offsets = kv_realloc(list->items, list->count * sizeof(uint64_t));
+    } else {
+        free(list->items);
+    }
 }
 
 /* Walks the whole (top) index once, so that what a lookup meets later is known to be sound. */
@@ -356,8 +378,8 @@ static enum kv_status
 validate_index(struct table_reader *table)
 {
     struct block_form form = table->index_form;
+    struct offset_list offsets = {0};
     struct block_iter iter;
-    size_t capacity = 0;
     bool well_formed;
     enum kv_status st = KV_OK;
 
@@ -372,8 +394,7 @@ validate_index(struct table_reader *table)
                          (unsigned long long)iter.handle.size);
             break;
         }
-        if (table->two_level)
-            add_partition(table, &capacity, iter.handle.offset);
+        offset_list_add(&offsets, iter.handle.offset);
         if (block_iter_is_last(&iter))
             break;
         well_formed = block_iter_next(&iter);
@@ -382,8 +403,7 @@ validate_index(struct table_reader *table)
         well_formed = restart_words_init(&table->index_words, &iter);
     if (!well_formed)
         st = table_block_fault(table, table->footer.index.offset, &iter);
-    if (table->partition_count > 1)
-        qsort(table->partitions, table->partition_count, sizeof(uint64_t), compare_offsets);
+    keep_offsets(table, &offsets);
     block_iter_deinit(&iter);
     return st;
 }

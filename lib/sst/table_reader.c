@@ -63,6 +63,7 @@ table_reader_unref(struct table_reader *table)
     buffer_deinit(&table->smallest);
     buffer_deinit(&table->largest);
     restart_words_deinit(&table->index_words);
+    free(table->block_offsets);
     buffer_deinit(&table->index);
     buffer_deinit(&table->filter_raw);
     buffer_deinit(&table->dictionary);
@@ -111,6 +112,7 @@ table_reader_bytes_used(const struct table_reader *table)
     bytes += range_tombstones_bytes_used(&table->tombstones);
     bytes += table->partition_count * sizeof(uint64_t);
     bytes += restart_words_bytes(&table->index_words);
+    bytes += table->block_offsets == NULL ? 0 : table->index_words.count * sizeof(uint64_t);
     for (uint32_t i = 0; i < table->piece_count; i++)
         bytes += table->pieces[i].bytes == NULL ? 0 : table->pieces[i].size;
     return bytes;
@@ -218,20 +220,17 @@ take_entry(const struct table_reader *table, uint64_t offset, const struct block
 
 /* One data block.  *done_out: the answer is in *found, even if it is that there is none. */
 static enum kv_status
-search_block(struct table_reader *table, struct read_ctx *ctx, struct block_handle handle,
-             struct slice key, uint64_t footer, struct lookup *found, bool *done_out)
+search_block(struct table_reader *table, const struct block *block, struct slice key,
+             uint64_t footer, struct lookup *found, bool *done_out)
 {
     struct block_iter data;
-    struct block *block;
-    enum kv_status st = table_block_get(table, ctx, handle, false, &block);
+    enum kv_status st = KV_OK;
 
-    if (st != KV_OK)
-        return st;
     block_iter_init(&data);
     if (!block_iter_open(&data, block->bytes, lookup_form) || !block_iter_seek(&data, key, footer))
-        st = table_block_fault(table, handle.offset, &data);
+        st = table_block_fault(table, block->id.offset, &data);
     else if (data.valid && slice_equal(internal_key_user(data.key), key))
-        st = take_entry(table, handle.offset, &data, found);
+        st = take_entry(table, block->id.offset, &data, found);
     *done_out = data.valid;
     block_iter_deinit(&data);
     return st;
@@ -245,32 +244,71 @@ may_continue(const struct table_reader *table, const struct block_iter *entry, s
     return table->index_form.keys_internal && slice_equal(internal_key_user(entry->key), key);
 }
 
-/* The newest point entry.  The versions of a key may go on in the next block. */
-static enum kv_status
-search_points(struct table_reader *table, struct read_ctx *ctx, struct slice key, uint64_t seq_max,
-              struct lookup *found)
+/* The block that alone can hold the key, if that is plain from the index's words, and it is cached;
+ * else NULL, which says nothing.  This spares nearly every lookup the index itself. */
+static const struct block *
+find_only_block(const struct table_reader *table, struct read_ctx *ctx,
+                const struct table_target *target)
 {
-    const uint64_t footer = footer_pack(table->has_global_seq ? SEQUENCE_MAX : seq_max, TYPE_SEEK);
+    struct block_id id = {.table_id = table->file_number};
+    struct restart_search search;
+    uint32_t index;
+
+    if (target->located == table)
+        id.offset = target->located_offset;
+    else if (table->block_offsets != NULL &&
+             restart_search_begin(&table->index_words, target->key, &search) &&
+             restart_search_end(&table->index_words, &search, &index))
+        id.offset = table->block_offsets[index];
+    else
+        return NULL;
+    return read_ctx_find_cached(ctx, id);
+}
+
+/* The newest point entry, by way of the index.  The versions of a key may go on in the next
+ * block. */
+static enum kv_status
+search_by_index(struct table_reader *table, struct read_ctx *ctx, struct slice key, uint64_t footer,
+                struct lookup *found)
+{
     const struct block_iter *entry;
     struct index_iter index;
+    struct block *block;
     bool done = false;
     enum kv_status st;
 
-    if (table->has_global_seq && table->global_seq > seq_max)
-        return KV_OK;
     index_iter_init(&index, table, ctx, false);
     st = index_iter_seek(&index, key, footer);
     while (st == KV_OK && !done && (entry = index_iter_entry(&index)) != NULL) {
         if (table->index_form.has_first_keys &&
             slice_compare(internal_key_user(entry->first_key), key) > 0)
             break;
-        st = search_block(table, ctx, entry->handle, key, footer, found, &done);
+        st = table_block_get(table, ctx, entry->handle, false, &block);
+        if (st == KV_OK)
+            st = search_block(table, block, key, footer, found, &done);
         if (st != KV_OK || done || !may_continue(table, entry, key))
             break;
         st = index_iter_next(&index);
     }
     index_iter_deinit(&index);
     return st;
+}
+
+static enum kv_status
+search_points(struct table_reader *table, struct read_ctx *ctx, const struct table_target *target,
+              struct lookup *found)
+{
+    const uint64_t seq_max = table->has_global_seq ? SEQUENCE_MAX : target->seq_max;
+    const uint64_t footer = footer_pack(seq_max, TYPE_SEEK);
+    const struct block *block;
+    bool done;
+
+    if (table->has_global_seq && table->global_seq > target->seq_max)
+        return KV_OK;
+    block = find_only_block(table, ctx, target);
+    if (block != NULL)
+        return search_block(table, block, target->key, footer, found, &done);
+    return search_by_index(table, ctx, target->key, footer, found);
 }
 
 struct table_target
@@ -300,8 +338,9 @@ table_reader_find(struct table_reader *table, struct read_ctx *ctx,
     *found = (struct lookup){.kind = LOOKUP_ABSENT};
     if (st != KV_OK)
         return st;
-    if (filter_reader_may_contain_hash(&table->filter, target->key, target->filter_hash)) {
-        st = search_points(table, ctx, target->key, target->seq_max, found);
+    if (target->located == table ||
+        filter_reader_may_contain_hash(&table->filter, target->key, target->filter_hash)) {
+        st = search_points(table, ctx, target, found);
         if (st != KV_OK)
             return st;
     }

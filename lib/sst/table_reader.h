@@ -67,6 +67,10 @@ struct table_target {
     struct slice key; /* borrowed */
     uint64_t seq_max;
     uint64_t filter_hash;
+    /* What a prefetch found out: this table's filter does not exclude the key, and if there is a
+     * version of it here, it is in the block at `located_offset` or begins there. */
+    const struct table_reader *located; /* NULL: nothing */
+    uint64_t located_offset;
 };
 struct table_target table_target_of(struct slice key, uint64_t seq_max);
 /* Begins to load what table_reader_find will look at first, without waiting for it. */

@@ -73,6 +73,9 @@ struct table_reader {
     uint64_t global_seq;
     struct buffer index; /* the (top) index block, uncompressed */
     struct restart_words index_words;
+    /* Owned; where the data block of each index entry is, if each entry is a restart point of a
+     * one-level index; else NULL. */
+    uint64_t *block_offsets;
     struct buffer filter_raw; /* what `filter` reads */
     struct filter_reader filter;
     struct buffer dictionary;

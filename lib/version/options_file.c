@@ -1,7 +1,7 @@
 /* The text of OPTIONS (FORMAT.md section 7): lines, sections, escapes.
  *
  * RocksDB's tools fail on names that they do not know, so only options of RocksDB's are ever
- * written, and of those only the few that say what the stored bytes mean. */
+ * written, and of those only what says how the stored bytes are meant and kept in shape. */
 #include "version/options_file.h"
 
 #include <inttypes.h>
@@ -180,7 +180,8 @@ add_family(struct parser *parser, const char *name)
     parser->family = &options->families[options->family_count++];
     *parser->family = (struct family_options){.compression = COMPRESSION_SNAPPY,
                                               .write_buffer_bytes = WRITE_BUFFER_BYTES_DEFAULT,
-                                              .block_bytes = BLOCK_BYTES_DEFAULT};
+                                              .block_bytes = BLOCK_BYTES_DEFAULT,
+                                              .compaction = compaction_options_rocksdb()};
     strcpy(parser->family->name, name);
     return KV_OK;
 }
@@ -280,6 +281,8 @@ set_family_option(struct parser *parser, struct slice name, struct slice value)
         return parse_number(parser, value, UINT64_MAX, &family->write_buffer_bytes);
     if (is_text(name, "compression"))
         set_compression(family, value);
+    if (!compaction_options_set(&family->compaction, name, value))
+        return bad_line(parser, "not a value of this compaction setting");
     return KV_OK;
 }
 
@@ -405,6 +408,7 @@ put_family(struct buffer *target, const struct family_options *family)
                          family->merge_operator[0] != '\0' ? family->merge_operator : "nullptr");
     buffer_append_format(target, "  compression=%s\n  write_buffer_size=%" PRIu64 "\n",
                          compression_option_name(family->compression), family->write_buffer_bytes);
+    compaction_options_format(&family->compaction, target);
     put_section(target, "TableOptions/BlockBasedTable", family->name);
     buffer_append_format(target, "  format_version=5\n  checksum=kXXH3\n  block_size=%" PRIu32 "\n",
                          family->block_bytes);

@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "base/status.h"
 #include "sst/compression.h"
+#include "version/compaction_options.h"
 
 struct io;
 
@@ -21,6 +22,7 @@ struct family_options {
     uint64_t write_buffer_bytes;
     uint32_t block_bytes;
     uint32_t bloom_bits_per_key; /* 0: no filter */
+    struct compaction_options compaction;
 };
 
 struct options_file {

@@ -111,6 +111,23 @@ void version_set_on_obsolete(struct version_set *set,
 /* The newest entry of `key` with sequence <= seq_max in the tables of this version. */
 MUST_CHECK enum kv_status version_get(struct version *version, struct read_ctx *ctx,
                                       struct slice key, uint64_t seq_max, struct lookup *found);
+
+/* A point read that was begun, and is best ended soon: what it will touch is near, and the tables
+ * whose filters exclude the key have been passed. */
+struct version_probe {
+    const struct version *version; /* NULL: nothing was begun */
+    struct table_target target;
+    uint32_t level, index; /* of the first table to ask; level LEVEL_COUNT: none */
+};
+/* Begins the reads of `count` <= READ_PREFETCH_COUNT_MAX keys, but for those in the set `skipped`
+ * (bit i: keys[i]); see table_prefetch.h.  The keys must outlive the probes. */
+void version_prefetch(const struct version *version, const struct block_cache *cache,
+                      const struct slice *keys, unsigned count, uint32_t skipped,
+                      struct version_probe *probes_out);
+/* As version_get, for the key of a probe that was begun in this version. */
+MUST_CHECK enum kv_status version_get_probed(struct version *version, struct read_ctx *ctx,
+                                             const struct version_probe *probe,
+                                             struct lookup *found);
 /* Iterators over the point entries of all tables (one for each L0 table, one for each deeper
  * level that has tables), for merge_iter; the caller frees them and keeps the version. */
 uint32_t version_iter_count(const struct version *version);

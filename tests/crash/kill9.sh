@@ -88,6 +88,7 @@ for ((round = 1; round <= rounds; round++)); do
     ((round % DIR_ROUNDS == 0)) && end_directory
 done
 [ -z "$kvd_pid" ] || end_directory
+[ "$rounds" -lt 10 ] || [ "$(compactions)" -gt 0 ] || die "nothing was compacted"
 echo "kill -9: $rounds rounds (kvd ${hits[kvd]}, workers ${hits[worker]}, both ${hits[both]}," \
     "again in recovery ${hits[recovery]}): $total_writes acknowledged writes checked, 0 lost;" \
-    "$total_reads reads under load right; $total_survivors unacknowledged commands survived whole"
+    "$(compactions) compactions; $total_reads reads under load right; $total_survivors unacknowledged commands survived whole"

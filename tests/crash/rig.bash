@@ -83,6 +83,10 @@ settings_draw() {
     settings+=(--compression "$picked")
     pick 1 2 3
     settings+=(--workers "$picked")
+    pick auto auto universal
+    settings+=(--compaction-style "$picked")
+    pick 1 2 4
+    settings+=(--compaction-trigger "$picked")
 }
 
 # Every setting may be given again: the last one counts.
@@ -91,7 +95,7 @@ kvd_start() { # directory, options...
     shift
     rm -f "$socket"
     "$bin/kvd" --dir "$directory" --port 0 --unixsocket "$socket" --memtable-size 1mb \
-        --memory-limit 64mb --wal-max-size 2mb "${settings[@]}" "$@" >>"$log" 2>&1 &
+        --memory-limit 64mb --wal-max-size 2mb --loglevel verbose "${settings[@]}" "$@" >>"$log" 2>&1 &
     kvd_pid=$!
 }
 
@@ -108,6 +112,11 @@ kvd_stop() {
     code=$?
     kvd_pid=''
     return "$code"
+}
+
+# How many were installed so far.
+compactions() {
+    grep -ac ' verbose: compaction .* became ' "$log"
 }
 
 kvd_workers() {

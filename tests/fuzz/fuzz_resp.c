@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/crc32c.h"
 #include "resp/resp_parser.h"
+#include "resp/resp_peek.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -56,6 +57,24 @@ run(struct slice input, size_t piece, bool is_anonymous)
     return crc;
 }
 
+/* What a look ahead takes for a request is what the parser makes of it. */
+static void
+check_peek(struct slice input)
+{
+    struct resp_parser parser;
+    struct slice name, argument;
+    size_t size, consumed;
+
+    if (!resp_peek(input, &name, &argument, &size))
+        return;
+    KV_ASSERT(size <= input.size);
+    resp_parser_init(&parser);
+    KV_ASSERT(resp_parser_next(&parser, input, &consumed) == RESP_PARSE_COMMAND);
+    KV_ASSERT(consumed == size && slice_equal(parser.args[0], name));
+    KV_ASSERT(parser.arg_count < 2 || slice_equal(parser.args[1], argument));
+    resp_parser_deinit(&parser);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -65,6 +84,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const bool is_anonymous = (data[0] & 0x80) != 0;
     const uint32_t whole = run(input, input.size + 1, is_anonymous);
 
+    check_peek(input);
     KV_ASSERT(whole == run(input, 1 + (data[0] & 0x7f), is_anonymous));
     return 0;
 }

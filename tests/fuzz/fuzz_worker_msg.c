@@ -1,5 +1,6 @@
 /* fuzz_worker_msg.c - no packet harms its receiver, and what decodes is within its limits: it
- * encodes again (which asserts the limits), and that decodes to the same bytes. */
+ * encodes again (which asserts the limits), and that decodes to the same bytes; whether it came in
+ * a packet or in a file. */
 #include "base/assert.h"
 #include "base/log.h"
 #include "ipc/worker_msg.h"
@@ -21,6 +22,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct worker_msg msg, again;
 
     log_set_sink(drop_line, NULL);
+    if (worker_msg_decode_large(slice_of(data, size), &msg) == KV_OK)
+        worker_msg_deinit(&msg);
     if (worker_msg_decode(slice_of(data, size), &msg) != KV_OK)
         return 0;
     worker_msg_encode(&msg, &first);

@@ -51,6 +51,26 @@ verify "$work/ours"
 echo "   $keys keys, $(ls "$work/ours"/*.sst | wc -l) tables: equal, and after writes of both"
 rm -rf "$work/ours"
 
+echo "-- compacted by the engine"
+for form in "leveled" "universal" "leveled compact" "universal compact"; do
+    # shellcheck disable=SC2086
+    "$KV_BIN/kv_fill" "$work/ours" $((entries / 4)) "$seed" $form
+    levels=$("$KV_BIN/kvctl" inspect "$work/ours" | grep -c '^  level [1-6]:')
+    [ "$levels" -gt 0 ] || { echo "$form: nothing below level 0"; exit 1; }
+    same "$work/ours" default
+    verify "$work/ours"
+    # RocksDB goes on with the levels, compacts them, and so do we with its own.
+    "$KV_BIN/rocks_tool" write "$work/ours" 20000 "$seed"
+    ldb --db="$work/ours" compact >/dev/null 2>&1 || { echo "$form: ldb cannot compact"; exit 1; }
+    same "$work/ours" default
+    # shellcheck disable=SC2086
+    "$KV_BIN/kv_fill" "$work/ours" $((entries / 10)) "$((seed + 1))" $form
+    same "$work/ours" default
+    verify "$work/ours"
+    echo "   $form: $(wc -l <"$work/ours.txt") keys, $levels levels below 0: equal, also after RocksDB's own"
+    rm -rf "$work/ours"
+done
+
 echo "-- written by librocksdb"
 count=0
 for form in "format=2 compression=0 checksum=1" "format=3 compression=1 checksum=2" \

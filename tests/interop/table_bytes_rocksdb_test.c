@@ -23,6 +23,7 @@ rocksdb_writes(const struct table_model *model, const char *path)
 
     rocksdb_options_set_compression(options, compression);
     rocksdb_block_based_options_set_filter_policy(table, rocksdb_filterpolicy_create_bloom(10));
+    rocksdb_block_based_options_set_block_restart_interval(table, RESTART_INTERVAL_DATA);
     rocksdb_options_set_block_based_table_factory(options, table);
     writer = rocksdb_sstfilewriter_create(env, options);
     rocksdb_sstfilewriter_open(writer, path, &error);
@@ -161,6 +162,7 @@ rocksdb_flushes(const struct table_model *model, const char *dir, char path[2 * 
     rocksdb_options_set_create_if_missing(options, 1);
     rocksdb_options_set_compression(options, rocksdb_no_compression);
     rocksdb_block_based_options_set_filter_policy(table, rocksdb_filterpolicy_create_bloom(10));
+    rocksdb_block_based_options_set_block_restart_interval(table, RESTART_INTERVAL_DATA);
     rocksdb_options_set_block_based_table_factory(options, table);
     db = rocksdb_open(options, dir, &error);
     CU_ASSERT_PTR_NOT_NULL_FATAL(db);

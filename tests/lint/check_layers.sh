@@ -9,18 +9,20 @@ lib/base
 lib/io       base
 lib/key      base
 lib/iter     base key
+lib/merge    base key
 lib/resp     base
 lib/wal      base io key
 lib/mem      base key iter
 lib/cache    base
 lib/sst      base io key iter cache
 lib/version  base io key iter wal cache sst
-lib/compact  base io key iter mem sst
-lib/ipc      base key
-lib/db       base io key iter wal mem cache sst version compact
-daemon       base io key resp ipc mem wal cache sst db
-worker       base io key iter ipc mem cache sst version compact
+lib/compact  base io key iter merge mem cache sst version
+lib/ipc      base key compact
+lib/db       base io key iter merge wal mem cache sst version compact
+daemon       base io key merge resp ipc mem wal cache sst db
+worker       base io key iter merge ipc mem cache sst version compact
 cli          base io key iter resp wal cache sst version
+cli/kvbench  base io key resp cache db cli daemon
 '
 status=0
 for file in $(find lib daemon worker cli -name '*.[ch]'); do

@@ -1,6 +1,7 @@
 #include "support/inline_port.h"
 
 #include "base/alloc.h"
+#include "compact/compaction_run.h"
 #include "compact/flush_build.h"
 #include "io/file.h"
 #include "version/file_name.h"
@@ -8,7 +9,9 @@
 struct inline_job {
     struct list link;
     struct inline_port *port;
-    struct flush_job *job;
+    struct flush_job *flush;     /* one of the two */
+    struct compact_job *compact; /* the other */
+    bool cancelled;
     struct io_timer timer;
 };
 
@@ -61,23 +64,57 @@ build_all(struct inline_port *port, const struct flush_job *job, struct table_su
 }
 
 static void
-on_timer(struct io_timer *timer)
+run_flush(struct inline_port *port, struct flush_job *job)
 {
-    struct inline_job *mine = KV_CONTAINER_OF(timer, struct inline_job, timer);
-    struct inline_port *port = mine->port;
-    struct flush_job *job = mine->job;
     struct table_summary *tables = kv_alloc_zero(sizeof(tables[0]) * job->output_count);
     uint32_t built;
-    enum kv_status st;
+    const enum kv_status st = build_all(port, job, tables, &built);
 
-    list_remove(&mine->link);
-    free(mine);
-    st = build_all(port, job, tables, &built);
     port->done_count++;
     job->on_done(job, st, tables);
     for (uint32_t i = 0; i < built; i++)
         table_summary_deinit(&tables[i]);
     free(tables);
+}
+
+static void
+run_compact(struct inline_port *port, struct compact_job *job, bool cancelled)
+{
+    const struct compaction_run run = {
+        .spec = &job->spec, .io = port->io, .dir = job->dir, .session_identity = ""};
+    struct compaction_result result = {0};
+    enum kv_status st = KV_CANCELLED;
+
+    if (!cancelled) {
+        port->is_compacting = true;
+        st = compaction_run_files(&run, &result);
+        port->is_compacting = false;
+        job->bytes_done = result.bytes_read;
+        job->bad_input_number = result.bad_input_number;
+    }
+    if (st == KV_OK && port->compact_fail_count > 0) {
+        port->compact_fail_count--;
+        st = KV_CANCELLED;
+    }
+    port->compact_done_count++;
+    if (st == KV_OK && port->on_compacted != NULL)
+        port->on_compacted(port->owner, job);
+    job->on_done(job, st, st == KV_OK ? result.tables : NULL, st == KV_OK ? result.table_count : 0);
+    compaction_result_deinit(&result);
+}
+
+static void
+on_timer(struct io_timer *timer)
+{
+    const struct inline_job mine = *KV_CONTAINER_OF(timer, struct inline_job, timer);
+    struct inline_job *ended = KV_CONTAINER_OF(timer, struct inline_job, timer);
+
+    list_remove(&ended->link);
+    free(ended);
+    if (mine.flush != NULL)
+        run_flush(mine.port, mine.flush);
+    else
+        run_compact(mine.port, mine.compact, mine.cancelled);
 }
 
 static void
@@ -91,24 +128,61 @@ schedule(struct inline_job *mine)
     io_timer_start(port->io, &mine->timer, io_now_us(port->io) + delay_us);
 }
 
+static struct inline_job *
+take_job(struct inline_port *port)
+{
+    struct inline_job *mine = kv_alloc_zero(sizeof(*mine));
+
+    mine->port = port;
+    mine->timer.on_expire = on_timer;
+    list_push_back(&port->jobs, &mine->link);
+    return mine;
+}
+
 static void
 start_flush(struct job_port *base, struct flush_job *job)
 {
     struct inline_port *port = KV_CONTAINER_OF(base, struct inline_port, port);
-    struct inline_job *mine = kv_alloc_zero(sizeof(*mine));
+    struct inline_job *mine = take_job(port);
 
-    mine->port = port;
-    mine->job = job;
-    mine->timer.on_expire = on_timer;
-    list_push_back(&port->jobs, &mine->link);
+    mine->flush = job;
     if (!port->hold)
         schedule(mine);
+}
+
+static void
+start_compact(struct job_port *base, struct compact_job *job)
+{
+    struct inline_port *port = KV_CONTAINER_OF(base, struct inline_port, port);
+    struct inline_job *mine = take_job(port);
+
+    mine->compact = job;
+    if (!port->hold && !port->hold_compact)
+        schedule(mine);
+}
+
+static void
+cancel_compact(struct job_port *base, struct compact_job *job)
+{
+    struct inline_port *port = KV_CONTAINER_OF(base, struct inline_port, port);
+
+    for (struct list *node = port->jobs.next; node != &port->jobs; node = node->next) {
+        struct inline_job *mine = LIST_ENTRY(node, struct inline_job, link);
+
+        if (mine->compact != job)
+            continue;
+        mine->cancelled = true;
+        io_timer_start(port->io, &mine->timer, io_now_us(port->io));
+    }
 }
 
 void
 inline_port_init(struct inline_port *port, struct io *io)
 {
-    *port = (struct inline_port){.port = {.start_flush = start_flush}, .io = io};
+    *port = (struct inline_port){.port = {.start_flush = start_flush,
+                                          .start_compact = start_compact,
+                                          .cancel_compact = cancel_compact},
+                                 .io = io};
     list_init(&port->jobs);
 }
 
@@ -127,7 +201,7 @@ inline_port_deinit(struct inline_port *port)
 void
 inline_port_release(struct inline_port *port)
 {
-    port->hold = false;
+    port->hold = port->hold_compact = false;
     for (struct list *node = port->jobs.next; node != &port->jobs; node = node->next)
         schedule(LIST_ENTRY(node, struct inline_job, link));
 }

@@ -1,7 +1,7 @@
 /* inline_port.h - a job port that does the job in this process, over the engine's own io.
  *
- * For tests and test tools; the same flush_build that the worker runs.  The answer comes from a
- * timer, so from the loop.  Knobs let a test hold jobs back or make them fail.
+ * For tests and test tools; the same flush_build and compaction_run that the worker runs.  The
+ * answer comes from a timer, so from the loop.  Knobs let a test hold jobs back or make them fail.
  */
 #ifndef KV_TESTS_SUPPORT_INLINE_PORT_H
 #define KV_TESTS_SUPPORT_INLINE_PORT_H
@@ -13,11 +13,18 @@
 struct inline_port {
     struct job_port port;
     struct io *io;
-    uint64_t delay_us_max; /* a job takes up to this long, by io_random */
-    uint32_t fail_count;   /* that many jobs fail next, after half of their work */
-    bool hold;             /* jobs wait until inline_port_release */
-    struct list jobs;      /* of struct inline_job */
-    uint64_t done_count;
+    uint64_t delay_us_max;       /* a job takes up to this long, by io_random */
+    uint32_t fail_count;         /* that many flushes fail next, after half of their work */
+    uint32_t compact_fail_count; /* that many compactions fail next, after all of it */
+    bool hold;                   /* jobs wait until inline_port_release */
+    bool hold_compact;           /* compactions do */
+    struct list jobs;            /* of struct inline_job */
+    uint64_t done_count;         /* of flushes */
+    uint64_t compact_done_count;
+    bool is_compacting; /* its files are being read and written just now */
+    /* After a compaction that went well, before the engine knows; may be NULL. */
+    void (*on_compacted)(void *owner, const struct compact_job *job);
+    void *owner;
 };
 
 void inline_port_init(struct inline_port *port, struct io *io);

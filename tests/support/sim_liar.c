@@ -18,6 +18,7 @@ struct sim_liar {
     struct random random;
     enum sim_lie lie;
     uint64_t lie_count;
+    const bool *is_compacting; /* borrowed; NULL: never */
     bool is_after_life;
     bool current_is_renamed; /* and its directory not synced since */
     uint32_t cut_one_in;
@@ -42,6 +43,8 @@ sim_lie_name(enum sim_lie lie)
         [LIE_SYNC_RETRIED] = "sync-retried",
         [LIE_NAMES_UNSYNCED] = "names-unsynced",
         [LIE_SHORT_WRITE_WHOLE] = "short-write-whole",
+        [LIE_OUTPUT_UNSYNCED] = "output-unsynced",
+        [LIE_INPUT_GONE_EARLY] = "input-gone-early",
     };
 
     KV_ASSERT((unsigned)lie < SIM_LIE_COUNT);
@@ -86,6 +89,8 @@ must_drop_sync(struct sim_liar *liar, const struct io_request *request)
     switch (liar->lie) {
     case LIE_TABLE_UNSYNCED:
         return is_sync(request) && ends_in(path, ".sst");
+    case LIE_OUTPUT_UNSYNCED:
+        return is_sync(request) && liar->is_compacting != NULL && *liar->is_compacting;
     case LIE_MANIFEST_UNSYNCED:
         return request->op == IO_FDATASYNC && strstr(path, "/MANIFEST-") != NULL;
     case LIE_NAMES_UNSYNCED:
@@ -295,6 +300,24 @@ uint64_t
 sim_liar_lie_count(const struct sim_liar *liar)
 {
     return liar->lie_count;
+}
+
+void
+sim_liar_watch_compaction(struct sim_liar *liar, const bool *is_compacting)
+{
+    liar->is_compacting = is_compacting;
+}
+
+void
+sim_liar_remove(struct sim_liar *liar, const char *path, const char *dir)
+{
+    struct io_request unlink = {.op = IO_UNLINK, .path = path};
+    struct io_request sync = {.op = IO_SYNC_DIR, .path = dir};
+
+    KV_ASSERT(liar->lie == LIE_INPUT_GONE_EARLY);
+    (void)io_call(sim_liar_base(liar), &unlink);
+    (void)io_call(sim_liar_base(liar), &sync);
+    liar->lie_count++;
 }
 
 void

@@ -21,6 +21,8 @@ enum sim_lie {
     LIE_SYNC_RETRIED,      /* a failed fsync is made again on the same file, and believed */
     LIE_NAMES_UNSYNCED,    /* no directory sync at all */
     LIE_SHORT_WRITE_WHOLE, /* a short write of the log counts as a whole one */
+    LIE_OUTPUT_UNSYNCED,   /* what a compaction wrote is installed without a sync */
+    LIE_INPUT_GONE_EARLY, /* its inputs are deleted before the edit that replaces them is durable */
     SIM_LIE_COUNT
 };
 const char *sim_lie_name(enum sim_lie lie);
@@ -33,6 +35,10 @@ struct sim_liar *sim_liar_new(struct sim_io *sim, enum sim_lie lie);
 void sim_liar_free(struct sim_liar *liar);
 struct io *sim_liar_base(struct sim_liar *liar);
 uint64_t sim_liar_lie_count(const struct sim_liar *liar);
+/* For LIE_OUTPUT_UNSYNCED: true while a compaction runs; borrowed. */
+void sim_liar_watch_compaction(struct sim_liar *liar, const bool *is_compacting);
+/* For LIE_INPUT_GONE_EARLY: the file is gone for good, whatever else happens. */
+void sim_liar_remove(struct sim_liar *liar, const char *path, const char *dir);
 void sim_liar_set_afterlife(struct sim_liar *liar, bool is_on);
 /* After one in so many changes of a name (renamed, removed, directory synced) the power fails
  * within the next few operations, where most of what can go wrong does.  0: never. */

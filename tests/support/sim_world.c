@@ -61,6 +61,23 @@ draw_wal_sync(struct sim_world *world)
     }
 }
 
+/* Small tables in many levels: a few batches make work. */
+static void
+draw_compaction(struct sim_world *world)
+{
+    world->db_options.compaction = (struct db_compaction_settings){
+        .job_count = 1 + (uint32_t)sim_world_draw(world, 4),
+        .has_style = true,
+        .style = sim_world_draw(world, 4) == 0 ? COMPACTION_UNIVERSAL : COMPACTION_LEVELED,
+        .file_bytes = UINT64_C(500) << sim_world_draw(world, 8),
+        .level_base_bytes = UINT64_C(1000) << sim_world_draw(world, 8),
+        .level0_trigger = 1 + (uint32_t)sim_world_draw(world, 4),
+        .part_bytes_min = UINT64_C(1000) << sim_world_draw(world, 6),
+        .has_bottommost_compression = sim_world_draw(world, 4) == 0,
+        .bottommost_compression = COMPRESSION_ZSTD,
+    };
+}
+
 static void
 draw_engine(struct sim_world *world)
 {
@@ -236,6 +253,7 @@ sim_world_run(const struct sim_world_options *options, struct sim_world_report *
     sim_model_init(&world.model);
     draw_machine(&world);
     draw_engine(&world);
+    draw_compaction(&world);
     (void)live_all(&world);
     report->hash = sim_io_trace_hash(world.sim) ^ world.model.value_id_next;
     report->lie_count = sim_liar_lie_count(world.liar);

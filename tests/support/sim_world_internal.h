@@ -88,5 +88,7 @@ void sim_world_on_durable(void *owner, uint64_t seq);
 void sim_world_on_write_failed(void *owner, uint64_t seq);
 void sim_world_on_writable(void *owner);
 void sim_world_flush(struct sim_world *world);
+/* Of the port. */
+void sim_world_on_compacted(void *owner, const struct compact_job *job);
 
 #endif

@@ -34,6 +34,10 @@ forget_engine(struct sim_world *world)
     db_get_stats(world->db, &stats);
     world->report->flush_count += stats.flush_count;
     world->report->flush_failure_count += stats.flush_failure_count;
+    world->report->compaction_count += stats.compaction.count;
+    world->report->compaction_job_count += stats.compaction.job_count;
+    world->report->compaction_failure_count += stats.compaction.failure_count;
+    world->report->move_count += stats.compaction.move_count;
     world->db = NULL;
     world->writer_waits = false;
     for (uint32_t i = 0; i < FLUSH_WAIT_COUNT; i++)
@@ -91,6 +95,7 @@ is_settled(struct sim_world *world)
             return false;
     }
     return !stats.read_only && stats.fault == KV_OK && stats.frozen_count == 0 &&
+           stats.obsolete_count == 0 && stats.compaction_is_settled &&
            stats.durable_seq >= sim_model_last_seq(&world->model) && db_is_idle(world->db);
 }
 
@@ -100,12 +105,16 @@ describe(struct sim_world *world, char *text, size_t size)
     struct db_stats stats;
 
     db_get_stats(world->db, &stats);
-    snprintf(text, size,
-             "read_only %d (%s), frozen %llu, durable %llu of %llu, idle %d, memtable entries %llu",
-             stats.read_only, kv_status_text(stats.fault), (unsigned long long)stats.frozen_count,
-             (unsigned long long)stats.durable_seq,
-             (unsigned long long)sim_model_last_seq(&world->model), db_is_idle(world->db),
-             (unsigned long long)stats.memtable_entry_count);
+    snprintf(
+        text, size,
+        "read_only %d (%s), frozen %llu, durable %llu of %llu, idle %d, memtable entries %llu, "
+        "obsolete %llu, compactions %llu, parked %llu",
+        stats.read_only, kv_status_text(stats.fault), (unsigned long long)stats.frozen_count,
+        (unsigned long long)stats.durable_seq,
+        (unsigned long long)sim_model_last_seq(&world->model), db_is_idle(world->db),
+        (unsigned long long)stats.memtable_entry_count, (unsigned long long)stats.obsolete_count,
+        (unsigned long long)stats.compaction_running_count,
+        (unsigned long long)stats.compaction_parked_count);
 }
 
 /* False: failed.  The machine may be down afterwards. */
@@ -113,7 +122,7 @@ static bool
 settle(struct sim_world *world, const char *after)
 {
     const uint64_t start_us = sim_io_now(world->sim);
-    char text[200];
+    char text[300];
 
     while (!is_settled(world)) {
         sim_world_turn(world);
@@ -199,6 +208,7 @@ sim_world_calm(struct sim_world *world)
     sim_io_cut_at(world->sim, 0);
     sim_liar_cut_near_names(world->liar, 0);
     sim_world_clear_faults(world);
+    db_compaction_pause(world->db, false);
     if (!settle(world, "when the faults are over") || !write_one(world))
         return false;
     sim_world_flush(world);
@@ -221,6 +231,7 @@ sim_world_stop(struct sim_world *world)
     sim_io_cut_at(world->sim, 0);
     sim_liar_cut_near_names(world->liar, 0);
     sim_world_clear_faults(world);
+    db_compaction_pause(world->db, false);
     if (!settle(world, "before a stop"))
         return false;
     inline_port_deinit(&world->port);
@@ -312,6 +323,9 @@ try_open(struct sim_world *world, bool may_fail)
     if (may_fail && world->has_faults && sim_world_draw(world, 5) == 0)
         sim_world_start_fault(world);
     inline_port_init(&world->port, world->io);
+    world->port.on_compacted = sim_world_on_compacted;
+    world->port.owner = world;
+    sim_liar_watch_compaction(world->liar, &world->port.is_compacting);
     world->port.delay_us_max = 1 + sim_world_draw(world, 20000);
     world->db_options.port = &world->port.port;
     return db_open(&world->db_options, &world->db);

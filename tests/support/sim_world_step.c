@@ -1,7 +1,9 @@
 /* sim_world_step.c - what clients do, and what happens to them. */
 #include <errno.h>
 
+#include "io/file.h"
 #include "support/sim_world_internal.h"
+#include "version/file_name.h"
 
 /* -- callbacks --------------------------------------------------------------------------- */
 
@@ -87,6 +89,54 @@ sim_world_flush(struct sim_world *world)
         db_flush(world->db, on_flushed, wait);
         return;
     }
+}
+
+void
+sim_world_on_compacted(void *owner, const struct compact_job *job)
+{
+    struct sim_world *world = owner;
+    char path[PATH_BYTES_MAX];
+
+    if (world->options.lie != LIE_INPUT_GONE_EARLY || is_dreaming(world))
+        return;
+    for (uint32_t i = 0; i < job->spec.input_count; i++) {
+        file_name_format(path, job->dir, FILE_TABLE, job->spec.inputs[i].file_number);
+        sim_liar_remove(world->liar, path, job->dir);
+    }
+}
+
+static void
+on_manual_done(void *owner, enum kv_status st)
+{
+    struct sim_world *world = owner;
+
+    if (is_dreaming(world))
+        return;
+    if (st != KV_OK && st != KV_CANCELLED && !world->is_troubled)
+        (void)sim_world_fail(world, "a compaction that was asked for: %s", kv_status_text(st));
+}
+
+/* Of everything, or of a few keys; now and then it is not wanted any more. */
+static void
+ask_for_compaction(struct sim_world *world)
+{
+    const uint32_t family = (uint32_t)sim_world_draw(world, world->family_count);
+    const uint32_t from = (uint32_t)sim_world_draw(world, MODEL_KEY_COUNT);
+    char text[8], text_end[8];
+    struct db_compact_request request = {
+        .cf_id = world->cf_ids[family],
+        .is_forced = sim_world_draw(world, 4) == 0,
+    };
+    uint64_t id;
+
+    if (sim_world_draw(world, 2) == 0) {
+        request.begin = sim_model_key(from, text);
+        request.end = sim_model_key((from + MODEL_KEY_COUNT) / 2, text_end);
+    }
+    id = db_compact(world->db, &request, on_manual_done, world);
+    world->report->manual_count++;
+    if (sim_world_draw(world, 4) == 0 && db_job_cancel(world->db, id) != KV_OK)
+        (void)sim_world_fail(world, "job %llu is not known", (unsigned long long)id);
 }
 
 /* -- writing ----------------------------------------------------------------------------- */
@@ -335,7 +385,7 @@ sim_world_clear_faults(struct sim_world *world)
     options->write_error_permille = options->sync_error_permille = options->short_permille =
         options->read_error_permille = 0;
     options->capacity_bytes = 0;
-    world->port.fail_count = 0;
+    world->port.fail_count = world->port.compact_fail_count = 0;
     world->reads_may_fail = false;
 }
 
@@ -347,14 +397,19 @@ play_tricks(struct sim_world *world, uint64_t dice)
                         1 + sim_world_draw(world, 20000));
     } else if (dice < 2) {
         sim_io_jump_wall(world->sim, (int64_t)sim_world_draw(world, 7200000000u) - 3600000000);
-    } else if (dice < 4) {
+    } else if (dice == 2) {
         db_set_memory_limit(world->db, (1 << 20) + sim_world_draw(world, 8 << 20));
+    } else if (dice == 3) {
+        ask_for_compaction(world);
+    } else if (dice == 17) {
+        db_compaction_pause(world->db, sim_world_draw(world, 3) == 0);
     } else if (dice < 8) {
         sim_world_flush(world);
     } else if (!world->has_faults) {
         sim_world_turn(world);
     } else if (dice < 11) {
-        world->port.fail_count = 1 + (uint32_t)sim_world_draw(world, 2);
+        world->port.fail_count = (uint32_t)sim_world_draw(world, 3);
+        world->port.compact_fail_count = (uint32_t)sim_world_draw(world, 3);
         world->is_troubled = true; /* writers may have to wait for so long that they are refused */
     } else if (dice < 15) {
         sim_world_start_fault(world);

@@ -95,6 +95,21 @@ tool_db_flush(struct tool_db *tool)
 }
 
 void
+tool_db_compact(struct tool_db *tool, bool is_manual)
+{
+    const struct db_compact_request everything = {.cf_id = CF_DEFAULT};
+    struct db_stats stats;
+    bool is_done = !is_manual;
+
+    if (is_manual)
+        (void)db_compact(tool->db, &everything, on_flushed, &is_done);
+    do {
+        tool_db_turn(tool);
+        db_get_stats(tool->db, &stats);
+    } while (!is_done || !stats.compaction_is_settled || stats.obsolete_count > 0);
+}
+
+void
 tool_db_write(struct tool_db *tool, struct write_batch *batch)
 {
     uint64_t seq;

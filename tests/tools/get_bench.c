@@ -2,7 +2,8 @@
  *
  * Fills DIR once with 3 x KEYS random sets of KEYS keys ("key:%012u", 100-byte values), flushed
  * into TABLES tables, and reads them afterwards in three ways: any key, a hot set of a hundredth
- * of them, and keys that are not there.  Best of ROUND_COUNT rounds.
+ * of them, and keys that are not there; each alone, and told to
+ * the engine in groups beforehand.  Best of ROUND_COUNT rounds.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,14 +14,22 @@
 #include "base/random.h"
 #include "support/tool_db.h"
 
-enum { KEY_BYTES = 16, VALUE_BYTES = 100, ROUND_COUNT = 16, READ_COUNT = 200000, BATCH_COUNT = 8 };
+enum {
+    KEY_BYTES = 16,
+    VALUE_BYTES = 100,
+    ROUND_COUNT = 16,
+    READ_COUNT = 200000,
+    GROUP_COUNT = READ_PREFETCH_COUNT_MAX,
+    BATCH_COUNT = 8
+};
 
 struct bench {
     struct tool_db tool;
     struct random random;
     uint32_t key_count;
     uint64_t found_count;
-    bool absent; /* read keys that lie between those that are there */
+    bool prefetch; /* tell a group of reads beforehand */
+    bool absent;   /* read keys that lie between those that are there */
 };
 
 static uint64_t
@@ -63,20 +72,25 @@ fill_table(struct bench *bench, uint64_t count)
     tool_db_flush(&bench->tool);
 }
 
+static struct slice
+probe_make(const struct bench *bench, uint8_t *target, uint64_t number)
+{
+    const struct slice key = key_make(target, number);
+
+    if (bench->absent)
+        target[KEY_BYTES - 1] = 'x';
+    return key;
+}
+
 static void
-get(struct bench *bench, uint64_t number)
+get(struct bench *bench, const struct version_probe *probe)
 {
     struct read_ctx ctx;
     struct lookup found;
-    uint8_t key[KEY_BYTES];
     enum kv_status st;
 
     read_ctx_init(&ctx, db_block_cache(bench->tool.db));
-    key_make(key, number);
-    if (bench->absent)
-        key[KEY_BYTES - 1] = 'x';
-    while ((st = db_get(bench->tool.db, &ctx, CF_DEFAULT, slice_of(key, KEY_BYTES), SEQUENCE_MAX,
-                        &found)) == KV_WANT_BLOCK) {
+    while ((st = db_get_probed(bench->tool.db, &ctx, CF_DEFAULT, probe, &found)) == KV_WANT_BLOCK) {
         if (tool_db_fetch(&bench->tool, &ctx) != KV_OK)
             exit(74);
     }
@@ -86,9 +100,26 @@ get(struct bench *bench, uint64_t number)
     read_ctx_deinit(&ctx);
 }
 
+/* As a pipeline's reads are: told together, then made one by one. */
+static void
+get_group(struct bench *bench, uint64_t first, uint64_t count)
+{
+    uint8_t bytes[GROUP_COUNT][KEY_BYTES];
+    struct version_probe probes[GROUP_COUNT] = {0};
+    struct slice keys[GROUP_COUNT];
+
+    for (unsigned i = 0; i < GROUP_COUNT; i++)
+        probes[i].target.key = keys[i] =
+            probe_make(bench, bytes[i], first + random_below(&bench->random, count));
+    if (bench->prefetch)
+        db_prefetch(bench->tool.db, CF_DEFAULT, keys, GROUP_COUNT, probes);
+    for (unsigned i = 0; i < GROUP_COUNT; i++)
+        get(bench, &probes[i]);
+}
+
 /* Random keys of [first, first + count). */
 static void
-measure(struct bench *bench, const char *name, uint64_t first, uint64_t count)
+measure_groups(struct bench *bench, const char *name, uint64_t first, uint64_t count)
 {
     uint64_t best = UINT64_MAX;
 
@@ -97,19 +128,30 @@ measure(struct bench *bench, const char *name, uint64_t first, uint64_t count)
 
         bench->found_count = 0;
         start = cpu_now_ns();
-        for (unsigned i = 0; i < READ_COUNT; i++)
-            get(bench, first + random_below(&bench->random, count));
+        for (unsigned i = 0; i < READ_COUNT; i += GROUP_COUNT)
+            get_group(bench, first, count);
         taken = cpu_now_ns() - start;
         best = taken < best ? taken : best;
     }
-    printf("%-12s %6llu ns  (%llu of %u found)\n", name, (unsigned long long)(best / READ_COUNT),
+    printf("%-8s %-10s %6llu ns  (%llu of %u found)\n", name,
+           bench->prefetch ? "prefetched" : "alone", (unsigned long long)(best / READ_COUNT),
            (unsigned long long)bench->found_count, READ_COUNT);
+}
+
+static void
+measure(struct bench *bench, const char *name, uint64_t first, uint64_t count)
+{
+    bench->prefetch = false;
+    measure_groups(bench, name, first, count);
+    bench->prefetch = true;
+    measure_groups(bench, name, first, count);
 }
 
 int
 main(int argc, char **argv)
 {
     struct bench bench = {0};
+    uint8_t key[KEY_BYTES];
     bool is_filled;
     unsigned table_count;
 
@@ -130,7 +172,7 @@ main(int argc, char **argv)
         fill_table(&bench, 3 * (uint64_t)bench.key_count / table_count);
     random_init(&bench.random, 2); /* whether it was filled now or before */
     for (uint64_t i = 0; i < bench.key_count; i++)
-        get(&bench, i);
+        get(&bench, &(struct version_probe){.target.key = key_make(key, i)});
     tool_db_turn(&bench.tool);
     measure(&bench, "any", 0, bench.key_count);
     measure(&bench, "hot", bench.key_count / 2, bench.key_count / 100);

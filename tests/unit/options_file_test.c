@@ -36,6 +36,7 @@ make_options(struct options_file *options)
     families[1].compression = COMPRESSION_ZSTD;
     families[1].write_buffer_bytes = 123;
     families[1].block_bytes = 4096;
+    families[0].compaction = families[1].compaction = compaction_options_default();
     *options =
         (struct options_file){.wal_recovery_mode = 1, .families = families, .family_count = 2};
 }
@@ -163,6 +164,56 @@ the_two_newest_files_are_kept(void)
     io_blocking_free(io);
 }
 
+static bool
+set(struct compaction_options *options, const char *name, const char *value)
+{
+    return compaction_options_set(options, slice_from_text(name), slice_from_text(value));
+}
+
+/* Method: values that would be divided by, or drop data, and values of no kind. */
+static void
+compaction_settings_are_brought_into_bounds(void)
+{
+    struct compaction_options options = compaction_options_default();
+
+    CU_ASSERT_TRUE(set(&options, "max_bytes_for_level_multiplier", "0.0"));
+    CU_ASSERT(options.max_bytes_for_level_multiplier > 1);
+    CU_ASSERT_TRUE(set(&options, "max_bytes_for_level_base", "0"));
+    CU_ASSERT(options.max_bytes_for_level_base > 0);
+    CU_ASSERT_TRUE(set(&options, "target_file_size_base", "18446744073709551615"));
+    CU_ASSERT(options.target_file_size_base < UINT64_C(1) << 60);
+    CU_ASSERT_TRUE(set(&options, "level0_file_num_compaction_trigger", "0"));
+    CU_ASSERT_EQUAL(options.level0_file_num_compaction_trigger, 1);
+    CU_ASSERT_TRUE(set(&options, "compaction_options_fifo", "{max_table_files_size=0;x=y;}"));
+    CU_ASSERT_EQUAL(options.fifo.max_table_files_size, UINT64_MAX);
+    CU_ASSERT_TRUE(set(&options, "compaction_options_universal", "{}"));
+    CU_ASSERT_TRUE(set(&options, "compression_per_level", "kLZ4Compression:kSomething"));
+    CU_ASSERT_EQUAL(options.compression_per_level_count, 0);
+    CU_ASSERT_TRUE(set(&options, "not_of_compaction", "?"));
+    CU_ASSERT_FALSE(set(&options, "ttl", "-1"));
+    CU_ASSERT_FALSE(set(&options, "ttl", "18446744073709551616"));
+    CU_ASSERT_FALSE(set(&options, "compaction_style", "kCompactionStyleOther"));
+    CU_ASSERT_FALSE(set(&options, "max_bytes_for_level_multiplier", "nan"));
+    CU_ASSERT_FALSE(set(&options, "disable_auto_compactions", "maybe"));
+    CU_ASSERT_FALSE(set(&options, "compaction_options_universal", "{size_ratio=;}"));
+}
+
+/* Method: the default "decide by the style" must not make FIFO drop tables by age. */
+static void
+ttl_is_decided_by_the_style(void)
+{
+    struct compaction_options options = compaction_options_default();
+
+    CU_ASSERT_EQUAL(compaction_options_ttl_s(&options), 30 * 24 * 3600);
+    options.style = COMPACTION_FIFO;
+    CU_ASSERT_EQUAL(compaction_options_ttl_s(&options), 0);
+    CU_ASSERT_EQUAL(options.fifo.max_table_files_size, UINT64_MAX);
+    CU_ASSERT_TRUE(set(&options, "ttl", "60"));
+    CU_ASSERT_EQUAL(compaction_options_ttl_s(&options), 60);
+    CU_ASSERT_TRUE(set(&options, "ttl", "18446744073709551614"));
+    CU_ASSERT_EQUAL(compaction_options_ttl_s(&options), 0);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -171,6 +222,8 @@ main(int argc, char **argv)
         UNIT_TEST(text_is_read_leniently_but_not_blindly),
         UNIT_TEST(damaged_text_does_no_harm),
         UNIT_TEST(the_two_newest_files_are_kept),
+        UNIT_TEST(compaction_settings_are_brought_into_bounds),
+        UNIT_TEST(ttl_is_decided_by_the_style),
         UNIT_TEST_END,
     };
 

@@ -8,7 +8,7 @@
 #include "sst/restart_words.h"
 #include "support/unit.h"
 
-enum { KEY_COUNT_MAX = 60, KEY_BYTES_MAX = 24, ROUND_COUNT = 300, PROBE_COUNT = 40 };
+enum { KEY_COUNT_MAX = 600, KEY_BYTES_MAX = 24, ROUND_COUNT = 200, PROBE_COUNT = 40 };
 
 static const struct block_form plain_form = {0};
 
@@ -54,11 +54,16 @@ check_probe(struct block_iter *iter, const struct restart_words *words, struct s
             const struct slice *keys, size_t count)
 {
     const struct restart_range range = restart_words_find(words, target);
+    struct restart_search search;
     size_t expected = 0;
+    uint32_t located;
 
     while (expected < count && slice_compare(keys[expected], target) < 0)
         expected++;
     CU_ASSERT(range.low <= range.high && range.high < count);
+    if (restart_search_begin(words, target, &search) &&
+        restart_search_end(words, &search, &located))
+        CU_ASSERT(located == expected && !slice_equal(keys[expected], target));
     CU_ASSERT_FATAL(block_iter_seek_within(iter, target, 0, range.low, range.high));
     CU_ASSERT_EQUAL(iter->valid, expected < count);
     if (iter->valid && expected < count)
@@ -102,6 +107,39 @@ words_lead_to_the_first_key_not_below(void)
     }
 }
 
+/* Goal: so it is in indexes of every height.
+ * Method: ascending numbers, as many as fill the tree's levels, and one more or less. */
+static void
+trees_of_all_heights_find_each_key(void)
+{
+    static const unsigned counts[] = {1, 7, 8, 9, 63, 64, 65, 511, 512, 513, 4095, 4096, 4097};
+    static char texts[4097][12];
+    static struct slice keys[4097];
+
+    for (size_t c = 0; c < sizeof(counts) / sizeof(counts[0]); c++) {
+        struct buffer block = {0};
+        struct restart_words words;
+        struct block_iter iter;
+
+        for (unsigned i = 0; i < counts[c]; i++)
+            keys[i] = slice_of(texts[i], (size_t)snprintf(texts[i], 12, "%06u", 2 * i + 1));
+        build_block(&block, keys, counts[c]);
+        block_iter_init(&iter);
+        CU_ASSERT_FATAL(block_iter_open(&iter, buffer_slice(&block), plain_form));
+        CU_ASSERT_FATAL(restart_words_init(&words, &iter));
+        for (unsigned i = 0; i <= 2 * counts[c] + 1; i += 1 + counts[c] / 100) {
+            char target[12];
+
+            check_probe(&iter, &words,
+                        slice_of(target, (size_t)snprintf(target, sizeof(target), "%06u", i)), keys,
+                        counts[c]);
+        }
+        restart_words_deinit(&words);
+        block_iter_deinit(&iter);
+        buffer_deinit(&block);
+    }
+}
+
 /* Goal: a block whose restart points do not ascend is refused, an empty one has no words. */
 static void
 damaged_restart_points_are_refused(void)
@@ -130,6 +168,7 @@ main(int argc, char **argv)
 {
     static const struct unit_test tests[] = {
         UNIT_TEST(words_lead_to_the_first_key_not_below),
+        UNIT_TEST(trees_of_all_heights_find_each_key),
         UNIT_TEST(damaged_restart_points_are_refused),
         UNIT_TEST_END,
     };

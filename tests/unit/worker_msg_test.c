@@ -79,6 +79,57 @@ make_table(struct worker_msg *msg, size_t key_bytes)
     }
 }
 
+static const uint8_t key_5[] = {'k', 1, 5, 0, 0, 0, 0, 0, 0},
+                     key_7[] = {'z', 1, 7, 0, 0, 0, 0, 0, 0};
+static const uint64_t compact_snapshots[] = {3, 9};
+
+/* With `range_count` ranges below, all the same. */
+static void
+make_compact(struct worker_msg *msg, struct compact_input inputs[2], struct compact_range *ranges,
+             uint32_t range_count)
+{
+    for (uint32_t i = 0; i < 2; i++)
+        inputs[i] = (struct compact_input){.file_number = 7 + i,
+                                           .file_bytes = 1000,
+                                           .level = i,
+                                           .smallest = slice_of(key_5, sizeof(key_5)),
+                                           .largest = slice_of(key_7, sizeof(key_7)),
+                                           .seq_smallest = 5,
+                                           .seq_largest = 7};
+    for (uint32_t i = 0; i < range_count; i++)
+        ranges[i] = (struct compact_range){
+            .smallest = slice_from_text("a"), .largest = slice_from_text("b"), .bytes = i};
+    *msg = (struct worker_msg){.kind = WORKER_MSG_COMPACT};
+    msg->compact = (struct worker_compact){
+        .job_id = 8,
+        .session_identity = "SESSION",
+        .spec = {.db_identity = "db",
+                 .creation_time_s = 1700000000,
+                 .cf_id = 3,
+                 .cf_name = "three",
+                 .merge_operator = "{id=StringAppendOperator;delimiter=-;}",
+                 .inputs = inputs,
+                 .input_count = 2,
+                 .begin = slice_from_text("a"),
+                 .end = slice_from_text("zz"),
+                 .snapshots = compact_snapshots,
+                 .snapshot_count = 2,
+                 .output_level = 1,
+                 .below = ranges,
+                 .below_count = range_count,
+                 .grandparents = ranges,
+                 .grandparent_count = range_count < 2 ? range_count : 2,
+                 .grandparent_bytes_max = 11,
+                 .output_bytes_max = 12,
+                 .output_number_first = 20,
+                 .output_number_count = 13,
+                 .compression = COMPRESSION_ZSTD,
+                 .block_bytes = 8192,
+                 .bloom_bits_per_key = 15,
+                 .rate_bytes_per_s = 14},
+    };
+}
+
 static enum kv_status
 round_trip(const struct worker_msg *msg, struct worker_msg *back)
 {
@@ -140,6 +191,109 @@ messages_come_back_as_they_were(void)
     msg = (struct worker_msg){.kind = WORKER_MSG_SHUTDOWN};
     CU_ASSERT_EQUAL_FATAL(round_trip(&msg, &back), KV_OK);
     CU_ASSERT_EQUAL(back.kind, WORKER_MSG_SHUTDOWN);
+}
+
+static void
+expect_same_compaction(const struct worker_compact *back, const struct worker_compact *sent)
+{
+    const struct compaction_spec *a = &back->spec, *b = &sent->spec;
+
+    CU_ASSERT_EQUAL(back->job_id, sent->job_id);
+    CU_ASSERT_STRING_EQUAL(back->session_identity, sent->session_identity);
+    CU_ASSERT_STRING_EQUAL(a->db_identity, b->db_identity);
+    CU_ASSERT_STRING_EQUAL(a->cf_name, b->cf_name);
+    CU_ASSERT_STRING_EQUAL(a->merge_operator, b->merge_operator);
+    CU_ASSERT_EQUAL_FATAL(a->input_count, b->input_count);
+    CU_ASSERT_EQUAL(a->inputs[1].file_number, 8);
+    CU_ASSERT_EQUAL(a->inputs[1].level, 1);
+    CU_ASSERT_TRUE(slice_equal(a->inputs[1].largest, b->inputs[1].largest));
+    CU_ASSERT_EQUAL(a->inputs[0].seq_largest, 7);
+    CU_ASSERT_TRUE(slice_equal(a->begin, b->begin) && slice_equal(a->end, b->end));
+    CU_ASSERT_EQUAL_FATAL(a->snapshot_count, 2);
+    CU_ASSERT_EQUAL(a->snapshots[1], 9);
+    CU_ASSERT_EQUAL_FATAL(a->below_count, b->below_count);
+    CU_ASSERT_EQUAL(a->below[1].bytes, 1);
+    CU_ASSERT_TRUE(slice_equal(a->below[1].smallest, b->below[1].smallest));
+    CU_ASSERT_EQUAL(a->grandparent_count, 2);
+    CU_ASSERT_EQUAL(a->cf_id, 3);
+    CU_ASSERT_EQUAL(a->output_level, 1);
+    CU_ASSERT_EQUAL(a->grandparent_bytes_max, 11);
+    CU_ASSERT_EQUAL(a->output_bytes_max, 12);
+    CU_ASSERT_EQUAL(a->output_number_first, 20);
+    CU_ASSERT_EQUAL(a->output_number_count, 13);
+    CU_ASSERT_EQUAL(a->compression, COMPRESSION_ZSTD);
+    CU_ASSERT_EQUAL(a->block_bytes, 8192);
+    CU_ASSERT_EQUAL(a->bloom_bits_per_key, 15);
+    CU_ASSERT_EQUAL(a->rate_bytes_per_s, 14);
+    CU_ASSERT_EQUAL(a->creation_time_s, 1700000000);
+}
+
+/* Method: once as a packet, once with so much below that it has to go through a file, of which
+ * nothing must be left open. */
+static void
+compactions_come_back_as_they_were(void)
+{
+    enum { MANY = 50000 };
+    struct compact_range *ranges = kv_alloc(MANY * sizeof(*ranges));
+    struct compact_input inputs[2];
+    struct worker_msg msg, back;
+    int pair[2], got, next_free;
+
+    CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    worker_channel_prepare(pair[0]);
+    next_free = dup(pair[0]);
+    close(next_free);
+    for (uint32_t count = 2; count <= MANY; count += MANY - 2) {
+        make_compact(&msg, inputs, ranges, count);
+        CU_ASSERT_EQUAL_FATAL(worker_channel_send(pair[0], CHANNEL_NOWAIT, &msg, -1), KV_OK);
+        CU_ASSERT_EQUAL_FATAL(worker_channel_receive(pair[1], CHANNEL_WAIT, &back, &got), KV_OK);
+        CU_ASSERT_EQUAL_FATAL(back.kind, WORKER_MSG_COMPACT);
+        CU_ASSERT_EQUAL(got, -1);
+        CU_ASSERT_TRUE(fcntl(next_free, F_GETFD) < 0);
+        expect_same_compaction(&back.compact, &msg.compact);
+        worker_msg_deinit(&back);
+    }
+    /* kvd takes no files. */
+    CU_ASSERT_EQUAL(worker_channel_send(pair[0], CHANNEL_NOWAIT, &msg, -1), KV_OK);
+    CU_ASSERT_EQUAL(worker_channel_receive(pair[1], CHANNEL_WAIT, &back, NULL), KV_CORRUPT);
+    close(pair[0]);
+    close(pair[1]);
+    free(ranges);
+}
+
+/* Method: a description that fits, and what breaks one limit each. */
+static void
+impossible_compactions_do_not_fit(void)
+{
+    struct compact_range ranges[2];
+    struct compact_input inputs[2];
+    struct worker_msg msg;
+    struct compaction_spec *spec = &msg.compact.spec;
+
+#define DOES_NOT_FIT(change)                                                                       \
+    make_compact(&msg, inputs, ranges, 2);                                                         \
+    CU_ASSERT_TRUE(worker_compact_fits(spec));                                                     \
+    change;                                                                                        \
+    CU_ASSERT_FALSE(worker_compact_fits(spec))
+    DOES_NOT_FIT(spec->input_count = 0);
+    DOES_NOT_FIT(inputs[0].level = 2);
+    DOES_NOT_FIT(inputs[0].level = 1);
+    DOES_NOT_FIT(inputs[1].level = LEVEL_COUNT);
+    DOES_NOT_FIT(inputs[0].file_number = 0);
+    DOES_NOT_FIT(inputs[0].file_number = 32);
+    DOES_NOT_FIT(inputs[0].smallest.size = 7);
+    DOES_NOT_FIT(inputs[0].smallest = slice_of(key_7, sizeof(key_7));
+                 inputs[0].largest = slice_of(key_5, sizeof(key_5)));
+    DOES_NOT_FIT(inputs[0].seq_largest = SEQUENCE_MAX + 1);
+    DOES_NOT_FIT(spec->end = slice_from_text("a"));
+    DOES_NOT_FIT(ranges[1].smallest = slice_from_text("c"));
+    DOES_NOT_FIT(spec->output_level = LEVEL_COUNT);
+    DOES_NOT_FIT(spec->output_number_count = 0);
+    DOES_NOT_FIT(spec->output_number_first = UINT64_MAX);
+    DOES_NOT_FIT(spec->compression = COMPRESSION_BZIP2);
+    DOES_NOT_FIT(spec->block_bytes = BLOCK_BYTES_MAX);
+    DOES_NOT_FIT(spec->bloom_bits_per_key = 101);
+#undef DOES_NOT_FIT
 }
 
 /* Method: a status that is not a failure of a job, or not of this version, is still a failure. */
@@ -205,17 +359,20 @@ values_outside_the_limits_are_refused(void)
 static void
 damaged_messages_do_no_harm(void)
 {
+    struct compact_range ranges[2];
+    struct compact_input inputs[2];
     struct random random;
-    struct worker_msg msgs[2];
+    struct worker_msg msgs[3];
 
     random_init(&random, unit_seed());
     make_flush(&msgs[0], 5, 9);
     make_table(&msgs[1], 30);
-    for (int i = 0; i < 20000; i++) {
+    make_compact(&msgs[2], inputs, ranges, 2);
+    for (int i = 0; i < 30000; i++) {
         struct buffer encoded = {0}, again = {0};
         struct worker_msg back;
 
-        worker_msg_encode(&msgs[i % 2], &encoded);
+        worker_msg_encode(&msgs[i % 3], &encoded);
         for (uint64_t hits = 1 + random_below(&random, 3); hits > 0; hits--)
             encoded.data[random_below(&random, encoded.size)] = (uint8_t)random_next(&random);
         if (random_below(&random, 4) == 0)
@@ -230,6 +387,7 @@ damaged_messages_do_no_harm(void)
     }
     worker_msg_deinit(&msgs[0]);
     worker_msg_deinit(&msgs[1]);
+    worker_msg_deinit(&msgs[2]);
 }
 
 static bool
@@ -299,6 +457,8 @@ main(int argc, char **argv)
 {
     static const struct unit_test tests[] = {
         UNIT_TEST(messages_come_back_as_they_were),
+        UNIT_TEST(compactions_come_back_as_they_were),
+        UNIT_TEST(impossible_compactions_do_not_fit),
         UNIT_TEST(a_failure_never_decodes_as_success),
         UNIT_TEST(values_outside_the_limits_are_refused),
         UNIT_TEST(damaged_messages_do_no_harm),

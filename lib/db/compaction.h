@@ -1,0 +1,47 @@
+/* compaction.h - one plan of the picker, from its making to its end; for lib/db only. */
+#ifndef KV_DB_COMPACTION_H
+#define KV_DB_COMPACTION_H
+
+#include "db/compactor.h"
+
+/* Takes over the plan.  `manual` NULL: the picker's own idea.  `part_count_max`: how many jobs it
+ * may be cut into. */
+struct compaction *compaction_new(struct db *db, struct compaction_plan *plan,
+                                  struct manual_compaction *manual, uint32_t part_count_max);
+/* Gives the jobs to the port, or installs at once what needs none. */
+void compaction_start(struct compaction *compaction);
+/* It ends with `why`, when its parts have come back. */
+void compaction_cancel(struct compaction *compaction, enum kv_status why);
+/* The user doesn't want it now: cancelled, and not picked again at once. */
+void compaction_reject(struct compaction *compaction);
+/* Gives parts to the port that were cancelled by a pause or for a flush. */
+void compaction_go_on(struct compaction *compaction);
+/* Its tables may be tried again. */
+void compaction_unpark(struct compaction *compaction);
+void compaction_pause(struct compaction *compaction, bool is_paused);
+/* At the end of the engine: whatever it was doing. */
+void compaction_free(struct compaction *compaction);
+/* Bytes of the inputs that its jobs have read. */
+uint64_t compaction_bytes_done(const struct compaction *compaction);
+
+/* --- compaction_job.c --- */
+
+/* What all parts share, and the cuts between them. */
+void compaction_make_parts(struct compaction *compaction, uint32_t part_count_max);
+/* New file numbers and what changes from try to try. */
+void compaction_fill_job(struct compaction_part *part);
+void compaction_keep_tables(struct compaction_part *part, const struct table_summary *tables,
+                            uint32_t count);
+void compaction_drop_tables(struct compaction_part *part);
+/* Whether the new tables may stand where the inputs stood.  KV_CORRUPT: the answer was wrong. */
+MUST_CHECK enum kv_status compaction_check_tables(const struct compaction *compaction);
+/* Inputs out, outputs in.  The tables move into the edit. */
+void compaction_make_edit(struct compaction *compaction, const struct version *version,
+                          struct version_edit *edit);
+
+/* --- compactor.c --- */
+
+/* A compaction is over: KV_OK, or why not. */
+void compactor_on_end(struct compaction *compaction, enum kv_status st);
+
+#endif

@@ -1,0 +1,236 @@
+/* compactor.c - what is compacted next, and how much at once.
+ *
+ * The picker is asked when something has changed, never in a loop: after a flush, an installed
+ * plan, a change of options, and once a minute for tables that become due by age.  Families and
+ * KV.COMPACTs take turns, so none of them starves; the bound on jobs leaves a worker to flushes.
+ */
+#include "db/compactor.h"
+
+#include "base/alloc.h"
+#include "db/compaction.h"
+#include "db/compactor_manual.h"
+
+struct compactor *
+compactor_new(struct db *db)
+{
+    struct compactor *compactor = kv_alloc_zero(sizeof(*compactor));
+
+    compactor->db = db;
+    compactor->must_pick = true;
+    list_init(&compactor->compactions);
+    list_init(&compactor->manuals);
+    return compactor;
+}
+
+void
+compactor_free(struct compactor *compactor)
+{
+    if (compactor == NULL)
+        return;
+    while (!list_empty(&compactor->manuals))
+        manual_free(LIST_ENTRY(compactor->manuals.next, struct manual_compaction, link));
+    while (!list_empty(&compactor->compactions))
+        compaction_free(LIST_ENTRY(compactor->compactions.next, struct compaction, link));
+    free(compactor);
+}
+
+void
+compactor_poke(struct compactor *compactor)
+{
+    compactor->must_pick = true;
+}
+
+void
+compactor_stop(struct compactor *compactor)
+{
+    struct list *node, *next;
+
+    for (node = compactor->compactions.next; node != &compactor->compactions; node = next) {
+        next = node->next;
+        compaction_cancel(LIST_ENTRY(node, struct compaction, link), KV_CANCELLED);
+    }
+}
+
+uint32_t
+db_compaction_jobs(const struct db *db)
+{
+    return db->options.compaction.job_count > 0 ? db->options.compaction.job_count : 1;
+}
+
+/* --- asking the picker --- */
+
+void
+compactor_view_init(struct compactor *compactor, const struct column_family *family,
+                    struct compaction_view *view)
+{
+    const struct db *db = compactor->db;
+    const struct compaction_plan **running;
+    uint32_t count = 0;
+
+    for (const struct list *node = compactor->compactions.next; node != &compactor->compactions;
+         node = node->next)
+        count++;
+    compactor->view_options = db_compaction_options(db, family->name);
+    running = kv_alloc(sizeof(*running) * (count + 1));
+    *view = (struct compaction_view){
+        .version = family->current,
+        .options = &compactor->view_options,
+        .compression = db->options.compression,
+        .running = running,
+        .snapshot_oldest = SEQUENCE_MAX, /* the engine has none yet */
+        .now_s = io_wall_us(db->io) / 1000000,
+    };
+    for (const struct list *node = compactor->compactions.next; node != &compactor->compactions;
+         node = node->next) {
+        const struct compaction *compaction = LIST_ENTRY(node, const struct compaction, link);
+
+        if (compaction->plan.cf_id == family->id)
+            running[view->running_count++] = &compaction->plan;
+    }
+}
+
+void
+compactor_view_deinit(struct compaction_view *view)
+{
+    free((void *)(uintptr_t)view->running);
+}
+
+uint32_t
+compactor_free_slots(const struct compactor *compactor)
+{
+    const uint32_t max = db_compaction_jobs(compactor->db);
+
+    return compactor->running_count < max ? max - compactor->running_count : 0;
+}
+
+static bool
+start_for_family(struct compactor *compactor, const struct column_family *family)
+{
+    struct compaction_view view;
+    struct compaction_plan plan;
+    bool is_picked;
+
+    compactor_view_init(compactor, family, &view);
+    is_picked = compaction_pick(&view, &plan);
+    compactor_view_deinit(&view);
+    if (is_picked)
+        compaction_start(
+            compaction_new(compactor->db, &plan, NULL, compactor_free_slots(compactor)));
+    return is_picked;
+}
+
+/* One round over the families, from where the last one found something. */
+static bool
+start_automatic(struct compactor *compactor)
+{
+    struct version_set *versions = compactor->db->versions;
+    const struct column_family *family;
+    uint32_t count = 0;
+
+    while (version_set_family_at(versions, count) != NULL)
+        count++;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t at = (compactor->family_next + i) % count;
+
+        family = version_set_family_at(versions, at);
+        if (start_for_family(compactor, family)) {
+            compactor->family_next = at + 1;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+start_next(struct compactor *compactor)
+{
+    const bool manual_goes_first = compactor->manual_is_next;
+
+    compactor->manual_is_next = !manual_goes_first;
+    if (manual_goes_first)
+        return manual_start_next(compactor) || start_automatic(compactor);
+    return start_automatic(compactor) || manual_start_next(compactor);
+}
+
+static void
+go_on_with_parts(struct compactor *compactor)
+{
+    compactor->has_waiting_parts = false;
+    for (struct list *node = compactor->compactions.next; node != &compactor->compactions;
+         node = node->next)
+        compaction_go_on(LIST_ENTRY(node, struct compaction, link));
+}
+
+static void
+look_for_age(struct compactor *compactor)
+{
+    const uint64_t now_us = io_now_us(compactor->db->io);
+
+    if (now_us < compactor->age_check_us)
+        return;
+    compactor->age_check_us = now_us + COMPACT_AGE_CHECK_US;
+    compactor->must_pick = true;
+}
+
+void
+compactor_turn(struct compactor *compactor)
+{
+    if (compactor->db->is_closing || compactor->db->options.port->start_compact == NULL)
+        return;
+    manual_finish_cancelled(compactor);
+    if (compactor->is_paused)
+        return;
+    if (compactor->has_waiting_parts)
+        go_on_with_parts(compactor);
+    look_for_age(compactor);
+    for (uint32_t i = 0; i < COMPACT_STARTS_PER_TURN; i++) {
+        if (!compactor->must_pick || compactor_free_slots(compactor) == 0)
+            break;
+        compactor->must_pick = start_next(compactor);
+    }
+}
+
+/* --- the end of one --- */
+
+static void
+count_success(struct compactor *compactor, const struct compaction *compaction)
+{
+    struct db_compaction_totals *totals = &compactor->totals;
+    const struct compaction_plan *plan = &compaction->plan;
+
+    compactor->failure_count = 0;
+    switch (plan->kind) {
+    case COMPACTION_MERGE:
+        totals->count++;
+        totals->job_count += compaction->part_count;
+        totals->read_bytes += plan->input_bytes;
+        totals->written_bytes += compaction->output_bytes;
+        totals->level_written_bytes[plan->output_level] += compaction->output_bytes;
+        break;
+    case COMPACTION_MOVE:
+        totals->move_count++;
+        totals->moved_bytes += plan->input_bytes;
+        break;
+    case COMPACTION_DROP:
+        totals->drop_count++;
+        totals->dropped_bytes += plan->input_bytes;
+        break;
+    }
+}
+
+void
+compactor_on_end(struct compaction *compaction, enum kv_status st)
+{
+    struct compactor *compactor = compaction->db->compactor;
+
+    if (st == KV_OK) {
+        count_success(compactor, compaction);
+    } else if (st != KV_CANCELLED) {
+        compactor->failure_count++;
+        compactor->totals.failure_count++;
+    }
+    if (compaction->manual != NULL)
+        manual_step_ended(compaction->manual, compaction, st);
+    compaction->manual = NULL;
+    compactor_poke(compactor);
+}

@@ -1,0 +1,137 @@
+/* table_prefetch.c - the steps of table_reader_find, each for all keys.
+ *
+ * Data blocks are untrusted here too: whatever their bytes say, only addresses inside of them are
+ * read; a prefetch may be of any address.
+ */
+#include "sst/table_prefetch.h"
+
+#include "base/coding.h"
+#include "sst/table_reader_internal.h"
+
+enum { LINE_BYTES = 64, RESTART_COUNT_NEAR = 16, INTERVAL_BYTES_NEAR = 1024 };
+
+static const struct block_form data_form = {.keys_internal = true};
+
+bool
+table_reader_may_contain(const struct table_reader *table, const struct table_target *target)
+{
+    return table->state == TABLE_OPEN &&
+           filter_reader_may_contain_hash(&table->filter, target->key, target->filter_hash);
+}
+
+bool
+table_reader_excludes(const struct table_reader *table, const struct table_target *target)
+{
+    return table->state == TABLE_OPEN && table->tombstones.count == 0 &&
+           !filter_reader_may_contain_hash(&table->filter, target->key, target->filter_hash);
+}
+
+static void
+prefetch_lines(const uint8_t *data, size_t size)
+{
+    for (size_t at = 0; at < size; at += LINE_BYTES)
+        __builtin_prefetch(data + at);
+}
+
+static void
+step_to_words(struct table_prefetch *item, const struct block_cache *cache)
+{
+    const struct table_reader *table = item->table;
+
+    (void)cache;
+    if (table->block_offsets == NULL ||
+        !restart_search_begin(&table->index_words, item->target->key, &item->search))
+        item->table = NULL;
+}
+
+static void
+step_to_offset(struct table_prefetch *item, const struct block_cache *cache)
+{
+    const struct table_reader *table = item->table;
+
+    (void)cache;
+    if (restart_search_end(&table->index_words, &item->search, &item->index_at))
+        __builtin_prefetch(&table->block_offsets[item->index_at]);
+    else
+        item->table = NULL;
+}
+
+static void
+step_to_slot(struct table_prefetch *item, const struct block_cache *cache)
+{
+    item->id = (struct block_id){.table_id = item->table->file_number,
+                                 .offset = item->table->block_offsets[item->index_at]};
+    item->target->located = item->table;
+    item->target->located_offset = item->id.offset;
+    block_cache_prefetch_slot(cache, item->id);
+}
+
+static void
+step_to_entry(struct table_prefetch *item, const struct block_cache *cache)
+{
+    block_cache_prefetch_entry(cache, item->id);
+}
+
+static void
+step_to_block(struct table_prefetch *item, const struct block_cache *cache)
+{
+    const struct block *block = block_cache_peek(cache, item->id);
+
+    if (block == NULL || block->bytes.size < LINE_BYTES) {
+        item->table = NULL;
+        return;
+    }
+    item->block = block->bytes;
+    prefetch_lines(block->bytes.data + block->bytes.size - LINE_BYTES, LINE_BYTES + 1);
+}
+
+/* The first keys of all restart intervals, when they are few, else of some of them. */
+static void
+step_to_restarts(struct table_prefetch *item, const struct block_cache *cache)
+{
+    struct block_iter iter;
+    uint32_t stride;
+
+    (void)cache;
+    block_iter_init(&iter);
+    if (!block_iter_open(&iter, item->block, data_form)) {
+        item->table = NULL;
+        return;
+    }
+    stride = 1 + iter.restart_count / RESTART_COUNT_NEAR;
+    for (uint32_t i = 0; i < iter.restart_count; i += stride)
+        __builtin_prefetch(block_iter_restart_address(&iter, i));
+}
+
+/* The interval that has the key. */
+static void
+step_to_interval(struct table_prefetch *item, const struct block_cache *cache)
+{
+    struct block_iter iter;
+    struct slice interval;
+
+    (void)cache;
+    block_iter_init(&iter);
+    if (block_iter_open(&iter, item->block, data_form) &&
+        block_iter_find_interval(&iter, item->target->key, &interval))
+        prefetch_lines(interval.data,
+                       interval.size < INTERVAL_BYTES_NEAR ? interval.size : INTERVAL_BYTES_NEAR);
+}
+
+typedef void step_fn(struct table_prefetch *item, const struct block_cache *cache);
+
+static step_fn *const steps[] = {
+    step_to_words, step_to_offset,   step_to_slot,     step_to_entry,
+    step_to_block, step_to_restarts, step_to_interval,
+};
+
+void
+table_prefetch_run(struct table_prefetch *items, unsigned count, const struct block_cache *cache)
+{
+    for (size_t step = 0; step < sizeof(steps) / sizeof(steps[0]); step++) {
+        for (unsigned i = 0; i < count; i++) {
+            if (items[i].table != NULL)
+                steps[step](&items[i], cache);
+        }
+    }
+}

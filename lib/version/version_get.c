@@ -1,0 +1,249 @@
+/* version_get.c - a point read in the tables of a version, newest first.
+ *
+ * A key is in any number of tables of level 0, and in at most one of each deeper level.
+ */
+#include "base/assert.h"
+#include "sst/table_prefetch.h"
+#include "version/version_internal.h"
+
+/* The first file of a sorted level whose largest user key is >= key. */
+static uint32_t
+find_user_key(const struct version_level *level, struct slice key)
+{
+    uint32_t low = 0, high = level->count;
+
+    while (low < high) {
+        const uint32_t middle = low + (high - low) / 2;
+        const struct slice largest = internal_key_user(table_largest(level->files[middle]));
+
+        if (slice_compare(largest, key) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static bool
+starts_at_or_before(const struct table_file *file, struct slice key)
+{
+    return slice_compare(internal_key_user(table_smallest(file)), key) <= 0;
+}
+
+static bool
+may_hold(const struct table_file *file, struct slice key)
+{
+    return starts_at_or_before(file, key) &&
+           slice_compare(key, internal_key_user(table_largest(file))) <= 0;
+}
+
+/* Walks the tables whose user-key range covers a key, in reading order. */
+struct candidate_walk {
+    const struct version *version;
+    struct slice key;
+    uint32_t level;
+    uint32_t index; /* in the level, of the next file to look at */
+};
+
+static struct table_file *
+next_in_level_0(struct candidate_walk *walk)
+{
+    const struct version_level *level = &walk->version->levels[0];
+
+    while (walk->index < level->count) {
+        struct table_file *file = level->files[walk->index++];
+
+        if (may_hold(file, walk->key))
+            return file;
+    }
+    return NULL;
+}
+
+static struct table_file *
+next_in_sorted_level(struct candidate_walk *walk)
+{
+    const struct version_level *level = &walk->version->levels[walk->level];
+
+    if (walk->index < level->count && starts_at_or_before(level->files[walk->index], walk->key))
+        return level->files[walk->index++];
+    return NULL;
+}
+
+static struct table_file *
+candidate_next(struct candidate_walk *walk)
+{
+    while (walk->level < LEVEL_COUNT) {
+        struct table_file *file =
+            walk->level == 0 ? next_in_level_0(walk) : next_in_sorted_level(walk);
+
+        if (file != NULL)
+            return file;
+        if (++walk->level < LEVEL_COUNT)
+            walk->index = find_user_key(&walk->version->levels[walk->level], walk->key);
+    }
+    return NULL;
+}
+
+/* Most of them will be asked, and each would wait for its filter alone. */
+static void
+prefetch_filters(const struct version *version, const struct table_target *target)
+{
+    const struct version_level *level_0 = &version->levels[0];
+
+    for (uint32_t i = 0; i < level_0->count; i++)
+        table_reader_prefetch(level_0->files[i]->reader, target);
+}
+
+/* The tables from the walk's next one on. */
+static enum kv_status
+find_in_tables(struct candidate_walk *walk, struct read_ctx *ctx, const struct table_target *target,
+               struct lookup *found)
+{
+    struct table_file *file;
+    enum kv_status st;
+
+    *found = (struct lookup){.kind = LOOKUP_ABSENT};
+    while ((file = candidate_next(walk)) != NULL) {
+        if (file->meta.seq_smallest > target->seq_max)
+            continue;
+        st = table_reader_find(file->reader, ctx, target, found);
+        if (st != KV_OK || found->kind != LOOKUP_ABSENT)
+            return st;
+    }
+    return KV_OK;
+}
+
+enum kv_status
+version_get(struct version *version, struct read_ctx *ctx, struct slice key, uint64_t seq_max,
+            struct lookup *found)
+{
+    struct candidate_walk walk = {.version = version, .key = key};
+    const struct table_target target = table_target_of(key, seq_max);
+
+    KV_ASSERT(version->ref_count > 0);
+    prefetch_filters(version, &target);
+    return find_in_tables(&walk, ctx, &target, found);
+}
+
+enum kv_status
+version_get_probed(struct version *version, struct read_ctx *ctx, const struct version_probe *probe,
+                   struct lookup *found)
+{
+    struct candidate_walk walk = {
+        .version = version, .key = probe->target.key, .level = probe->level, .index = probe->index};
+
+    KV_ASSERT(probe->version == version && version->ref_count > 0);
+    return find_in_tables(&walk, ctx, &probe->target, found);
+}
+
+/* In level 0, where most tables exclude most keys, the filter is asked before the range: it is
+ * near by now, and knows better. */
+static const struct table_file *
+first_in_level_0(struct version_probe *probe)
+{
+    const struct version_level *level = &probe->version->levels[0];
+
+    for (uint32_t i = 0; i < level->count; i++) {
+        const struct table_file *file = level->files[i];
+
+        if (!table_reader_excludes(file->reader, &probe->target) &&
+            may_hold(file, probe->target.key)) {
+            probe->index = i;
+            return file;
+        }
+    }
+    return NULL;
+}
+
+static const struct table_file *
+first_in_deeper_levels(struct version_probe *probe)
+{
+    struct candidate_walk walk = {.version = probe->version,
+                                  .key = probe->target.key,
+                                  .index = probe->version->levels[0].count};
+    const struct table_file *file;
+
+    while ((file = candidate_next(&walk)) != NULL) {
+        if (!table_reader_excludes(file->reader, &probe->target)) {
+            probe->level = walk.level;
+            probe->index = walk.index - 1;
+            return file;
+        }
+    }
+    probe->level = LEVEL_COUNT;
+    return NULL;
+}
+
+/* Passes the tables that exclude the key; returns the first that does not, if it is worth a
+ * prefetch. */
+static const struct table_reader *
+pass_filters(struct version_probe *probe)
+{
+    const struct table_file *file = first_in_level_0(probe);
+
+    if (file == NULL)
+        file = first_in_deeper_levels(probe);
+    if (file == NULL || !table_reader_may_contain(file->reader, &probe->target))
+        return NULL;
+    return file->reader;
+}
+
+void
+version_prefetch(const struct version *version, const struct block_cache *cache,
+                 const struct slice *keys, unsigned count, uint32_t skipped,
+                 struct version_probe *probes_out)
+{
+    struct table_prefetch items[READ_PREFETCH_COUNT_MAX];
+
+    KV_ASSERT(count <= READ_PREFETCH_COUNT_MAX);
+    for (unsigned i = 0; i < count; i++) {
+        const bool skip = (skipped & UINT32_C(1) << i) != 0;
+
+        probes_out[i] = (struct version_probe){.version = skip ? NULL : version};
+        if (skip)
+            continue;
+        probes_out[i].target = table_target_of(keys[i], SEQUENCE_MAX);
+        prefetch_filters(version, &probes_out[i].target);
+    }
+    for (unsigned i = 0; i < count; i++)
+        items[i] = (struct table_prefetch){
+            .table = probes_out[i].version == NULL ? NULL : pass_filters(&probes_out[i]),
+            .target = &probes_out[i].target,
+        };
+    table_prefetch_run(items, count, cache);
+}
+
+/* Raises *seq to the newest tombstone <= seq_max of one table that covers key. */
+static enum kv_status
+raise_to_tombstone(struct table_reader *table, struct read_ctx *ctx, struct slice key,
+                   uint64_t seq_max, uint64_t *seq)
+{
+    uint64_t found;
+    enum kv_status st = table_reader_covering_tombstone(table, ctx, key, seq_max, &found);
+
+    if (st == KV_OK && found > *seq)
+        *seq = found;
+    return st;
+}
+
+enum kv_status
+version_covering_tombstone(struct version *version, struct read_ctx *ctx, struct slice key,
+                           uint64_t seq_max, uint64_t *seq_out)
+{
+    struct candidate_walk walk = {.version = version, .key = key};
+    enum kv_status result = KV_OK;
+    struct table_file *file;
+
+    KV_ASSERT(version->ref_count > 0);
+    *seq_out = 0;
+    /* Goes on after KV_WANT_BLOCK, so that one pass asks for everything that is missing. */
+    while ((file = candidate_next(&walk)) != NULL) {
+        const enum kv_status st = raise_to_tombstone(file->reader, ctx, key, seq_max, seq_out);
+
+        if (st == KV_WANT_BLOCK)
+            result = st;
+        else if (st != KV_OK)
+            return st;
+    }
+    return result;
+}

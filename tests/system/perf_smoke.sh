@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# perf_smoke.sh - the comparisons of tests/perf run, each in seconds, so that they do not rot.
+#
+# Goal: each prints a table with a number for kvd and one for its peer in its rows.
+# Method: --smoke of each; what the numbers are is of no interest.  A peer that is not installed
+# leaves out its comparison; all of them missing skips the test.
+set -uo pipefail
+perf=${KV_SOURCE:?}/tests/perf
+out=$(mktemp) stand_in=$(mktemp -d)
+trap 'rm -rf "$out" "$stand_in"' EXIT
+ran=0 failed=0
+
+# Kvrocks is in no package; what the script needs of it is a server that takes its file.
+cat >"$stand_in/kvrocks" <<'END'
+#!/usr/bin/env bash
+value() { sed -n "s/^$1 //p" "$2"; }
+exec redis-server --port "$(value port "$2")" --dir "$(value dir "$2")" --save ''
+END
+chmod +x "$stand_in/kvrocks"
+
+smoke() { # ROWS COMMAND...: at least so many rows with a ratio
+    local rows=$1 status=0 found
+    shift
+    timeout 120 "$@" --smoke >"$out" 2>&1 || status=$?
+    if [ $status -eq 77 ]; then
+        echo "$(basename "$1"): $(tail -1 "$out")"
+        return
+    fi
+    ran=$((ran + 1))
+    found=$(grep -cE '(ops/s|reads/s) +[0-9.,]+ +[0-9.,]+ +[0-9.]+' "$out")
+    if [ $status -eq 0 ] && [ "$found" -ge "$rows" ]; then
+        echo "$(basename "$1"): ok"
+    else
+        echo "$(basename "$1"): exit code $status, $found rows instead of $rows:"
+        cat "$out"
+        failed=1
+    fi
+}
+
+smoke 24 "$perf/vs-redis"
+smoke 18 "$perf/vs-kvrocks" "$stand_in/kvrocks"
+smoke 6 "$perf/vs-redis-benchmark"
+smoke 7 "$perf/vs-rocksdb"
+smoke 1 "$perf/vs-fio"
+[ $ran -gt 0 ] || { echo "none of the peers is installed"; exit 77; }
+exit $failed

@@ -1,0 +1,524 @@
+/* Goal: the picker's plans are the ones that a reader of tests/data/compaction_picker.td agrees
+ * with.
+ *
+ * The page is a list of cases: a command with its arguments, "----", what it prints, an empty line.
+ * KV_REWRITE=1 writes what was printed back into the page: then read the diff.
+ *
+ *     define                 the tree, a level a line; level 0 newest first
+ *         L1 7:[a..f] 8MB 8:[g..p#5] 8MB seq=3-9 age=60 del=50% marked
+ *                            a#5: version 5 of a; a!: up to a, by the end of a range tombstone
+ *     pick, start, all       one plan; one that goes on running; all that can run together
+ *     manual [a..m] seq= next= forced
+ *     cut jobs= min=         the bounds of the jobs of the next plan
+ *     shape                  targets, scores, debt
+ *
+ * Arguments name options: see set_argument. */
+#include <CUnit/Basic.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "key/internal_key.h"
+#include "support/paper_tree.h"
+#include "support/unit.h"
+
+enum { RUNNING_COUNT_MAX = 64, NOW_S = 1000000000, DEFAULT_ENTRIES = 100 };
+
+struct page {
+    struct paper_tree tree;
+    struct compaction_options options;
+    enum compression compression;
+    struct compaction_request request;
+    uint64_t snapshot_oldest;
+    uint32_t job_count_max;
+    uint64_t job_bytes_min;
+    struct compaction_plan running[RUNNING_COUNT_MAX];
+    const struct compaction_plan *running_pointers[RUNNING_COUNT_MAX];
+    uint32_t running_count;
+    uint64_t seq_next; /* of the next table of level 0, downwards */
+};
+
+/* --- what is read --- */
+
+static uint64_t
+parse_bytes(const char *text)
+{
+    char *unit;
+    const double number = strtod(text, &unit);
+
+    if (strncmp(unit, "KB", 2) == 0)
+        return (uint64_t)(number * 1024);
+    if (strncmp(unit, "MB", 2) == 0)
+        return (uint64_t)(number * 1024 * 1024);
+    if (strncmp(unit, "GB", 2) == 0)
+        return (uint64_t)(number * 1024 * 1024 * 1024);
+    return (uint64_t)number;
+}
+
+/* Appends key, key#seq or key! up to `end`; a key without its own sequence has `seq`. */
+static void
+parse_key(const char *text, const char *end, uint64_t seq, struct buffer *key)
+{
+    const char *mark = text;
+
+    buffer_clear(key);
+    while (mark < end && *mark != '#' && *mark != '!')
+        mark++;
+    if (mark < end && *mark == '!')
+        internal_key_append(key, slice_of(text, (size_t)(mark - text)), SEQUENCE_MAX,
+                            TYPE_RANGE_DELETION);
+    else
+        internal_key_append(key, slice_of(text, (size_t)(mark - text)),
+                            mark < end ? strtoull(mark + 1, NULL, 10) : seq, TYPE_VALUE);
+}
+
+/* N:[a..b] */
+static struct table_file *
+define_table(struct page *page, uint32_t level, const char *text)
+{
+    const uint64_t seq = level == 0 ? page->seq_next : (LEVEL_COUNT - level) * 10;
+    const char *open = strchr(text, '['), *dots = strstr(text, ".."), *close = strchr(text, ']');
+    struct buffer smallest = {0}, largest = {0};
+    struct table_file *file;
+
+    CU_ASSERT_FATAL(open != NULL && dots != NULL && close != NULL);
+    parse_key(open + 1, dots, seq, &smallest);
+    parse_key(dots + 2, close, seq, &largest);
+    file = paper_tree_add(&page->tree, level, strtoull(text, NULL, 10), buffer_slice(&smallest),
+                          buffer_slice(&largest), seq);
+    file->meta.seq_smallest = seq > 5 ? seq - 5 : 0;
+    file->meta.has_counts = true;
+    file->meta.entry_count = DEFAULT_ENTRIES;
+    file->meta.creation_time_s = NOW_S;
+    if (level == 0)
+        page->seq_next -= 10;
+    buffer_deinit(&smallest);
+    buffer_deinit(&largest);
+    return file;
+}
+
+static void
+define_property(struct page *page, struct table_file *file, const char *text)
+{
+    if (strncmp(text, "del=", 4) == 0)
+        file->meta.deletion_count = strtoull(text + 4, NULL, 10);
+    else if (strncmp(text, "age=", 4) == 0)
+        file->meta.creation_time_s = NOW_S - strtoull(text + 4, NULL, 10);
+    else if (sscanf(text, "seq=%" SCNu64 "-%" SCNu64, &file->meta.seq_smallest,
+                    &file->meta.seq_largest) == 2)
+        page->seq_next = file->meta.seq_smallest - 1; /* those after it are older */
+    else if (strcmp(text, "marked") == 0)
+        file->meta.marked_for_compaction = true;
+    else if (strcmp(text, "uncounted") == 0)
+        file->meta.has_counts = false;
+    else
+        file->meta.bytes = parse_bytes(text);
+}
+
+static void
+define_level(struct page *page, char *line)
+{
+    struct table_file *file = NULL;
+    char *rest = NULL;
+    char *word = strtok_r(line, " \n", &rest);
+    const uint32_t level = (uint32_t)(word[1] - '0');
+
+    CU_ASSERT_FATAL(word[0] == 'L' && level < LEVEL_COUNT);
+    while ((word = strtok_r(NULL, " \n", &rest)) != NULL) {
+        if (strchr(word, '[') != NULL)
+            file = define_table(page, level, word);
+        else
+            define_property(page, file, word);
+    }
+}
+
+static bool
+set_bytes(const char *word, const char *name, uint64_t *target)
+{
+    const size_t size = strlen(name);
+
+    if (strncmp(word, name, size) != 0 || word[size] != '=')
+        return false;
+    *target = parse_bytes(word + size + 1);
+    return true;
+}
+
+static bool
+set_count(const char *word, const char *name, uint32_t *target)
+{
+    uint64_t number;
+
+    if (!set_bytes(word, name, &number))
+        return false;
+    *target = (uint32_t)number;
+    return true;
+}
+
+static bool
+set_request(struct page *page, const char *word)
+{
+    struct compaction_request *request = &page->request;
+    const char *dots = strstr(word, "..");
+
+    if (word[0] == '[' && dots != NULL) {
+        request->begin = slice_of(word + 1, (size_t)(dots - word - 1));
+        request->end = slice_of(dots + 2, strlen(dots + 2) - 1);
+        return true;
+    }
+    if (strcmp(word, "forced") == 0)
+        return request->is_forced = true;
+    return set_bytes(word, "seq", &request->seq_max) ||
+           set_bytes(word, "next", &request->number_next);
+}
+
+/* name=word */
+static void
+set_name(struct compaction_options *options, const char *word)
+{
+    bool known = true;
+
+    if (strncmp(word, "style=", 6) == 0)
+        known = compaction_style_parse(word + 6, &options->style);
+    else if (strncmp(word, "bottom=", 7) == 0)
+        known = options->has_bottommost_compression =
+            compression_parse(word + 7, &options->bottommost_compression);
+    else if (strncmp(word, "levels=", 7) == 0)
+        known = compaction_options_set(options, slice_from_text("compression_per_level"),
+                                       slice_from_text(word + 7));
+    else if (strcmp(word, "off") == 0)
+        options->disable_auto_compactions = true;
+    else
+        known = false;
+    CU_ASSERT_TRUE_FATAL(known);
+}
+
+static void
+set_argument(struct page *page, const char *word)
+{
+    struct compaction_options *options = &page->options;
+    double multiplier = 0;
+
+    if (set_bytes(word, "file", &options->target_file_size_base) ||
+        set_bytes(word, "base", &options->max_bytes_for_level_base) ||
+        set_bytes(word, "job", &options->max_compaction_bytes) ||
+        set_bytes(word, "ttl", &options->ttl) ||
+        set_bytes(word, "period", &options->periodic_compaction_seconds) ||
+        set_bytes(word, "fifo", &options->fifo.max_table_files_size) ||
+        set_bytes(word, "snapshot", &page->snapshot_oldest) ||
+        set_bytes(word, "min", &page->job_bytes_min) ||
+        set_count(word, "jobs", &page->job_count_max) ||
+        set_count(word, "trigger", &options->level0_file_num_compaction_trigger) ||
+        set_count(word, "deletions", &options->deletion_percent_max) ||
+        set_count(word, "ratio", &options->universal.size_ratio) ||
+        set_count(word, "amp", &options->universal.max_size_amplification_percent) ||
+        set_count(word, "width_min", &options->universal.min_merge_width) ||
+        set_count(word, "width_max", &options->universal.max_merge_width) ||
+        set_request(page, word))
+        return;
+    if (sscanf(word, "mult=%lf", &multiplier) == 1)
+        options->max_bytes_for_level_multiplier = multiplier;
+    else
+        set_name(options, word);
+}
+
+static void
+reset_arguments(struct page *page)
+{
+    page->options = compaction_options_default();
+    page->compression = COMPRESSION_LZ4;
+    page->request = (struct compaction_request){.seq_max = SEQUENCE_MAX, .number_next = UINT64_MAX};
+    page->snapshot_oldest = SEQUENCE_MAX;
+    page->job_count_max = 4;
+    page->job_bytes_min = 0;
+}
+
+/* --- what is printed --- */
+
+static struct compaction_view
+view_of(const struct page *page)
+{
+    return (struct compaction_view){
+        .version = &page->tree.version,
+        .options = &page->options,
+        .compression = page->compression,
+        .running = page->running_pointers,
+        .running_count = page->running_count,
+        .snapshot_oldest = page->snapshot_oldest,
+        .now_s = NOW_S,
+    };
+}
+
+static void
+print_plan(const struct compaction_plan *plan, struct buffer *out)
+{
+    static const char *const kinds[] = {"merge", "move", "drop"};
+    uint32_t level = LEVEL_COUNT;
+
+    buffer_append_format(out, "%s", kinds[plan->kind]);
+    for (uint32_t i = 0; i < plan->input_count; i++) {
+        if (plan->inputs[i].level != level)
+            buffer_append_format(out, " L%" PRIu32 ":", plan->inputs[i].level);
+        level = plan->inputs[i].level;
+        buffer_append_format(out, " %" PRIu64, plan->inputs[i].number);
+    }
+    if (plan->kind != COMPACTION_DROP)
+        buffer_append_format(out, " -> L%" PRIu32, plan->output_level);
+    buffer_append_format(out, " (%s", compaction_reason_name(plan->reason));
+    if (plan->kind == COMPACTION_MERGE)
+        buffer_append_format(out, ", %s%s", compression_property_name(plan->compression),
+                             plan->is_bottommost ? ", bottommost" : "");
+    buffer_append_format(out, ")");
+    for (uint32_t i = 0; plan->kind == COMPACTION_MERGE && i < plan->below_count; i++)
+        buffer_append_format(
+            out, "%s%.*s..%.*s", i == 0 ? " below " : " ", (int)plan->below[i].smallest.size,
+            (const char *)plan->below[i].smallest.data, (int)plan->below[i].largest.size,
+            (const char *)plan->below[i].largest.data);
+    buffer_append_format(out, "\n");
+}
+
+/* Picks, prints, and keeps it running if asked to. */
+static bool
+pick(struct page *page, bool keeps, struct buffer *out)
+{
+    const struct compaction_view view = view_of(page);
+    struct compaction_plan *plan = &page->running[page->running_count];
+
+    CU_ASSERT_FATAL(page->running_count < RUNNING_COUNT_MAX);
+    if (!compaction_pick(&view, plan)) {
+        buffer_append_format(out, "nothing to do\n");
+        return false;
+    }
+    paper_plan_check(&view, plan);
+    print_plan(plan, out);
+    if (keeps)
+        page->running_pointers[page->running_count++] = plan;
+    else
+        compaction_plan_deinit(plan);
+    return true;
+}
+
+static void
+run_manual(struct page *page, struct buffer *out)
+{
+    const struct compaction_view view = view_of(page);
+    struct compaction_plan *plan = &page->running[page->running_count];
+
+    switch (compaction_pick_manual(&view, &page->request, plan)) {
+    case COMPACTION_MANUAL_PLAN:
+        paper_plan_check(&view, plan);
+        print_plan(plan, out);
+        page->running_pointers[page->running_count++] = plan;
+        break;
+    case COMPACTION_MANUAL_WAIT:
+        buffer_append_format(out, "wait\n");
+        break;
+    case COMPACTION_MANUAL_DONE:
+        buffer_append_format(out, "done\n");
+        break;
+    }
+}
+
+static void
+run_cut(struct page *page, struct buffer *out)
+{
+    const struct compaction_view view = view_of(page);
+    struct slice cuts[RUNNING_COUNT_MAX];
+    struct compaction_plan plan;
+    uint32_t count;
+
+    CU_ASSERT_FATAL(page->job_count_max <= RUNNING_COUNT_MAX);
+    CU_ASSERT_TRUE_FATAL(compaction_pick(&view, &plan));
+    print_plan(&plan, out);
+    count = compaction_plan_cut(&plan, page->job_count_max, page->job_bytes_min, cuts);
+    buffer_append_format(out, "%" PRIu32 " jobs:", count + 1);
+    for (uint32_t i = 0; i < count; i++)
+        buffer_append_format(out, " %.*s", (int)cuts[i].size, (const char *)cuts[i].data);
+    buffer_append_format(out, "\n");
+    compaction_plan_deinit(&plan);
+}
+
+static void
+run_shape(struct page *page, struct buffer *out)
+{
+    const struct compaction_view view = view_of(page);
+    const double mib = 1024 * 1024;
+    struct compaction_shape shape;
+
+    compaction_shape_of(&view, &shape);
+    for (uint32_t level = 0; level < LEVEL_COUNT; level++) {
+        const struct compaction_level_shape *it = &shape.levels[level];
+
+        if (it->file_count > 0 || it->bytes_target > 0)
+            buffer_append_format(out,
+                                 "L%" PRIu32 " %" PRIu32 " tables %.1fMB target %.1fMB score "
+                                 "%.2f\n",
+                                 level, it->file_count, (double)it->bytes / mib,
+                                 (double)it->bytes_target / mib, it->score);
+    }
+    buffer_append_format(out, "base L%" PRIu32 " debt %.1fMB\n", shape.base_level,
+                         (double)shape.debt_bytes / mib);
+}
+
+static void
+forget_running(struct page *page)
+{
+    while (page->running_count > 0)
+        compaction_plan_deinit(&page->running[--page->running_count]);
+}
+
+static void
+run_define(struct page *page, char *body, struct buffer *out)
+{
+    char *rest = NULL;
+
+    forget_running(page);
+    paper_tree_deinit(&page->tree);
+    paper_tree_init(&page->tree);
+    page->seq_next = 1000000;
+    for (char *line = strtok_r(body, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest))
+        define_level(page, line);
+    paper_tree_check(&page->tree);
+    paper_tree_sum(&page->tree);
+    buffer_append_format(out, "ok\n");
+}
+
+/* `text` is the command, its arguments and, after the first line, its body; it is taken apart. */
+static void
+run_command(struct page *page, char *text, struct buffer *out)
+{
+    char *body = strchr(text, '\n');
+    char *rest = NULL;
+    char *name, *word;
+
+    if (body != NULL)
+        *body++ = '\0';
+    name = strtok_r(text, " ", &rest);
+    if (strcmp(name, "define") == 0) {
+        run_define(page, body, out);
+        return;
+    }
+    reset_arguments(page);
+    while ((word = strtok_r(NULL, " ", &rest)) != NULL)
+        set_argument(page, word);
+    if (strcmp(name, "pick") == 0 || strcmp(name, "start") == 0)
+        pick(page, name[0] == 's', out);
+    else if (strcmp(name, "all") == 0)
+        while (pick(page, true, out)) {
+        }
+    else if (strcmp(name, "manual") == 0)
+        run_manual(page, out);
+    else if (strcmp(name, "cut") == 0)
+        run_cut(page, out);
+    else if (strcmp(name, "shape") == 0)
+        run_shape(page, out);
+    else
+        CU_FAIL_FATAL("unknown command");
+}
+
+/* --- the page --- */
+
+static void
+page_path(char *path, size_t size)
+{
+    const char *source = getenv("KV_SOURCE");
+    const char *slash = strstr(__FILE__, "tests/unit/");
+
+    if (source != NULL)
+        snprintf(path, size, "%s/tests/data/compaction_picker.td", source);
+    else
+        snprintf(path, size, "%.*stests/data/compaction_picker.td", (int)(slash - __FILE__),
+                 __FILE__);
+}
+
+static void
+read_page(const char *path, struct buffer *text)
+{
+    FILE *stream = fopen(path, "r");
+    char chunk[4096];
+    size_t size;
+
+    CU_ASSERT_PTR_NOT_NULL_FATAL(stream);
+    while ((size = fread(chunk, 1, sizeof(chunk), stream)) > 0)
+        buffer_append(text, chunk, size);
+    buffer_append_byte(text, '\0');
+    fclose(stream);
+}
+
+/* Runs the case in text..end, whose input ends at `dashes`, and appends it as it should be. */
+static void
+run_case(struct page *page, const char *text, const char *dashes, const char *end,
+         struct buffer *rewritten)
+{
+    const char *expected = dashes + strlen("----\n");
+    const size_t expected_size = (size_t)(end - expected);
+    char *command = strndup(text, (size_t)(dashes - text));
+    struct buffer out = {0};
+
+    run_command(page, command, &out);
+    if (out.size != expected_size || memcmp(out.data, expected, out.size) != 0) {
+        printf("\n%.*s----\n%.*s++++ but it says\n%.*s", (int)(dashes - text), text,
+               (int)expected_size, expected, (int)out.size, (const char *)out.data);
+        CU_ASSERT_TRUE(getenv("KV_REWRITE") != NULL);
+    }
+    buffer_append(rewritten, text, (size_t)(expected - text));
+    buffer_append_slice(rewritten, buffer_slice(&out));
+    buffer_deinit(&out);
+    free(command);
+}
+
+/* Method: run the page's commands one by one and compare what they print; each plan is also checked
+ * against all that any plan promises. */
+static void
+plans_are_those_of_the_page(void)
+{
+    struct page *page = kv_alloc_zero(sizeof(*page));
+    struct buffer text = {0}, rewritten = {0};
+    char path[4096];
+    const char *at;
+
+    page_path(path, sizeof(path));
+    read_page(path, &text);
+    paper_tree_init(&page->tree);
+    at = (const char *)text.data;
+    while (*at != '\0') {
+        const char *line_end = strchr(at, '\n');
+        const char *dashes, *end;
+
+        if (*at == '\n' || *at == '#') {
+            buffer_append(&rewritten, at, (size_t)(line_end + 1 - at));
+            at = line_end + 1;
+            continue;
+        }
+        dashes = strstr(at, "----\n");
+        CU_ASSERT_PTR_NOT_NULL_FATAL(dashes);
+        end = strstr(dashes, "\n\n");
+        end = end != NULL ? end + 1 : at + strlen(at);
+        run_case(page, at, dashes, end, &rewritten);
+        at = end;
+    }
+    if (getenv("KV_REWRITE") != NULL) {
+        FILE *stream = fopen(path, "w");
+
+        CU_ASSERT_PTR_NOT_NULL_FATAL(stream);
+        CU_ASSERT_EQUAL(fwrite(rewritten.data, 1, rewritten.size, stream), rewritten.size);
+        fclose(stream);
+    }
+    forget_running(page);
+    paper_tree_deinit(&page->tree);
+    free(page);
+    buffer_deinit(&text);
+    buffer_deinit(&rewritten);
+}
+
+static const struct unit_test tests[] = {
+    UNIT_TEST(plans_are_those_of_the_page),
+    UNIT_TEST_END,
+};
+
+int
+main(int argc, char **argv)
+{
+    return unit_main("compaction_picker", tests, argc, argv);
+}

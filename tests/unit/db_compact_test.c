@@ -1,0 +1,599 @@
+/* Goal: the engine's compactions end well or leave no trace: installed as a whole, begun again
+ * after a failure, left alone when they cannot work, stopped when they are not wanted; and no file
+ * stays. Method: a small database on the simulated machine, whose time is virtual, with a port that
+ * does the jobs in place and can be told to fail or to lie. */
+#include <CUnit/Basic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "db/db.h"
+#include "support/inline_port.h"
+#include "support/sim_io.h"
+#include "support/unit.h"
+#include "version/file_name.h"
+
+static const char dir[] = "/db";
+
+struct world {
+    struct sim_io *sim;
+    struct inline_port inner;
+    struct job_port port; /* before the inner one */
+    struct db_options options;
+    struct db *db;
+    enum kv_status answer;  /* of compactions; not KV_OK: the inner port isn't asked */
+    enum kv_status refusal; /* of the one that is being refused */
+    bool lies;              /* the last output reaches beyond the inputs */
+    uint32_t asked_count;
+    struct compact_job *asked;
+    struct io_timer timer;
+    void (*engine_done)(struct compact_job *job, enum kv_status st,
+                        const struct table_summary *tables, uint32_t table_count);
+};
+
+/* --- the port --- */
+
+static void
+on_refused(struct io_timer *timer)
+{
+    struct world *world = KV_CONTAINER_OF(timer, struct world, timer);
+
+    world->asked->on_done(world->asked, world->refusal, NULL, 0);
+}
+
+static struct world *liar; /* on_done has no owner of ours */
+
+static void
+lie(struct compact_job *job, enum kv_status st, const struct table_summary *tables,
+    uint32_t table_count)
+{
+    struct table_summary twisted = tables[0];
+
+    CU_ASSERT_EQUAL(st, KV_OK);
+    CU_ASSERT_EQUAL(table_count, 1);
+    twisted.largest = (struct buffer){0};
+    internal_key_append(&twisted.largest, slice_from_text("zzz"), 1, TYPE_VALUE);
+    liar->engine_done(job, st, &twisted, 1);
+    buffer_deinit(&twisted.largest);
+}
+
+static void
+start_flush(struct job_port *port, struct flush_job *job)
+{
+    struct world *world = KV_CONTAINER_OF(port, struct world, port);
+
+    world->inner.port.start_flush(&world->inner.port, job);
+}
+
+static void
+start_compact(struct job_port *port, struct compact_job *job)
+{
+    struct world *world = KV_CONTAINER_OF(port, struct world, port);
+
+    world->asked_count++;
+    world->asked = job;
+    if (world->answer != KV_OK) {
+        world->refusal = world->answer;
+        world->timer.on_expire = on_refused;
+        io_timer_start(sim_io_base(world->sim), &world->timer, sim_io_now(world->sim) + 1000);
+        return;
+    }
+    if (world->lies) {
+        liar = world;
+        world->engine_done = job->on_done;
+        job->on_done = lie;
+    }
+    world->inner.port.start_compact(&world->inner.port, job);
+}
+
+static void
+cancel_compact(struct job_port *port, struct compact_job *job)
+{
+    struct world *world = KV_CONTAINER_OF(port, struct world, port);
+
+    world->inner.port.cancel_compact(&world->inner.port, job);
+}
+
+/* --- the world --- */
+
+static void
+open_world(struct world *world)
+{
+    inline_port_init(&world->inner, sim_io_base(world->sim));
+    world->port = (struct job_port){.start_flush = start_flush,
+                                    .start_compact = start_compact,
+                                    .cancel_compact = cancel_compact};
+    world->options.port = &world->port;
+    CU_ASSERT_EQUAL_FATAL(db_open(&world->options, &world->db), KV_OK);
+}
+
+static void
+init(struct world *world)
+{
+    *world = (struct world){.sim = sim_io_new(NULL)};
+    world->options = (struct db_options){
+        .io = sim_io_base(world->sim),
+        .dir = dir,
+        .create_if_missing = true,
+        .memory_limit_bytes = 64 << 20,
+        .memtable_bytes = 1 << 20,
+        .wal_bytes_max = 4 << 20,
+        .wal_recovery_mode = WAL_POINT_IN_TIME,
+        .compaction = {.job_count = 2,
+                       .has_style = true,
+                       .style = COMPACTION_LEVELED,
+                       .level0_trigger = 2},
+    };
+    open_world(world);
+}
+
+static void
+turn(struct world *world)
+{
+    db_turn(world->db);
+    if (!sim_io_turn(world->sim))
+        sim_io_advance(world->sim, 1000);
+}
+
+static void
+close_world(struct world *world)
+{
+    while (!db_is_idle(world->db))
+        turn(world);
+    db_stop(world->db);
+    io_timer_stop(sim_io_base(world->sim), &world->timer);
+    inline_port_deinit(&world->inner);
+    CU_ASSERT_EQUAL(db_close(world->db), KV_OK);
+    world->db = NULL;
+}
+
+static void
+deinit(struct world *world)
+{
+    if (world->db != NULL)
+        close_world(world);
+    sim_io_drain(world->sim);
+    sim_io_free(world->sim);
+}
+
+static struct db_stats
+stats_of(struct world *world)
+{
+    struct db_stats stats;
+
+    db_get_stats(world->db, &stats);
+    return stats;
+}
+
+static bool
+count_table(void *owner, const char *name)
+{
+    uint64_t number;
+
+    *(uint64_t *)owner += file_name_parse(name, &number) == FILE_TABLE;
+    return true;
+}
+
+static uint64_t
+table_files(struct world *world)
+{
+    uint64_t count = 0;
+
+    CU_ASSERT_EQUAL(io_list_dir(sim_io_base(world->sim), dir, count_table, &count), 0);
+    return count;
+}
+
+static bool
+is_settled(struct world *world)
+{
+    const struct db_stats stats = stats_of(world);
+
+    return stats.compaction_is_settled && stats.obsolete_count == 0 && db_is_idle(world->db);
+}
+
+static void
+settle(struct world *world)
+{
+    for (int i = 0; i < 100000 && !is_settled(world); i++)
+        turn(world);
+    CU_ASSERT_TRUE(is_settled(world));
+    CU_ASSERT_EQUAL(table_files(world), stats_of(world).table_count);
+}
+
+static void
+run_for(struct world *world, uint64_t duration_us)
+{
+    const uint64_t end_us = sim_io_now(world->sim) + duration_us;
+
+    while (sim_io_now(world->sim) < end_us) {
+        db_turn(world->db);
+        sim_io_advance(world->sim, 10000);
+    }
+}
+
+static void
+on_done(void *owner, enum kv_status st)
+{
+    *(int *)owner = (int)st;
+}
+
+enum { NOT_DONE = -1 };
+
+static void
+flush(struct world *world)
+{
+    int st = NOT_DONE;
+
+    db_flush(world->db, on_done, &st);
+    while (st == NOT_DONE)
+        turn(world);
+    CU_ASSERT_EQUAL(st, KV_OK);
+}
+
+/* Keys k0..k9, their values from `round`; then a flush. */
+static void
+write_table(struct world *world, int round)
+{
+    struct write_batch batch;
+    uint64_t seq;
+    char key[16], value[64];
+
+    write_batch_init(&batch);
+    for (int i = 0; i < 10; i++) {
+        (void)snprintf(key, sizeof(key), "k%d", i);
+        (void)snprintf(value, sizeof(value), "value %d of round %d", i, round);
+        write_batch_put(&batch, CF_DEFAULT, slice_from_text(key), slice_from_text(value));
+    }
+    CU_ASSERT_EQUAL(db_write(world->db, &batch, &seq), KV_OK);
+    write_batch_deinit(&batch);
+    flush(world);
+}
+
+struct arrival {
+    struct db_waiter waiter;
+    bool is_here;
+    enum kv_status st;
+};
+
+static void
+on_arrived(struct db_waiter *waiter, enum kv_status st)
+{
+    struct arrival *arrival = KV_CONTAINER_OF(waiter, struct arrival, waiter);
+
+    arrival->is_here = true;
+    arrival->st = st;
+}
+
+/* What a get says: KV_OK and the value of `round`, or an error. */
+static enum kv_status
+check_value(struct world *world, int number, int round)
+{
+    struct read_ctx ctx;
+    struct lookup found;
+    char key[16], value[64];
+    enum kv_status st;
+
+    (void)snprintf(key, sizeof(key), "k%d", number);
+    (void)snprintf(value, sizeof(value), "value %d of round %d", number, round);
+    read_ctx_init(&ctx, db_block_cache(world->db));
+    while ((st = db_get(world->db, &ctx, CF_DEFAULT, slice_from_text(key), SEQUENCE_MAX, &found)) ==
+           KV_WANT_BLOCK) {
+        struct arrival arrival = {.waiter = {.on_arrived = on_arrived}};
+
+        db_fetch(world->db, &ctx, &arrival.waiter);
+        while (!arrival.is_here)
+            turn(world);
+        if (arrival.st != KV_OK) {
+            read_ctx_deinit(&ctx);
+            return arrival.st;
+        }
+    }
+    if (st == KV_OK &&
+        (found.kind != LOOKUP_VALUE || !slice_equal(found.value, slice_from_text(value))))
+        st = KV_INVALID;
+    read_ctx_deinit(&ctx);
+    return st;
+}
+
+static void
+check_all(struct world *world, int round)
+{
+    for (int i = 0; i < 10; i++)
+        CU_ASSERT_EQUAL(check_value(world, i, round), KV_OK);
+}
+
+/* Goal: tables in level 0 become one below, by themselves, and their files go. */
+static void
+level0_is_compacted_by_itself(void)
+{
+    struct world world;
+    struct db_stats stats;
+
+    init(&world);
+    for (int round = 0; round < 5; round++)
+        write_table(&world, round);
+    settle(&world);
+    stats = stats_of(&world);
+    CU_ASSERT_TRUE(stats.compaction.count >= 1);
+    CU_ASSERT_TRUE(stats.level_table_count[0] < 2);
+    CU_ASSERT_EQUAL(stats.level_table_count[LEVEL_COUNT - 1], 1);
+    CU_ASSERT_TRUE(stats.compaction.read_bytes > stats.compaction.written_bytes);
+    check_all(&world, 4);
+    close_world(&world);
+    open_world(&world);
+    check_all(&world, 4);
+    deinit(&world);
+}
+
+/* Goal: a job that fails is begun again, later and later, and loses nothing. */
+static void
+a_failed_job_is_tried_again_ever_later(void)
+{
+    struct world world;
+    uint32_t asked_in_first_second, asked_in_a_minute;
+
+    init(&world);
+    world.answer = KV_NO_SPACE;
+    write_table(&world, 0);
+    write_table(&world, 1);
+    run_for(&world, 1000000);
+    asked_in_first_second = world.asked_count;
+    CU_ASSERT_TRUE(asked_in_first_second >= 2 && asked_in_first_second <= 5);
+    run_for(&world, 60000000);
+    asked_in_a_minute = world.asked_count - asked_in_first_second;
+    CU_ASSERT_TRUE(asked_in_a_minute >= 5 && asked_in_a_minute <= 12);
+    CU_ASSERT_EQUAL(stats_of(&world).table_count, 2);
+    CU_ASSERT_EQUAL(stats_of(&world).compaction.failure_count, world.asked_count);
+    check_all(&world, 1);
+    world.answer = KV_OK;
+    settle(&world);
+    CU_ASSERT_EQUAL(stats_of(&world).table_count, 1);
+    check_all(&world, 1);
+    deinit(&world);
+}
+
+/* Goal: tables that cannot be read are left alone for minutes, and a KV.COMPACT tries them. */
+static void
+a_damaged_table_is_left_alone(void)
+{
+    struct world world;
+    struct db_compact_request everything = {.cf_id = CF_DEFAULT};
+    int st = NOT_DONE;
+
+    init(&world);
+    world.answer = KV_CORRUPT;
+    write_table(&world, 0);
+    write_table(&world, 1);
+    run_for(&world, 250000000);
+    CU_ASSERT_EQUAL(world.asked_count, 1);
+    CU_ASSERT_EQUAL(stats_of(&world).compaction_parked_count, 1);
+    (void)db_compact(world.db, &everything, on_done, &st);
+    while (st == NOT_DONE)
+        turn(&world);
+    CU_ASSERT_EQUAL(st, KV_CORRUPT);
+    CU_ASSERT_EQUAL(world.asked_count, 2);
+    CU_ASSERT_EQUAL(stats_of(&world).table_count, 2);
+    deinit(&world);
+}
+
+/* Goal: an answer that doesn't fit the plan is not installed, and its file is deleted. */
+static void
+an_answer_beyond_the_plan_is_refused(void)
+{
+    struct world world;
+
+    init(&world);
+    world.lies = true;
+    write_table(&world, 0);
+    write_table(&world, 1);
+    run_for(&world, 10000000);
+    CU_ASSERT_EQUAL(world.asked_count, 1);
+    CU_ASSERT_EQUAL(stats_of(&world).compaction.failure_count, 1);
+    CU_ASSERT_EQUAL(stats_of(&world).table_count, 2);
+    CU_ASSERT_EQUAL(table_files(&world), 2);
+    check_all(&world, 1);
+    deinit(&world);
+}
+
+/* Goal: jobs are listed, paused, resumed and cancelled, one and all. */
+static void
+jobs_obey(void)
+{
+    struct world world;
+    struct db_job_info job;
+
+    init(&world);
+    world.inner.hold_compact = true;
+    write_table(&world, 0);
+    write_table(&world, 1);
+    run_for(&world, 1000000);
+    CU_ASSERT_EQUAL_FATAL(db_jobs(world.db, &job, 1), 1);
+    CU_ASSERT_STRING_EQUAL(job.kind, "compaction");
+    CU_ASSERT_STRING_EQUAL(job.state, "running");
+    CU_ASSERT_EQUAL(job.level_from, 0);
+    CU_ASSERT_EQUAL(job.level_to, LEVEL_COUNT - 1);
+    CU_ASSERT_TRUE(job.bytes_total > 0 && job.bytes_done == 0 && job.age_us > 0);
+    CU_ASSERT_EQUAL(db_job_pause(world.db, 999, true), KV_NO_FILE);
+    CU_ASSERT_EQUAL(db_job_pause(world.db, job.id, true), KV_OK);
+    run_for(&world, 1000000);
+    CU_ASSERT_EQUAL(db_jobs(world.db, &job, 1), 1);
+    CU_ASSERT_STRING_EQUAL(job.state, "paused");
+    CU_ASSERT_EQUAL(world.asked_count, 1);
+    CU_ASSERT_EQUAL(db_job_pause(world.db, job.id, false), KV_OK);
+    run_for(&world, 1000000);
+    CU_ASSERT_EQUAL(world.asked_count, 2);
+    CU_ASSERT_EQUAL(db_job_cancel(world.db, job.id), KV_OK);
+    run_for(&world, 1000000);
+    CU_ASSERT_EQUAL(db_jobs(world.db, &job, 1), 1);
+    CU_ASSERT_STRING_EQUAL(job.state, "resting");
+    CU_ASSERT_EQUAL(world.asked_count, 2);
+    world.inner.hold_compact = false;
+    run_for(&world, 61000000);
+    settle(&world);
+    CU_ASSERT_EQUAL(stats_of(&world).table_count, 1);
+    check_all(&world, 1);
+    deinit(&world);
+}
+
+/* Goal: while all is paused nothing begins; afterwards it does. */
+static void
+a_pause_of_all_holds_what_comes_too(void)
+{
+    struct world world;
+
+    init(&world);
+    db_compaction_pause(world.db, true);
+    for (int round = 0; round < 4; round++)
+        write_table(&world, round);
+    run_for(&world, 1000000);
+    CU_ASSERT_EQUAL(world.asked_count, 0);
+    CU_ASSERT_EQUAL(stats_of(&world).level_table_count[0], 4);
+    db_compaction_pause(world.db, false);
+    settle(&world);
+    CU_ASSERT_TRUE(stats_of(&world).level_table_count[0] < 2);
+    deinit(&world);
+}
+
+/* Goal: KV.COMPACT takes what is in memory along, goes to the bottom, and ends. */
+static void
+a_compaction_that_is_asked_for_goes_to_the_bottom(void)
+{
+    struct world world;
+    struct db_compact_request everything = {.cf_id = CF_DEFAULT};
+    struct write_batch batch;
+    uint64_t seq;
+    int st = NOT_DONE;
+
+    init(&world);
+    write_table(&world, 0);
+    write_batch_init(&batch);
+    for (int i = 0; i < 10; i++) {
+        char key[16];
+
+        (void)snprintf(key, sizeof(key), "k%d", i);
+        write_batch_delete(&batch, CF_DEFAULT, slice_from_text(key));
+    }
+    CU_ASSERT_EQUAL(db_write(world.db, &batch, &seq), KV_OK);
+    write_batch_deinit(&batch);
+    (void)db_compact(world.db, &everything, on_done, &st);
+    while (st == NOT_DONE)
+        turn(&world);
+    CU_ASSERT_EQUAL(st, KV_OK);
+    settle(&world);
+    CU_ASSERT_EQUAL(stats_of(&world).table_count, 0); /* deletions have met what they delete */
+    deinit(&world);
+}
+
+/* Goal: one that isn't wanted any more ends as cancelled; tables stay. */
+static void
+a_compaction_that_was_asked_for_can_be_cancelled(void)
+{
+    struct world world;
+    struct db_compact_request everything = {.cf_id = CF_DEFAULT, .is_forced = true};
+    uint64_t id;
+    int st = NOT_DONE;
+
+    init(&world);
+    write_table(&world, 0);
+    world.inner.hold_compact = true;
+    id = db_compact(world.db, &everything, on_done, &st);
+    run_for(&world, 1000000);
+    CU_ASSERT_EQUAL(st, NOT_DONE);
+    CU_ASSERT_EQUAL(db_job_cancel(world.db, id), KV_OK);
+    run_for(&world, 1000000);
+    CU_ASSERT_EQUAL(st, KV_CANCELLED);
+    CU_ASSERT_EQUAL(db_job_cancel(world.db, id), KV_NO_FILE);
+    check_all(&world, 0);
+    deinit(&world);
+}
+
+/* Goal: a change of style holds at once: FIFO drops the oldest tables beyond its size. */
+static void
+fifo_drops_the_oldest(void)
+{
+    struct world world;
+    struct db_compaction_settings settings;
+
+    init(&world);
+    db_compaction_pause(world.db, true);
+    for (int round = 0; round < 6; round++)
+        write_table(&world, round);
+    settings = world.options.compaction;
+    settings.style = COMPACTION_FIFO;
+    settings.fifo_bytes_max = stats_of(&world).table_bytes / 2;
+    db_set_compaction(world.db, &settings);
+    db_compaction_pause(world.db, false);
+    settle(&world);
+    CU_ASSERT_TRUE(stats_of(&world).table_bytes <= settings.fifo_bytes_max);
+    CU_ASSERT_TRUE(stats_of(&world).compaction.drop_count >= 1);
+    CU_ASSERT_EQUAL(world.asked_count, 0);
+    check_all(&world, 5);
+    deinit(&world);
+}
+
+/* Goal: a stop cancels what runs and leaves a directory without loss or remains. */
+static void
+a_stop_does_not_wait_for_a_compaction(void)
+{
+    struct world world;
+
+    init(&world);
+    world.inner.hold_compact = true;
+    write_table(&world, 0);
+    write_table(&world, 1);
+    run_for(&world, 1000000);
+    CU_ASSERT_EQUAL(world.asked_count, 1);
+    close_world(&world);
+    open_world(&world);
+    settle(&world);
+    CU_ASSERT_EQUAL(stats_of(&world).table_count, 1);
+    check_all(&world, 1);
+    deinit(&world);
+}
+
+/* Goal: many files that go at once are deleted one after the other. */
+static void
+deletions_are_paced(void)
+{
+    struct world world;
+    uint64_t before;
+    int slow_turns = 0;
+
+    init(&world);
+    db_compaction_pause(world.db, true);
+    for (int round = 0; round < 40; round++)
+        write_table(&world, round);
+    db_compaction_pause(world.db, false);
+    before = table_files(&world);
+    while (!is_settled(&world)) {
+        const uint64_t now = table_files(&world);
+
+        CU_ASSERT_TRUE(now + 2 >= before);
+        slow_turns += now < before;
+        before = now;
+        turn(&world);
+    }
+    CU_ASSERT_TRUE(slow_turns >= 30);
+    check_all(&world, 39);
+    deinit(&world);
+}
+
+int
+main(int argc, char **argv)
+{
+    static const struct unit_test tests[] = {
+        UNIT_TEST(level0_is_compacted_by_itself),
+        UNIT_TEST(a_failed_job_is_tried_again_ever_later),
+        UNIT_TEST(a_damaged_table_is_left_alone),
+        UNIT_TEST(an_answer_beyond_the_plan_is_refused),
+        UNIT_TEST(jobs_obey),
+        UNIT_TEST(a_pause_of_all_holds_what_comes_too),
+        UNIT_TEST(a_compaction_that_is_asked_for_goes_to_the_bottom),
+        UNIT_TEST(a_compaction_that_was_asked_for_can_be_cancelled),
+        UNIT_TEST(fifo_drops_the_oldest),
+        UNIT_TEST(a_stop_does_not_wait_for_a_compaction),
+        UNIT_TEST(deletions_are_paced),
+        UNIT_TEST_END,
+    };
+
+    return unit_main("db_compact", tests, argc, argv);
+}

@@ -1,0 +1,146 @@
+/* compact_job.c - compaction_run into files that are written and read back as a flush's are.
+ *
+ * When this has returned KV_OK kvd deletes the inputs, so every byte of the outputs has come back
+ * from the disk once, and each opens as a table.
+ */
+#include "worker/compact_job.h"
+
+#include <time.h>
+
+#include "worker/output_file.h"
+#include "worker/rate_limit.h"
+#include "worker/table_check.h"
+
+struct compact_job {
+    const struct compact_job_options *options;
+    struct io *io;
+    struct output_file file;
+    bool file_is_open;
+    struct rate_limit limit;
+    uint64_t bytes_read; /* of the inputs */
+};
+
+static enum kv_status
+ask_and_beat(struct compact_job *job)
+{
+    enum kv_status st = job->options->ask(job->options->ask_owner);
+
+    if (st == KV_OK)
+        st = heartbeat_beat(job->options->heartbeat);
+    return st;
+}
+
+/* kvd sees how much of the inputs is done, not what was written. */
+static enum kv_status
+on_progress(void *owner, uint64_t bytes_done)
+{
+    struct compact_job *job = owner;
+
+    job->bytes_read = bytes_done;
+    job->options->heartbeat->bytes_done = bytes_done;
+    return ask_and_beat(job);
+}
+
+static enum kv_status
+path_of(const struct compact_job *job, uint64_t file_number, char path[PATH_BYTES_MAX])
+{
+    if (worker_output_path(path, PATH_BYTES_MAX, job->options->dir, file_number))
+        return KV_OK;
+    return KV_FAIL(KV_LIMIT, "%s is too long for a path", job->options->dir);
+}
+
+static enum kv_status
+begin_file(void *owner, uint64_t file_number)
+{
+    struct compact_job *job = owner;
+    char path[PATH_BYTES_MAX];
+    enum kv_status st = path_of(job, file_number, path);
+
+    if (st == KV_OK)
+        st = output_file_open(&job->file, job->io, job->options->heartbeat, path);
+    job->file_is_open = st == KV_OK;
+    return st;
+}
+
+static enum kv_status
+wait_for_rate(struct compact_job *job)
+{
+    uint64_t wait_us;
+
+    while ((wait_us = rate_limit_wait_us(&job->limit)) > 0) {
+        const struct timespec nap = {.tv_nsec = (long)wait_us * 1000};
+        const enum kv_status st = ask_and_beat(job);
+
+        if (st != KV_OK)
+            return st;
+        (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &nap, NULL); /* a signal only makes it shorter */
+    }
+    return KV_OK;
+}
+
+static enum kv_status
+write_file(void *owner, struct slice bytes)
+{
+    struct compact_job *job = owner;
+    const uint64_t offset_before = job->file.offset;
+    enum kv_status st = output_file_append(&job->file, bytes);
+
+    job->options->heartbeat->bytes_done = job->bytes_read;
+    /* Only what really went to the disk is waited for, which is a block at a time. */
+    if (st != KV_OK || job->file.offset == offset_before)
+        return st;
+    rate_limit_take(&job->limit, job->file.offset - offset_before);
+    return wait_for_rate(job);
+}
+
+static void
+close_file(struct compact_job *job)
+{
+    if (job->file_is_open)
+        output_file_close(&job->file);
+    job->file_is_open = false;
+}
+
+static enum kv_status
+finish_file(void *owner, const struct table_summary *summary)
+{
+    struct compact_job *job = owner;
+    struct heartbeat *heartbeat = job->options->heartbeat;
+    char path[PATH_BYTES_MAX];
+    enum kv_status st = output_file_finish(&job->file);
+
+    close_file(job);
+    if (st == KV_OK)
+        st = path_of(job, summary->file_number, path);
+    if (st == KV_OK)
+        st = output_file_verify(job->io, heartbeat, path, summary->file_bytes,
+                                summary->checksum_crc32c);
+    if (st == KV_OK)
+        st = table_check_run(job->io, path, summary);
+    heartbeat->bytes_done = job->bytes_read;
+    return st == KV_OK ? ask_and_beat(job) : st;
+}
+
+enum kv_status
+compact_job_run(const struct compact_job_options *options, struct compaction_result *result_out)
+{
+    struct compact_job job = {.options = options, .io = options->heartbeat->io};
+    const struct compaction_sink sink = {.begin = begin_file,
+                                         .write = write_file,
+                                         .finish = finish_file,
+                                         .on_progress = on_progress,
+                                         .owner = &job};
+    const struct compaction_run run = {.spec = &options->compact->spec,
+                                       .io = job.io,
+                                       .dir = options->dir,
+                                       .session_identity = options->compact->session_identity,
+                                       .sink = &sink};
+    enum kv_status st;
+
+    rate_limit_init(&job.limit, job.io, run.spec->rate_bytes_per_s);
+    st = compaction_run(&run, result_out);
+    close_file(&job);
+    if (st == KV_OK)
+        st = file_sync_dir(job.io, options->dir);
+    return st;
+}
