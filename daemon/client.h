@@ -85,7 +85,7 @@ struct client {
     bool fetch_armed;
     bool is_first_writer; /* the command has stood in line for room: it need not again */
     uint32_t try_count;
-    bool is_cold;        /* the last command had to wait for blocks */
+    bool is_cold;              /* the last command had to wait for blocks */
     uint64_t command_us;       /* spent in earlier tries */
     uint64_t begun_us;         /* server.now_us at its first try */
     struct command_work *work; /* owned: what it keeps between its tries; NULL: nothing */

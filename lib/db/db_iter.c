@@ -19,6 +19,7 @@
 #include "base/alloc.h"
 #include "db/db_cover.h"
 #include "db/db_internal.h"
+#include "db/db_merge_read.h"
 #include "iter/merge_iter.h"
 #include "key/entity.h"
 
@@ -50,6 +51,7 @@ struct db_iter {
 
     enum db_iter_state state;
     struct slice value;
+    struct merge_fold fold;   /* of the key that was judged last, if it needed that */
     struct buffer candidate;  /* owned: the key whose versions are walked backward */
     struct buffer kept_value; /* owned: of the newest of them so far */
     uint64_t seq_seen;
@@ -83,6 +85,7 @@ db_iter_new(struct db *db, struct read_ctx *ctx, const struct db_iter_options *o
         db_view_share(&iter->view, options->view);
     else
         db_view_pin(&iter->view, db, options->cf_id, options->seq_max);
+    merge_fold_init(&iter->fold, db_merge_operator(db, options->cf_id));
     return iter;
 }
 
@@ -104,6 +107,7 @@ db_iter_free(struct db_iter *iter)
         return;
     drop_merged(iter);
     db_view_unpin(&iter->view);
+    merge_fold_deinit(&iter->fold);
     buffer_deinit(&iter->lower);
     buffer_deinit(&iter->upper);
     buffer_deinit(&iter->anchor);
@@ -275,6 +279,20 @@ is_deletion(enum value_type type)
     return type == TYPE_DELETION || type == TYPE_SINGLE_DELETION;
 }
 
+static enum kv_status
+fold(struct db_iter *iter, const struct internal_key *key, struct slice operand)
+{
+    const struct db_merge_view view = {.memtables = iter->view.memtables,
+                                       .memtable_count = iter->view.memtable_count,
+                                       .version = iter->view.version,
+                                       .cf_id = iter->view.cf_id};
+    struct lookup found = {.kind = LOOKUP_MERGE, .seq = key->seq, .value = operand};
+    const enum kv_status st = db_merge_walk(&view, iter->ctx, key->user_key, &iter->fold, &found);
+
+    iter->value = found.value;
+    return st;
+}
+
 /* From what is stored to what a user sees. */
 static enum kv_status
 take_value(struct db_iter *iter, const struct internal_key *key, struct slice stored)
@@ -283,7 +301,7 @@ take_value(struct db_iter *iter, const struct internal_key *key, struct slice st
     if (iter->options.keys_only)
         return KV_OK;
     if (key->type == TYPE_MERGE)
-        return KV_UNSUPPORTED;
+        return fold(iter, key, stored);
     if (key->type == TYPE_ENTITY)
         return entity_default_column(stored, &iter->value);
     return KV_OK;

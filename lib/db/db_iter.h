@@ -39,7 +39,7 @@ struct db_iter *db_iter_new(struct db *db, struct read_ctx *ctx,
 void db_iter_free(struct db_iter *iter); /* NULL is fine; before ctx ends */
 
 /* To the first or last key of the bounds; to the first one >= key; to the last one <= key.
- * KV_OK: see db_iter_state.  KV_UNSUPPORTED: a key holds merge operands that cannot be folded. */
+ * KV_OK: see db_iter_state.  KV_UNSUPPORTED, KV_INVALID: db_get's, of a key with merge operands. */
 MUST_CHECK enum kv_status db_iter_seek_first(struct db_iter *iter);
 MUST_CHECK enum kv_status db_iter_seek_last(struct db_iter *iter);
 MUST_CHECK enum kv_status db_iter_seek(struct db_iter *iter, struct slice key);
