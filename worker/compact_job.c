@@ -12,23 +12,14 @@
 #include "worker/table_check.h"
 
 struct compact_job {
-    const struct compact_job_options *options;
+    const char *dir;
+    struct heartbeat *heartbeat;
     struct io *io;
     struct output_file file;
     bool file_is_open;
     struct rate_limit limit;
     uint64_t bytes_read; /* of the inputs */
 };
-
-static enum kv_status
-ask_and_beat(struct compact_job *job)
-{
-    enum kv_status st = job->options->ask(job->options->ask_owner);
-
-    if (st == KV_OK)
-        st = heartbeat_beat(job->options->heartbeat);
-    return st;
-}
 
 /* kvd sees how much of the inputs is done, not what was written. */
 static enum kv_status
@@ -37,16 +28,16 @@ on_progress(void *owner, uint64_t bytes_done)
     struct compact_job *job = owner;
 
     job->bytes_read = bytes_done;
-    job->options->heartbeat->bytes_done = bytes_done;
-    return ask_and_beat(job);
+    job->heartbeat->bytes_done = bytes_done;
+    return heartbeat_beat(job->heartbeat);
 }
 
 static enum kv_status
 path_of(const struct compact_job *job, uint64_t file_number, char path[PATH_BYTES_MAX])
 {
-    if (worker_output_path(path, PATH_BYTES_MAX, job->options->dir, file_number))
+    if (worker_output_path(path, PATH_BYTES_MAX, job->dir, file_number))
         return KV_OK;
-    return KV_FAIL(KV_LIMIT, "%s is too long for a path", job->options->dir);
+    return KV_FAIL(KV_LIMIT, "%s is too long for a path", job->dir);
 }
 
 static enum kv_status
@@ -57,7 +48,7 @@ begin_file(void *owner, uint64_t file_number)
     enum kv_status st = path_of(job, file_number, path);
 
     if (st == KV_OK)
-        st = output_file_open(&job->file, job->io, job->options->heartbeat, path);
+        st = output_file_open(&job->file, job->io, job->heartbeat, path);
     job->file_is_open = st == KV_OK;
     return st;
 }
@@ -69,7 +60,7 @@ wait_for_rate(struct compact_job *job)
 
     while ((wait_us = rate_limit_wait_us(&job->limit)) > 0) {
         const struct timespec nap = {.tv_nsec = (long)wait_us * 1000};
-        const enum kv_status st = ask_and_beat(job);
+        const enum kv_status st = heartbeat_beat(job->heartbeat);
 
         if (st != KV_OK)
             return st;
@@ -85,7 +76,7 @@ write_file(void *owner, struct slice bytes)
     const uint64_t offset_before = job->file.offset;
     enum kv_status st = output_file_append(&job->file, bytes);
 
-    job->options->heartbeat->bytes_done = job->bytes_read;
+    job->heartbeat->bytes_done = job->bytes_read;
     /* Only what really went to the disk is waited for, which is a block at a time. */
     if (st != KV_OK || job->file.offset == offset_before)
         return st;
@@ -105,7 +96,6 @@ static enum kv_status
 finish_file(void *owner, const struct table_summary *summary)
 {
     struct compact_job *job = owner;
-    struct heartbeat *heartbeat = job->options->heartbeat;
     char path[PATH_BYTES_MAX];
     enum kv_status st = output_file_finish(&job->file);
 
@@ -113,27 +103,28 @@ finish_file(void *owner, const struct table_summary *summary)
     if (st == KV_OK)
         st = path_of(job, summary->file_number, path);
     if (st == KV_OK)
-        st = output_file_verify(job->io, heartbeat, path, summary->file_bytes,
+        st = output_file_verify(job->io, job->heartbeat, path, summary->file_bytes,
                                 summary->checksum_crc32c);
     if (st == KV_OK)
         st = table_check_run(job->io, path, summary);
-    heartbeat->bytes_done = job->bytes_read;
-    return st == KV_OK ? ask_and_beat(job) : st;
+    job->heartbeat->bytes_done = job->bytes_read;
+    return st == KV_OK ? heartbeat_beat(job->heartbeat) : st;
 }
 
 enum kv_status
-compact_job_run(const struct compact_job_options *options, struct compaction_result *result_out)
+compact_job_run(const struct worker_compact *compact, const char *dir, struct heartbeat *heartbeat,
+                struct compaction_result *result_out)
 {
-    struct compact_job job = {.options = options, .io = options->heartbeat->io};
+    struct compact_job job = {.dir = dir, .heartbeat = heartbeat, .io = heartbeat->io};
     const struct compaction_sink sink = {.begin = begin_file,
                                          .write = write_file,
                                          .finish = finish_file,
                                          .on_progress = on_progress,
                                          .owner = &job};
-    const struct compaction_run run = {.spec = &options->compact->spec,
+    const struct compaction_run run = {.spec = &compact->spec,
                                        .io = job.io,
-                                       .dir = options->dir,
-                                       .session_identity = options->compact->session_identity,
+                                       .dir = dir,
+                                       .session_identity = compact->session_identity,
                                        .sink = &sink};
     enum kv_status st;
 
@@ -141,6 +132,6 @@ compact_job_run(const struct compact_job_options *options, struct compaction_res
     st = compaction_run(&run, result_out);
     close_file(&job);
     if (st == KV_OK)
-        st = file_sync_dir(job.io, options->dir);
+        st = file_sync_dir(job.io, dir);
     return st;
 }

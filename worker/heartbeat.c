@@ -31,6 +31,12 @@ heartbeat_send(struct heartbeat *heartbeat)
 enum kv_status
 heartbeat_beat(struct heartbeat *heartbeat)
 {
+    if (heartbeat->listen != NULL) {
+        const enum kv_status st = heartbeat->listen(heartbeat->listen_owner);
+
+        if (st != KV_OK)
+            return st;
+    }
     if (io_now_us(heartbeat->io) - heartbeat->sent_us < heartbeat->interval_us)
         return KV_OK;
     return heartbeat_send(heartbeat);

@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <stdint.h>
 #include <string.h>
@@ -152,7 +153,31 @@ static const int allowed_calls[] = {
     SCMP_SYS(clock_getres),
 };
 
-enum { IOPRIO_WHO_PROCESS = 1 }; /* glibc has no header for it */
+enum { IOPRIO_WHO_PROCESS = 1, IOPRIO_CLASS_MASK = 7 << 13, IOPRIO_CLASS_BE = 2 << 13 };
+
+/* Its own priority among the ordinary ones: what a compaction gives up and takes back. */
+static int
+add_priority_rules(scmp_filter_ctx filter)
+{
+    const struct scmp_arg_cmp self = {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = 0};
+    const struct scmp_arg_cmp other = {.arg = 1, .op = SCMP_CMP_EQ, .datum_a = SCHED_OTHER};
+    const struct scmp_arg_cmp batch = {.arg = 1, .op = SCMP_CMP_EQ, .datum_a = SCHED_BATCH};
+    const struct scmp_arg_cmp process = {
+        .arg = 0, .op = SCMP_CMP_EQ, .datum_a = IOPRIO_WHO_PROCESS};
+    const struct scmp_arg_cmp this_one = {.arg = 1, .op = SCMP_CMP_EQ, .datum_a = 0};
+    const struct scmp_arg_cmp best_effort = {.arg = 2,
+                                             .op = SCMP_CMP_MASKED_EQ,
+                                             .datum_a = IOPRIO_CLASS_MASK,
+                                             .datum_b = IOPRIO_CLASS_BE};
+    int failed;
+
+    failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(sched_setscheduler), 2, self, other);
+    failed |=
+        seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(sched_setscheduler), 2, self, batch);
+    failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioprio_set), 3, process, this_one,
+                               best_effort);
+    return failed;
+}
 
 static int
 add_rules(scmp_filter_ctx filter)
@@ -164,12 +189,7 @@ add_rules(scmp_filter_ctx filter)
         .arg = 0, .op = SCMP_CMP_EQ, .datum_a = (scmp_datum_t)getpid()};
     const struct scmp_arg_cmp get_seals = {.arg = 1, .op = SCMP_CMP_EQ, .datum_a = F_GET_SEALS};
     const struct scmp_arg_cmp get_flags = {.arg = 1, .op = SCMP_CMP_EQ, .datum_a = F_GETFL};
-    /* The process's own priority; the kernel lets it go no higher than it began. */
-    const struct scmp_arg_cmp self = {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = 0};
-    const struct scmp_arg_cmp processes = {
-        .arg = 0, .op = SCMP_CMP_EQ, .datum_a = IOPRIO_WHO_PROCESS};
-    const struct scmp_arg_cmp this_one = {.arg = 1, .op = SCMP_CMP_EQ, .datum_a = 0};
-    int failed = 0;
+    int failed = add_priority_rules(filter);
 
     for (size_t i = 0; i < sizeof(allowed_calls) / sizeof(allowed_calls[0]); i++)
         failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed_calls[i], 0);
@@ -179,9 +199,6 @@ add_rules(scmp_filter_ctx filter)
     failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, own_process);
     failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, get_seals);
     failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, get_flags);
-    failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(sched_setscheduler), 1, self);
-    failed |=
-        seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioprio_set), 2, processes, this_one);
     return failed;
 }
 

@@ -2,6 +2,7 @@
  * for an administrator who wants to know what holds on this machine. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -43,6 +44,24 @@ try_permitted(const char *dir, const char *path)
     fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     wrong += report("sync the directory", true, fsync(fd));
     close(fd);
+    return wrong;
+}
+
+static int
+try_priorities(pid_t parent)
+{
+    const struct sched_param none = {0}, some = {.sched_priority = 1};
+    int wrong = 0;
+
+    wrong += report("become a batch process", true, sched_setscheduler(0, SCHED_BATCH, &none));
+    wrong +=
+        report("become an ordinary one again", true, sched_setscheduler(0, SCHED_OTHER, &none));
+    wrong += report("become a real-time one", false, sched_setscheduler(0, SCHED_FIFO, &some));
+    wrong +=
+        report("the same of the parent", false, sched_setscheduler(parent, SCHED_BATCH, &none));
+    wrong += report("lower the I/O priority", true, syscall(SYS_ioprio_set, 1, 0, 2 << 13 | 7));
+    wrong += report("raise it", true, syscall(SYS_ioprio_set, 1, 0, 2 << 13 | 5));
+    wrong += report("real-time I/O", false, syscall(SYS_ioprio_set, 1, 0, 1 << 13));
     return wrong;
 }
 
@@ -108,6 +127,7 @@ try_all(const char *dir, const char *path, int socket, int other)
         return 1;
     wrong = report("use another descriptor from before", false, write(other, "x", 1));
     wrong += try_permitted(dir, path);
+    wrong += try_priorities(parent);
     wrong += try_paths(dir, path);
     wrong += try_calls(parent);
     printf("%d wrong\n", wrong);

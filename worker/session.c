@@ -224,7 +224,7 @@ take_word(struct session *session, const struct worker_msg *msg)
 }
 
 static enum kv_status
-ask_kvd(void *owner)
+listen_to_kvd(void *owner)
 {
     struct session *session = owner;
     struct pollfd waiting = {.fd = session->socket, .events = POLLIN};
@@ -244,19 +244,18 @@ static enum kv_status
 run_compact(struct session *session, const struct worker_compact *compact,
             struct compaction_result *result)
 {
-    const struct compact_job_options options = {.compact = compact,
-                                                .dir = (const char *)session->dir.data,
-                                                .heartbeat = &session->heartbeat,
-                                                .ask = ask_kvd,
-                                                .ask_owner = session};
+    struct heartbeat *heartbeat = &session->heartbeat;
     enum kv_status st;
 
     session->compact_job_id = compact->job_id;
     session->compact_cancelled = false;
-    heartbeat_set_job(&session->heartbeat, compact->job_id);
+    heartbeat_set_job(heartbeat, compact->job_id);
+    heartbeat->listen = listen_to_kvd;
+    heartbeat->listen_owner = session;
     set_bulk_priority(true);
-    st = compact_job_run(&options, result);
+    st = compact_job_run(compact, (const char *)session->dir.data, heartbeat, result);
     set_bulk_priority(false);
+    heartbeat->listen = NULL;
     session->compact_job_id = 0;
     return st;
 }

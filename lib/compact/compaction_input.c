@@ -163,7 +163,9 @@ enter_tables(struct compaction_input *input, struct compaction_run_input *run)
             end_run(input, run);
             return KV_OK;
         }
-        st = open_table(input, run);
+        st = input->options.on_open(input->options.owner);
+        if (st == KV_OK)
+            st = open_table(input, run);
         if (st != KV_OK)
             return st;
         if (run->iter->valid) {

@@ -21,6 +21,8 @@ struct compaction_input_options {
     const char *dir;
     const struct compaction_spec *spec;
     void (*on_tombstone)(void *owner, const struct range_tombstone *tombstone);
+    /* Before a table is opened, which may take a while; what is not KV_OK ends it all. */
+    enum kv_status (*on_open)(void *owner);
     void *owner;
 };
 

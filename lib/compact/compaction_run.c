@@ -47,16 +47,29 @@ static enum kv_status
 tell_progress(struct compaction *compaction)
 {
     const struct compaction_sink *sink = compaction->run->sink;
-    uint64_t bytes;
 
-    if (compaction->entries_read % PROGRESS_LOOK_COUNT != 0 || sink->on_progress == NULL)
+    if (sink->on_progress == NULL)
         return KV_OK;
-    bytes = compaction_input_bytes_done(&compaction->input);
-    if (bytes - compaction->bytes_told < PROGRESS_BYTES &&
-        compaction->entries_read % PROGRESS_ENTRY_COUNT != 0)
-        return KV_OK;
-    compaction->bytes_told = bytes;
-    return sink->on_progress(sink->owner, bytes);
+    compaction->bytes_told = compaction_input_bytes_done(&compaction->input);
+    return sink->on_progress(sink->owner, compaction->bytes_told);
+}
+
+static enum kv_status
+on_open(void *owner)
+{
+    return tell_progress(owner);
+}
+
+static bool
+progress_is_due(const struct compaction *compaction)
+{
+    const uint64_t entries = compaction->entries_read;
+
+    if (entries % PROGRESS_LOOK_COUNT != 0)
+        return false;
+    return entries % PROGRESS_ENTRY_COUNT == 0 ||
+           compaction_input_bytes_done(&compaction->input) - compaction->bytes_told >=
+               PROGRESS_BYTES;
 }
 
 static enum kv_status
@@ -68,7 +81,7 @@ run_through(struct compaction *compaction)
     while (st == KV_OK && input->valid) {
         compaction->entries_read++;
         st = compaction_filter_add(&compaction->filter, input->key, input->value);
-        if (st == KV_OK)
+        if (st == KV_OK && progress_is_due(compaction))
             st = tell_progress(compaction);
         if (st == KV_OK)
             st = compaction_input_next(input);
@@ -106,6 +119,7 @@ compaction_run(const struct compaction_run *run, struct compaction_result *resul
                                                      .dir = run->dir,
                                                      .spec = run->spec,
                                                      .on_tombstone = on_tombstone,
+                                                     .on_open = on_open,
                                                      .owner = compaction};
     enum kv_status st;
 

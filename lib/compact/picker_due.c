@@ -30,9 +30,9 @@ static bool
 has_too_many_deletions(const struct picker *picker, uint32_t level, const struct table_file *file)
 {
     const uint32_t percent = picker->options->deletion_percent_max;
-    const uint64_t age_s = picker->options->level0_deletion_age_s;
+    const uint64_t age_s = picker->options->deletion_age_s;
 
-    if (level == 0 && file->meta.creation_time_s != 0 &&
+    if ((level == 0 || level == LAST_LEVEL) && file->meta.creation_time_s != 0 &&
         !is_older(picker, file->meta.creation_time_s, age_s))
         return false;
     if (level == LAST_LEVEL && percent > 0)

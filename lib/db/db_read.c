@@ -4,6 +4,7 @@
  * is folded to what a user sees.  A pass that misses a block has changed nothing but ctx.
  */
 #include "db/db_internal.h"
+#include "db/db_merge_read.h"
 #include "key/entity.h"
 
 static void
@@ -18,7 +19,7 @@ find_in_memtables(const struct db *db, uint32_t cf_id, struct slice key, uint64_
 
 /* From what is stored to what a user sees. */
 static enum kv_status
-fold(struct lookup *found)
+fold(struct db *db, struct read_ctx *ctx, uint32_t cf_id, struct slice key, struct lookup *found)
 {
     switch (found->kind) {
     case LOOKUP_ABSENT:
@@ -28,7 +29,7 @@ fold(struct lookup *found)
         found->kind = LOOKUP_ABSENT;
         return KV_OK;
     case LOOKUP_MERGE:
-        return KV_UNSUPPORTED;
+        return db_merge_read(db, ctx, cf_id, key, found);
     case LOOKUP_VALUE:
         if (found->type == TYPE_ENTITY)
             return entity_default_column(found->value, &found->value);
@@ -50,7 +51,7 @@ get(struct db *db, struct read_ctx *ctx, uint32_t cf_id, const struct version_pr
     *found = (struct lookup){.kind = LOOKUP_ABSENT};
     find_in_memtables(db, cf_id, key, seq_max, found);
     if (found->kind != LOOKUP_ABSENT)
-        return fold(found);
+        return fold(db, ctx, cf_id, key, found);
     family = version_set_family(db->versions, cf_id);
     KV_ASSERT(family != NULL);
     if (probe != NULL && probe->version == family->current)
@@ -59,7 +60,7 @@ get(struct db *db, struct read_ctx *ctx, uint32_t cf_id, const struct version_pr
         st = version_get(family->current, ctx, key, seq_max, found);
     /* A layer that swallowed KV_WANT_BLOCK would turn "not read yet" into "not there". */
     KV_ASSERT(st == KV_WANT_BLOCK || ctx->want_count == wants_before);
-    return st == KV_OK ? fold(found) : st;
+    return st == KV_OK ? fold(db, ctx, cf_id, key, found) : st;
 }
 
 enum kv_status

@@ -48,8 +48,10 @@ compaction_options_rocksdb(void)
         /* Every second entry a deletion: a scan does twice the work, and merging the table frees
          * at least as much again as it has itself. */
         .deletion_percent_max = 50,
-        /* Under load level 0 is emptied sooner anyway; on a quiet server space comes back. */
-        .level0_deletion_age_s = 60,
+        /* Under load level 0 is emptied sooner anyway; on a quiet server space comes back.  And
+         * should a rewrite in the last level ever leave deletions behind, it isn't done again at
+         * once. */
+        .deletion_age_s = 60,
         .level0_slowdown_writes_trigger = 20,
         .level0_stop_writes_trigger = 36,
         .soft_pending_compaction_bytes_limit = 64 * GIB,

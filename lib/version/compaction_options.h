@@ -39,7 +39,7 @@ struct compaction_options {
     uint64_t ttl;
     uint64_t periodic_compaction_seconds; /* each table is rewritten that often; 0, AUTO: never */
     uint32_t deletion_percent_max;        /* kvd: tables with more deletions move on; 0: never */
-    uint64_t level0_deletion_age_s;       /* kvd: but not from level 0 before this age */
+    uint64_t deletion_age_s; /* kvd: but not from level 0, nor in the last level, before this age */
 
     /* When writers are slowed; the picker doesn't look at them. */
     uint32_t level0_slowdown_writes_trigger, level0_stop_writes_trigger;

@@ -390,7 +390,7 @@ merge L5: 20 -> L6 (many deletions, LZ4, bottommost)
 
 # In the last level by itself, with its neighbour that has the rest of a key.
 define
-L6 10:[a..f#9] 64MB 11:[f#8..k] 64MB del=20 12:[l..z] 64MB del=3
+L6 10:[a..f#9] 64MB 11:[f#8..k] 64MB del=20 age=60 12:[l..z] 64MB del=3 age=60 13:[za..zb] 64MB del=99 age=59
 ----
 ok
 

@@ -6,7 +6,9 @@ Method: the programs themselves; a server is made to stand still by SIGSTOP for 
 import json
 import os
 import re
+import shutil
 import signal
+import statistics
 import subprocess
 import tempfile
 import time
@@ -18,7 +20,8 @@ COMMON = ["set", "get", "mixed", "load", "ycsb-a", "ycsb-b", "ycsb-c", "ycsb-d",
           "fillrandom", "overwrite", "readrandom", "readmissing", "readwhilewriting",
           "deleterandom"]
 OWN = {"ycsb-e": "KV.RANGE", "seekrandom": "KV.RANGE"}
-COMMAND_OF = {"get": "get", "set": "set", "insert": "set", "miss": "get", "del": "del"}
+COMMAND_OF = {"get": "get", "set": "set", "insert": "set", "miss": "get", "del": "del",
+              "merge": "kv.merge"}
 
 
 def start(*arguments):
@@ -191,6 +194,26 @@ def a_silent_server_is_told(server):
         server.process.send_signal(signal.SIGCONT)
 
 
+def latencies_are_those_of_redis_benchmark():
+    """Ten connections to a server that sleeps 2 ms for each request: latency is the server's, however
+    busy this machine is, and so both must see the same."""
+    program = shutil.which("redis-benchmark")
+    if program is None:
+        print("redis-benchmark is not installed; not compared")
+        return
+    sleep = ["DEBUG", "SLEEP", "0.002"]
+    ours, theirs = [], []
+    with Redis("--enable-debug-command", "yes") as server:
+        for _ in range(5):
+            _, _, result = run("-p", server.port, "--command", " ".join(sleep), "-c", 10, "-n", 500)
+            ours.append(result["runs"][0]["operations"][0]["latency_ns"]["p50"] / 1e6)
+            ended = subprocess.run([program, "-p", str(server.port), "-c", "10", "-n", "500", "--csv",
+                                    *sleep], capture_output=True, text=True, timeout=60)
+            theirs.append(float(ended.stdout.splitlines()[-1].split(",")[4].strip('"')))
+    ratio = statistics.median(ours) / statistics.median(theirs)
+    check(0.95 < ratio < 1.05, (ours, theirs))
+
+
 def sockets_and_protocols(folder):
     path = os.path.join(folder, "kvd.sock")
     with Kvd("--unixsocket", path, "--requirepass", "secret") as kvd:
@@ -237,6 +260,9 @@ def main():
         a_silent_server_is_told(redis)
         losses_are_found(kvd)
         results_can_be_compared(kvd)
+    latencies_are_those_of_redis_benchmark()
+    with Kvd("--merge-operator", "stringappend") as kvd:
+        counts_are_the_servers(kvd, "mergerandom", "-d", 8)
     a_lost_server_is_told(Kvd)
     with tempfile.TemporaryDirectory(prefix="kvbench-") as folder:
         sockets_and_protocols(folder)
