@@ -19,7 +19,6 @@
 #include "base/alloc.h"
 #include "db/db_cover.h"
 #include "db/db_internal.h"
-#include "db/db_merge_read.h"
 #include "iter/merge_iter.h"
 #include "key/entity.h"
 
@@ -279,20 +278,6 @@ is_deletion(enum value_type type)
     return type == TYPE_DELETION || type == TYPE_SINGLE_DELETION;
 }
 
-static enum kv_status
-fold(struct db_iter *iter, const struct internal_key *key, struct slice operand)
-{
-    const struct db_merge_view view = {.memtables = iter->view.memtables,
-                                       .memtable_count = iter->view.memtable_count,
-                                       .version = iter->view.version,
-                                       .cf_id = iter->view.cf_id};
-    struct lookup found = {.kind = LOOKUP_MERGE, .seq = key->seq, .value = operand};
-    const enum kv_status st = db_merge_walk(&view, iter->ctx, key->user_key, &iter->fold, &found);
-
-    iter->value = found.value;
-    return st;
-}
-
 /* From what is stored to what a user sees. */
 static enum kv_status
 take_value(struct db_iter *iter, const struct internal_key *key, struct slice stored)
@@ -301,7 +286,7 @@ take_value(struct db_iter *iter, const struct internal_key *key, struct slice st
     if (iter->options.keys_only)
         return KV_OK;
     if (key->type == TYPE_MERGE)
-        return fold(iter, key, stored);
+        return db_view_fold(&iter->view, iter->ctx, key, &iter->fold, &iter->value);
     if (key->type == TYPE_ENTITY)
         return entity_default_column(stored, &iter->value);
     return KV_OK;

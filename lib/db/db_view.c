@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "db/db_internal.h"
+#include "db/db_merge_read.h"
 
 void
 db_view_pin(struct db_view *view, struct db *db, uint32_t cf_id, uint64_t seq_max)
@@ -51,4 +52,20 @@ db_view_unpin(struct db_view *view)
     free(view->memtables);
     version_unref(view->version);
     *view = (struct db_view){0};
+}
+
+enum kv_status
+db_view_fold(const struct db_view *view, struct read_ctx *ctx, const struct internal_key *key,
+             struct merge_fold *fold, struct slice *value)
+{
+    const struct db_merge_view places = {.memtables = view->memtables,
+                                         .memtable_count = view->memtable_count,
+                                         .version = view->version,
+                                         .cf_id = view->cf_id};
+    struct lookup found = {.kind = LOOKUP_MERGE, .seq = key->seq, .value = *value};
+    const enum kv_status st = db_merge_walk(&places, ctx, key->user_key, fold, &found);
+
+    KV_ASSERT(key->type == TYPE_MERGE);
+    *value = found.value;
+    return st;
 }

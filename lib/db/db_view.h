@@ -7,6 +7,7 @@
 #define KV_DB_DB_VIEW_H
 
 #include "db/db.h"
+#include "merge/merge_fold.h"
 
 struct memtable;
 struct version;
@@ -28,5 +29,9 @@ void db_view_unpin(struct db_view *view);
 /* Whether all that the view has ever shown was true: no write that it may have shown has been
  * taken back because it could not be made durable. */
 bool db_view_holds(const struct db_view *view, const struct db *db);
+/* From the newest visible operand of a key, in *value, to what a user sees; see db_merge_walk. */
+MUST_CHECK enum kv_status db_view_fold(const struct db_view *view, struct read_ctx *ctx,
+                                       const struct internal_key *key, struct merge_fold *fold,
+                                       struct slice *value);
 
 #endif

@@ -145,14 +145,10 @@ tree_seek(const struct memtable *memtable, const struct mem_family *family, stru
     struct mem_node *node = mem_node_at(memtable, family->root);
     int index;
 
-    while (node != NULL && node->level > 0) {
-        const unsigned level = node->level;
-
+    for (; node != NULL && node->level > 0;
+         node = mem_node_child(memtable, node, (unsigned)index)) {
         index = node_child_index(memtable, node, key);
         if (index < 0)
-            return false;
-        node = mem_node_at(memtable, node->links[index]);
-        if (node != NULL && node->level != level - 1)
             return false;
     }
     if (node == NULL)
@@ -179,10 +175,8 @@ tree_seek_below(const struct memtable *memtable, const struct mem_family *family
         index = node_child_index(memtable, node, key);
         if (index < 0)
             return false;
-        if (index > 0) {
-            turn = node;
-            turn_index = (unsigned)index - 1;
-        }
+        turn_index = index > 0 ? (unsigned)index - 1 : turn_index;
+        turn = index > 0 ? node : turn;
         node = mem_node_child(memtable, node, (unsigned)index);
     }
     if (node == NULL)
@@ -214,9 +208,7 @@ tree_part_below(const struct memtable *memtable, const struct mem_family *family
         width /= node->count;
         part += width * index;
     }
-    if (node == NULL)
-        return part;
-    index = node_search(memtable, node, key, &exact);
+    index = node == NULL ? -1 : node_search(memtable, node, key, &exact);
     return index < 0 ? part : part + width * index / node->count;
 }
 
