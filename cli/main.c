@@ -5,6 +5,7 @@
 #include "cli/dialogue.h"
 #include "cli/inspect.h"
 #include "cli/local_server.h"
+#include "cli/scan.h"
 #include "cli/shell.h"
 
 static enum exit_code
@@ -39,6 +40,8 @@ run(const struct options *options, int count, char **words)
     if (count > 0 && strcmp(words[0], "inspect") == 0)
         return inspect_main(count, words, options->output == OUTPUT_HEX);
     local_server_handle_signals();
+    if (count > 0 && strcmp(words[0], "scan") == 0)
+        return scan_main(options, count, words);
     return count == 0 ? shell_run(options) : run_verb(options, count, words);
 }
 

@@ -33,6 +33,7 @@ enum {
 };
 
 struct command;
+struct command_work;
 struct flush_ticket;
 struct server;
 
@@ -84,8 +85,10 @@ struct client {
     bool fetch_armed;
     bool is_first_writer; /* the command has stood in line for room: it need not again */
     uint32_t try_count;
-    bool is_cold;        /* the last command had to wait for blocks */
-    uint64_t command_us; /* spent in earlier tries */
+    bool is_cold;              /* the last command had to wait for blocks */
+    uint64_t command_us;       /* spent in earlier tries */
+    uint64_t begun_us;         /* server.now_us at its first try */
+    struct command_work *work; /* owned: what it keeps between its tries; NULL: nothing */
     struct read_ctx ctx;
     struct db_waiter waiter;
     enum kv_status fetch_status;

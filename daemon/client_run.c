@@ -184,12 +184,21 @@ void
 client_abandon_command(struct client *client)
 {
     KV_ASSERT(client->command_started && !client->fetch_armed);
+    if (client->work != NULL)
+        client->work->free(client->work);
+    client->work = NULL;
     read_ctx_deinit(&client->ctx);
     flush_ticket_drop(client->flush);
     client->flush = NULL;
     client->command_started = client->is_first_writer = false;
     client->try_count = 0;
     client->command_us = 0;
+}
+
+static bool
+has_yielded(const struct client *client)
+{
+    return client->work != NULL && client->work->has_yielded;
 }
 
 /* The command has to be tried again.  True: it waits; false: it has had its tries. */
@@ -213,6 +222,10 @@ wait_for(struct client *client, enum kv_status st)
         db_fetch(server->db, &client->ctx, &client->waiter);
     } else if (client->flush != NULL) {
         wait_in(client, CLIENT_WAITS_FOR_TABLES, NULL);
+    } else if (has_yielded(client)) {
+        client->work->has_yielded = false;
+        client->try_count = 0;
+        wait_in(client, CLIENT_WAITS_FOR_TURN, &server->runnable_clients);
     } else {
         server->stats.busy_count++;
         wait_in(client, CLIENT_WAITS_FOR_WRITABLE, NULL);
@@ -249,7 +262,7 @@ try_command(struct client *client, struct command_call *call, size_t reply_start
         st = call->command->run(call);
         server->current_client = NULL;
     }
-    if (st == KV_BUSY && client->flush == NULL)
+    if (st == KV_BUSY && client->flush == NULL && !has_yielded(client))
         server->is_full = true;
     if (st != KV_OK)
         reply_queue_take_back(&client->replies, reply_start);
@@ -299,6 +312,7 @@ execute(struct client *client)
         }
         read_ctx_init(&client->ctx, db_block_cache(server->db));
         client->command_started = true;
+        client->begun_us = server->now_us;
         client->last_command = call.command;
     }
     st = try_command(client, &call, reply_start);

@@ -31,6 +31,13 @@ struct command_call {
     uint64_t seq_wait; /* the reply may leave when this is durable */
 };
 
+/* What a long command keeps between its tries, in client->work: what it has done so far, so that a
+ * try need not begin anew.  Freed with the command, before its read_ctx ends. */
+struct command_work {
+    void (*free)(struct command_work *work);
+    bool has_yielded; /* KV_BUSY means: the others first, then another try */
+};
+
 /* KV_OK: the reply (perhaps an error reply) is complete.
  * KV_WANT_BLOCK: run again when ctx's wants are there.
  * KV_BUSY: run again when the engine is writable.
@@ -50,6 +57,7 @@ enum command_flags {
     COMMAND_NO_AUTH = 1 << 8,
     COMMAND_ALLOW_BUSY = 1 << 9,
     COMMAND_NO_MULTI = 1 << 10,
+    COMMAND_DANGEROUS = 1 << 11, /* not shown as a flag, but as a category */
 };
 
 struct command {

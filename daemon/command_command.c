@@ -29,7 +29,7 @@ enum { FLAG_NAME_COUNT = sizeof(flag_names) / sizeof(flag_names[0]) };
 static void
 reply_flags(struct resp_writer *reply, const struct command *command)
 {
-    resp_set(reply, (size_t)__builtin_popcount(command->flags));
+    resp_set(reply, (size_t)__builtin_popcount(command->flags & ~(uint32_t)COMMAND_DANGEROUS));
     for (size_t i = 0; i < FLAG_NAME_COUNT; i++) {
         if (command->flags & flag_names[i].flag)
             resp_simple(reply, flag_names[i].name);
@@ -43,10 +43,8 @@ static const struct {
     const char *command, *category;
     bool is_in;
 } category_exceptions[] = {
-    {"client", "connection", false},
-    {"command", "connection", true},
-    {"dbsize", "keyspace", true},
-    {"info", "dangerous", true},
+    {"client", "connection", false}, {"command", "connection", true}, {"dbsize", "keyspace", true},
+    {"flushall", "keyspace", true},  {"flushdb", "keyspace", true},   {"info", "dangerous", true},
 };
 
 /* The category that follows from the group; NULL: none. */
@@ -77,10 +75,10 @@ list_categories(const struct command *command, const char *names[CATEGORY_COUNT_
         names[count++] = "read";
     if (group != NULL)
         names[count++] = group;
-    if (command->flags & COMMAND_ADMIN) {
+    if (command->flags & COMMAND_ADMIN)
         names[count++] = "admin";
+    if (command->flags & (COMMAND_ADMIN | COMMAND_DANGEROUS))
         names[count++] = "dangerous";
-    }
     names[count++] = command->flags & COMMAND_FAST ? "fast" : "slow";
     KV_ASSERT(count <= CATEGORY_COUNT_MAX);
     return count;

@@ -40,6 +40,22 @@ enum kv_status command_kv_jobs(struct command_call *call);
 /* command_merge.c */
 enum kv_status command_kv_merge(struct command_call *call);
 
+/* command_range.c */
+enum kv_status command_kv_count(struct command_call *call);
+enum kv_status command_kv_delrange(struct command_call *call);
+enum kv_status command_kv_prefix(struct command_call *call);
+enum kv_status command_kv_range(struct command_call *call);
+enum kv_status command_kv_seek(struct command_call *call);
+enum kv_status command_kv_singledel(struct command_call *call);
+enum kv_status command_kv_size(struct command_call *call);
+
+/* command_scan.c */
+enum kv_status command_flushall(struct command_call *call);
+enum kv_status command_flushdb(struct command_call *call);
+enum kv_status command_keys(struct command_call *call);
+enum kv_status command_randomkey(struct command_call *call);
+enum kv_status command_scan(struct command_call *call);
+
 /* command_string.c */
 enum kv_status command_del(struct command_call *call);
 enum kv_status command_exists(struct command_call *call);

@@ -199,6 +199,8 @@ static const struct row rows[] = {
          "the longest argument"),
     INT("databases", databases, "16", 1, COLUMN_FAMILY_COUNT_MAX, NULL, false,
         "SELECT takes numbers below this"),
+    INT("keys-max-results", keys_max_results, "100000", 1, UINT32_MAX, NULL, true,
+        "KEYS says an error rather than return more"),
 };
 
 enum { ROW_COUNT = sizeof(rows) / sizeof(rows[0]) };

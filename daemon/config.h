@@ -73,6 +73,7 @@ struct config {
     uint64_t output_buffer_bytes_max;
     uint64_t bulk_bytes_max; /* proto-max-bulk-len */
     uint64_t databases;
+    uint64_t keys_max_results;
 
     enum config_source source[CONFIG_OPTION_COUNT_MAX]; /* by the table's index */
     char *file;                                         /* absolute; NULL: none was given */

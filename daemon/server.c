@@ -22,6 +22,7 @@
 #include "daemon/listener.h"
 #include "daemon/notify.h"
 #include "daemon/receive_buffers.h"
+#include "daemon/scan_cursors.h"
 #include "daemon/signals.h"
 
 enum {
@@ -107,6 +108,7 @@ server_open(struct server *server, const struct config *config)
     if (ring_open(RING_ENTRY_COUNT, &server->ring) != KV_OK)
         return EX_OSERR;
     server->io = ring_io(server->ring);
+    server->cursors = scan_cursors_new(io_random(server->io));
     server->started_us = server->now_us = io_now_us(server->io);
     server->started_wall_us = io_wall_us(server->io);
     if (receive_buffers_open(server->ring, &server->buffers) != KV_OK)
@@ -428,6 +430,7 @@ server_close(struct server *server)
         }
     }
     write_batch_deinit(&server->batch);
+    scan_cursors_free(server->cursors);
     config_deinit(&server->config);
     return code;
 }

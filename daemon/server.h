@@ -19,6 +19,7 @@
 
 struct listener_set;
 struct receive_buffers;
+struct scan_cursors;
 struct signal_watch;
 struct worker_pool;
 
@@ -81,6 +82,7 @@ struct server {
     struct receive_buffers *buffers; /* owned */
     struct signal_watch *signals;    /* owned */
     struct write_batch batch;        /* owned: of the command that runs now */
+    struct scan_cursors *cursors;    /* owned: of SCAN */
     struct read_ahead ahead;         /* of the client that runs now */
 
     struct list clients;          /* by their last activity, the longest idle first */

@@ -2,8 +2,8 @@
 
 _kvctl() {
     local word=$2 previous=$3 verb="" i
-    local verbs="get set delete exists mget mset incr ping info config flush compact jobs stats workers
-        command inspect"
+    local verbs="get set delete exists mget mset incr scan count seek delrange ping info config
+        flush compact jobs stats workers command inspect"
     local options="--host --port --socket --password --db --timeout --path --create --kvd --output
         --help --version"
 
@@ -38,6 +38,8 @@ _kvctl() {
             mapfile -t COMPREPLY < <(compgen -f -- "$word")
         fi
         ;;
+    scan) mapfile -t COMPREPLY < <(compgen -W "--prefix --from --to --reverse --limit --keys-only
+        --count" -- "$word") ;;
     config) mapfile -t COMPREPLY < <(compgen -W "get set rewrite resetstat" -- "$word") ;;
     info)
         mapfile -t COMPREPLY < <(compgen -W "server clients memory persistence stats replication cpu

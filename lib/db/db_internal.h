@@ -76,7 +76,8 @@ struct db {
     uint64_t job_id_next;
     uint64_t last_seq;
     uint64_t memtable_change_count; /* writes and rollbacks: what a scan must not live through */
-    uint64_t log_live;              /* WALs from here on are needed */
+    uint64_t rollback_count;
+    uint64_t log_live; /* WALs from here on are needed */
     struct block_cache *cache;
     struct block_fetcher *fetcher;
     struct list flush_waiters;

@@ -72,29 +72,6 @@ db_get_stats(struct db *db, struct db_stats *stats)
     block_cache_get_stats(db->cache, &stats->cache);
 }
 
-/* Puts minus deletions of one memtable's family. */
-static int64_t
-key_delta(const struct memtable *memtable, uint32_t cf_id)
-{
-    struct memtable_family family;
-
-    return memtable_find_family(memtable, cf_id, &family) ? (int64_t)family.key_count_delta : 0;
-}
-
-/* RocksDB's estimate-num-keys: a key in several places is counted several times. */
-uint64_t
-db_key_count_estimate(struct db *db, uint32_t cf_id)
-{
-    const struct column_family *family = version_set_family(db->versions, cf_id);
-    int64_t count = key_delta(db->active, cf_id);
-
-    for (struct list *node = db->frozen.next; node != &db->frozen; node = node->next)
-        count += key_delta(LIST_ENTRY(node, struct frozen, link)->memtable, cf_id);
-    if (family != NULL)
-        count += version_key_count_estimate(family->current, db->cache);
-    return count > 0 ? (uint64_t)count : 0;
-}
-
 void
 db_set_wal_sync(struct db *db, enum wal_sync sync, uint64_t interval_us)
 {

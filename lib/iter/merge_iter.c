@@ -1,15 +1,18 @@
-/* merge_iter.c - a binary heap of children, the smallest on top.
+/* merge_iter.c - a binary heap of children, the one that is next in the direction on top.
  *
  * The heap keeps the first eight bytes of each child's user key as one big-endian number, so most
  * comparisons touch neither the child nor its key.  Runs are common in compactions (the
  * same child stays on top), and cost two comparisons a step.
  *
- * Invariant: heap[0 .. heap_count) are the children that stand on an entry, in heap order.
+ * Invariant: heap[0 .. heap_count) are the children that stand on an entry, in heap order; while
+ * the merge turns round only heap[0] means something, the child whose entry is shown.
  */
 #include "iter/merge_iter.h"
 
 #include "base/alloc.h"
 #include "key/internal_key.h"
+
+enum merge_direction { MERGE_FORWARD, MERGE_BACKWARD, MERGE_TURNING };
 
 struct merge_place {
     uint64_t prefix; /* of the child's user key, big-endian, zero-padded */
@@ -22,6 +25,8 @@ struct merge_iter {
     struct merge_place *heap; /* owned; child_count places */
     size_t child_count;
     size_t heap_count;
+    enum merge_direction direction;
+    struct buffer target; /* of a leap, whose key may be the child's own */
 };
 
 static struct merge_iter *
@@ -48,12 +53,13 @@ prefix_of(struct slice key)
 static inline bool
 precedes(const struct merge_iter *merge, const struct merge_place *a, const struct merge_place *b)
 {
+    const bool forward = merge->direction == MERGE_FORWARD;
     int order;
 
     if (a->prefix != b->prefix)
-        return a->prefix < b->prefix;
+        return forward == (a->prefix < b->prefix);
     order = internal_key_compare(merge->children[a->child]->key, merge->children[b->child]->key);
-    return order < 0 || (order == 0 && a->child < b->child);
+    return forward == (order < 0 || (order == 0 && a->child < b->child));
 }
 
 static void
@@ -114,6 +120,17 @@ worse(enum kv_status a, enum kv_status b)
     return a;
 }
 
+/* After all children were asked to move. */
+static enum kv_status
+start(struct merge_iter *merge, enum kv_status st, enum merge_direction direction)
+{
+    if (st != KV_OK)
+        return st;
+    merge->direction = direction;
+    build_heap(merge);
+    return KV_OK;
+}
+
 static enum kv_status
 merge_iter_seek_first(struct iter *iter)
 {
@@ -123,9 +140,19 @@ merge_iter_seek_first(struct iter *iter)
     iter->valid = false;
     for (size_t i = 0; i < merge->child_count; i++)
         st = worse(st, iter_seek_first(merge->children[i]));
-    if (st == KV_OK)
-        build_heap(merge);
-    return st;
+    return start(merge, st, MERGE_FORWARD);
+}
+
+static enum kv_status
+merge_iter_seek_last(struct iter *iter)
+{
+    struct merge_iter *merge = merge_of(iter);
+    enum kv_status st = KV_OK;
+
+    iter->valid = false;
+    for (size_t i = 0; i < merge->child_count; i++)
+        st = worse(st, iter_seek_last(merge->children[i]));
+    return start(merge, st, MERGE_BACKWARD);
 }
 
 static enum kv_status
@@ -138,24 +165,65 @@ merge_iter_seek(struct iter *iter, struct slice target)
     iter->valid = false;
     for (size_t i = 0; i < merge->child_count; i++)
         st = worse(st, iter_seek(merge->children[i], target));
-    if (st == KV_OK)
-        build_heap(merge);
-    return st;
+    return start(merge, st, MERGE_FORWARD);
 }
 
 static enum kv_status
-merge_iter_next(struct iter *iter)
+merge_iter_seek_for_prev(struct iter *iter, struct slice target)
 {
     struct merge_iter *merge = merge_of(iter);
-    struct iter *top;
-    enum kv_status st;
+    enum kv_status st = KV_OK;
 
-    KV_ASSERT(iter->valid);
-    KV_ASSERT(merge->heap_count > 0);
-    top = merge->children[merge->heap[0].child];
-    st = iter_next(top);
+    KV_ASSERT(target.size >= KEY_FOOTER_BYTES);
+    iter->valid = false;
+    for (size_t i = 0; i < merge->child_count; i++)
+        st = worse(st, iter_seek_for_prev(merge->children[i], target));
+    return start(merge, st, MERGE_BACKWARD);
+}
+
+/* The child's first entry that comes behind the shown one in the new direction.  Entries that
+ * compare equal come in the order of the children, or backward in the opposite one. */
+static enum kv_status
+turn_child(struct merge_iter *merge, size_t index, enum merge_direction direction)
+{
+    struct iter *child = merge->children[index];
+    const struct slice key = merge->iter.key;
+    const bool forward = direction == MERGE_FORWARD;
+    enum kv_status st = forward ? iter_seek(child, key) : iter_seek_for_prev(child, key);
+
+    if (st != KV_OK || !child->valid || internal_key_compare(child->key, key) != 0)
+        return st;
+    if (forward == (index > merge->heap[0].child))
+        return KV_OK;
+    return forward ? iter_next(child) : iter_prev(child);
+}
+
+/* May be made again until it works: the child whose entry is shown does not move. */
+static enum kv_status
+turn_round(struct merge_iter *merge, enum merge_direction direction)
+{
+    const uint32_t shown = merge->heap[0].child;
+    enum kv_status st = KV_OK;
+
+    merge->direction = MERGE_TURNING;
+    for (size_t i = 0; i < merge->child_count; i++) {
+        if (i != shown)
+            st = worse(st, turn_child(merge, i, direction));
+    }
     if (st != KV_OK)
         return st;
+    merge->direction = direction;
+    build_heap(merge);
+    KV_ASSERT(merge->heap[0].child == shown);
+    return KV_OK;
+}
+
+/* The child on top has moved. */
+static void
+settle_top(struct merge_iter *merge)
+{
+    const struct iter *top = merge->children[merge->heap[0].child];
+
     if (top->valid)
         merge->heap[0].prefix = prefix_of(top->key);
     else
@@ -163,7 +231,37 @@ merge_iter_next(struct iter *iter)
     if (merge->heap_count > 1)
         sift_down(merge, 0);
     show_top(merge);
-    return KV_OK;
+}
+
+static enum kv_status
+step(struct merge_iter *merge, enum merge_direction direction)
+{
+    struct iter *top;
+    enum kv_status st = KV_OK;
+
+    KV_ASSERT(merge->iter.valid);
+    KV_ASSERT(merge->heap_count > 0);
+    if (merge->direction != direction)
+        st = turn_round(merge, direction);
+    if (st != KV_OK)
+        return st;
+    top = merge->children[merge->heap[0].child];
+    st = direction == MERGE_FORWARD ? iter_next(top) : iter_prev(top);
+    if (st == KV_OK)
+        settle_top(merge);
+    return st;
+}
+
+static enum kv_status
+merge_iter_next(struct iter *iter)
+{
+    return step(merge_of(iter), MERGE_FORWARD);
+}
+
+static enum kv_status
+merge_iter_prev(struct iter *iter)
+{
+    return step(merge_of(iter), MERGE_BACKWARD);
 }
 
 static void
@@ -173,6 +271,7 @@ merge_iter_free(struct iter *iter)
 
     for (size_t i = 0; i < merge->child_count; i++)
         iter_free(merge->children[i]);
+    buffer_deinit(&merge->target);
     free(merge->children);
     free(merge->heap);
     free(merge);
@@ -180,8 +279,11 @@ merge_iter_free(struct iter *iter)
 
 static const struct iter_ops merge_iter_ops = {
     .seek_first = merge_iter_seek_first,
+    .seek_last = merge_iter_seek_last,
     .seek = merge_iter_seek,
+    .seek_for_prev = merge_iter_seek_for_prev,
     .next = merge_iter_next,
+    .prev = merge_iter_prev,
     .free = merge_iter_free,
 };
 
@@ -198,4 +300,40 @@ merge_iter_new(struct iter *const *children, size_t child_count)
     if (child_count > 0)
         memcpy(merge->children, children, child_count * sizeof(struct iter *));
     return &merge->iter;
+}
+
+size_t
+merge_iter_child(const struct iter *iter)
+{
+    const struct merge_iter *merge = KV_CONTAINER_OF(iter, struct merge_iter, iter);
+
+    KV_ASSERT(iter->valid);
+    return merge->heap[0].child;
+}
+
+enum kv_status
+merge_iter_leap(struct iter *iter, struct slice target)
+{
+    struct merge_iter *merge = merge_of(iter);
+    struct iter *top;
+    enum kv_status st;
+
+    KV_ASSERT(iter->valid);
+    KV_ASSERT(merge->direction != MERGE_TURNING);
+    iter->valid = false;
+    if (target.size == 0) {
+        merge->heap[0] = merge->heap[--merge->heap_count];
+        if (merge->heap_count > 1)
+            sift_down(merge, 0);
+        show_top(merge);
+        return KV_OK;
+    }
+    top = merge->children[merge->heap[0].child];
+    buffer_clear(&merge->target);
+    buffer_append_slice(&merge->target, target);
+    st = merge->direction == MERGE_FORWARD ? iter_seek(top, buffer_slice(&merge->target))
+                                           : iter_seek_for_prev(top, buffer_slice(&merge->target));
+    if (st == KV_OK)
+        settle_top(merge);
+    return st;
 }

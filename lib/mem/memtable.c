@@ -306,17 +306,19 @@ rollback_entry(struct memtable *memtable, struct mem_family *family, struct mem_
 static void
 rollback_tombstones(struct memtable *memtable, struct mem_family *family, struct rollback *rollback)
 {
-    const struct mem_tombstone *tombstone = mem_tombstone_at(memtable, family->tombstone_newest);
+    const uint32_t newest = family->tombstone_newest;
+    const struct mem_tombstone *tombstone = mem_tombstone_at(memtable, newest);
     uint64_t seq = 0;
 
     for (; tombstone != NULL; tombstone = mem_tombstone_at(memtable, family->tombstone_newest)) {
         seq = internal_key_footer(mem_tombstone_key(tombstone)) >> 8;
         if (seq <= rollback->seq_max)
             break;
-        family->range_tombstone_count--;
         mem_header(memtable)->entry_count--;
-        family->tombstone_newest = tombstone->older;
+        mem_tombstone_drop_newest(memtable, family);
     }
+    if (family->tombstone_newest != newest)
+        mem_tombstone_map_rebuild(memtable, family);
     if (tombstone != NULL && seq > rollback->seq_last)
         rollback->seq_last = seq;
 }

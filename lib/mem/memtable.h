@@ -13,6 +13,7 @@
 #include "base/slice.h"
 #include "base/status.h"
 #include "iter/iter.h"
+#include "key/key_stretch.h"
 #include "key/lookup.h"
 #include "key/write_batch.h"
 
@@ -62,6 +63,22 @@ uint32_t memtable_prefetch(const struct memtable *memtable, uint32_t cf_id,
 /* The sequence of the newest range tombstone <= seq_max that covers `key`; 0: none. */
 uint64_t memtable_covering_tombstone(const struct memtable *memtable, uint32_t cf_id,
                                      struct slice key, uint64_t seq_max);
+
+/* Likewise, for the stretch of keys around it.  Borrowed; true until the memtable is written to or
+ * rolled back. */
+void memtable_tombstone_stretch(const struct memtable *memtable, uint32_t cf_id, struct slice key,
+                                uint64_t seq_max, struct tombstone_stretch *stretch_out);
+/* A user key of the family, by `random`, which says all: every key has nearly the same chance.
+ * False: there is none. */
+bool memtable_pick(const struct memtable *memtable, uint32_t cf_id, uint64_t random,
+                   struct slice *user_key);
+
+/* The first and last user key of the family, whose versions may all have been rolled back.  False:
+ * there is none. */
+bool memtable_key_span(const struct memtable *memtable, uint32_t cf_id, struct slice *first,
+                       struct slice *last);
+/* About which part of the family's keys are below `key`: 0 to 1. */
+double memtable_part_below(const struct memtable *memtable, uint32_t cf_id, struct slice key);
 
 /* Takes out every version with sequence > seq_max: the WAL could not make them durable and no
  * reader has been told of them.  Not after freeze. */

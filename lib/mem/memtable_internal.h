@@ -15,11 +15,12 @@
 
 #include "base/assert.h"
 #include "mem/memtable.h"
+#include "mem/tombstone_map.h"
 
 #define MEM_MAGIC UINT64_C(0x656c6261746d766b) /* "kvmtable" */
 
 enum {
-    MEM_LAYOUT_VERSION = 1,
+    MEM_LAYOUT_VERSION = 2,
     MEM_HEADER_BYTES = 4096,
     MEM_FANOUT = 64,
     MEM_PREFIX_INLINE_BYTES = 48,
@@ -49,6 +50,8 @@ struct mem_family {
     uint64_t entry_count;
     uint64_t range_tombstone_count;
     uint64_t key_count_delta;
+    uint32_t tombstone_map; /* 1 + its index among the owner's; 0: none.  Only the owner reads it */
+    uint32_t unused;
 };
 
 /* A leaf has `count` entries in key order.  An inner node has `count` children; separator i is an
@@ -96,14 +99,13 @@ struct mem_tombstone {
     uint32_t older;
     uint32_t key_size; /* begin key and footer */
     uint32_t end_size;
-    uint32_t lowest;  /* the tombstone, among this and all older ones, that begins first */
-    uint32_t highest; /* and the one that ends last */
     uint32_t unused;
+    uint64_t key_count_cut; /* what it took from the family's key_count_delta */
     uint8_t bytes[];
 };
 
 _Static_assert(sizeof(struct mem_header) <= MEM_HEADER_BYTES, "the header is one page");
-_Static_assert(sizeof(struct mem_family) == 48, "layout");
+_Static_assert(sizeof(struct mem_family) == 56, "layout");
 _Static_assert(sizeof(struct mem_node) == 832, "layout: whole cache lines");
 _Static_assert(sizeof(struct mem_version) == 24, "layout");
 _Static_assert(sizeof(struct mem_entry) == 8, "layout");
@@ -119,9 +121,11 @@ struct memtable {
     uint32_t ref_count;
     int fd; /* owned; -1 in an opened one */
     bool frozen;
-    uint32_t *family_slots;     /* owned: hash table of family offsets, 0 is free */
-    uint32_t family_slot_count; /* a power of two */
-    uint64_t key_count;         /* entries in all trees */
+    uint32_t *family_slots;                /* owned: hash table of family offsets, 0 is free */
+    uint32_t family_slot_count;            /* a power of two */
+    struct tombstone_map **tombstone_maps; /* owned array of owned: of families with tombstones */
+    uint32_t tombstone_map_count;
+    uint64_t key_count; /* entries in all trees */
     uint64_t leaf_count;
     uint64_t inner_count;
     uint64_t split_count; /* changes when remembered leaves may be wrong */
@@ -165,6 +169,15 @@ mem_node_at(const struct memtable *memtable, uint32_t offset)
     if (node->level > 0 && mem_at(memtable, offset, MEM_INNER_BYTES) == NULL)
         return NULL;
     return node;
+}
+
+/* The child `index` of an inner node. */
+static inline struct mem_node *
+mem_node_child(const struct memtable *memtable, const struct mem_node *node, unsigned index)
+{
+    struct mem_node *child = mem_node_at(memtable, node->links[index]);
+
+    return child != NULL && child->level + 1 == node->level ? child : NULL;
 }
 
 static inline struct mem_entry *
@@ -231,6 +244,11 @@ void mem_tombstone_add(struct memtable *memtable, struct mem_family *family,
                        const struct batch_record *record);
 uint64_t mem_tombstone_covering(const struct memtable *memtable, const struct mem_family *family,
                                 struct slice key, uint64_t seq_max);
+/* Takes the newest one back; its sequence is known to be above all that stays. */
+void mem_tombstone_drop_newest(struct memtable *memtable, struct mem_family *family);
+/* After the last one was taken back. */
+void mem_tombstone_map_rebuild(struct memtable *memtable, const struct mem_family *family);
+void mem_tombstone_maps_free(struct memtable *memtable);
 
 /* memtable.c: adds up to MEM_GROUP_COUNT_MAX records. */
 void mem_add_group(struct memtable *memtable, const struct batch_record *records, unsigned count);

@@ -1,4 +1,5 @@
-/* memtable_iter.c - a walk along the leaves, down each chain of versions.
+/* memtable_iter.c - a walk along the leaves, down each chain of versions, or backward up the chain
+ * and from leaf to leaf by way of the root, since leaves know only their right neighbour.
  *
  * This is what a flush reads, at memory speed: entries lie in the order in which they were
  * written, so the next ones are fetched ahead.  The key is put together in a buffer of our own,
@@ -229,6 +230,165 @@ memtable_iter_next(struct iter *iter)
     return KV_OK;
 }
 
+/* The version of a chain with so many older ones. */
+static enum kv_status
+version_of_depth(const struct memtable_iter *self, const struct mem_entry *entry, uint32_t depth,
+                 const struct mem_version **version_out)
+{
+    const struct mem_version *version = mem_version_at(self->memtable, entry->newest);
+
+    while (version != NULL && version->depth > depth) {
+        const struct mem_version *older = mem_version_at(self->memtable, version->jump);
+
+        if (older == NULL || older->depth < depth)
+            older = mem_version_at(self->memtable, version->older);
+        if (older == NULL || older->depth >= version->depth || older->footer >= version->footer)
+            return damage(self, "chain of versions");
+        version = older;
+    }
+    *version_out = version;
+    return version != NULL && version->depth == depth ? KV_OK : damage(self, "version");
+}
+
+/* Shows the oldest version of the last entry up to the spot that has one. */
+static enum kv_status
+show_entry_up_to(struct memtable_iter *self, struct tree_spot spot, bool found)
+{
+    while (found) {
+        struct place place = {.leaf = spot.leaf, .index = spot.index};
+        const struct mem_entry *entry = entry_of(self, place);
+
+        if (entry == NULL)
+            return damage(self, "entry");
+        if (entry->newest != 0) {
+            const enum kv_status st = version_of_depth(self, entry, 0, &place.version);
+
+            if (st == KV_OK)
+                show(self, entry, place);
+            return st;
+        }
+        if (spot.index > 0)
+            spot.index--;
+        else if (!tree_seek_below(self->memtable, self->family, mem_entry_key(entry), &spot,
+                                  &found))
+            return damage(self, "tree");
+    }
+    self->iter.valid = false;
+    return KV_OK;
+}
+
+static enum kv_status
+memtable_iter_seek_last(struct iter *iter)
+{
+    struct memtable_iter *self = (struct memtable_iter *)(void *)iter;
+    struct tree_spot spot;
+
+    if (self->family == NULL || self->family->root == 0) {
+        iter->valid = false;
+        return KV_OK;
+    }
+    if (!tree_seek_last(self->memtable, self->family, &spot))
+        return damage(self, "tree");
+    return show_entry_up_to(self, spot, true);
+}
+
+/* To the entry before `key`, which need not be there. */
+static enum kv_status
+show_below(struct memtable_iter *self, struct slice key)
+{
+    struct tree_spot spot;
+    bool found;
+
+    if (!tree_seek_below(self->memtable, self->family, key, &spot, &found))
+        return damage(self, "tree");
+    return show_entry_up_to(self, spot, found);
+}
+
+/* The oldest version of the chain that is not behind the target; *version_out NULL: none. */
+static enum kv_status
+last_not_behind(const struct memtable_iter *self, const struct mem_entry *entry,
+                uint64_t footer_min, const struct mem_version **version_out)
+{
+    const struct mem_version *version = mem_version_at(self->memtable, entry->newest);
+    enum kv_status st;
+
+    *version_out = NULL;
+    if (version == NULL && entry->newest != 0)
+        return damage(self, "version");
+    while (version != NULL && version->footer >= footer_min) {
+        const struct mem_version *jump = mem_version_at(self->memtable, version->jump);
+
+        *version_out = version;
+        if (jump != NULL && jump->footer >= footer_min && jump->footer < version->footer) {
+            version = jump;
+            continue;
+        }
+        st = older_version(self, version, &version);
+        if (st != KV_OK)
+            return st;
+    }
+    return KV_OK;
+}
+
+static enum kv_status
+memtable_iter_seek_for_prev(struct iter *iter, struct slice target)
+{
+    struct memtable_iter *self = (struct memtable_iter *)(void *)iter;
+    const struct slice user_key = internal_key_user(target);
+    struct place place = {0};
+    const struct mem_entry *entry;
+    struct tree_spot spot;
+    enum kv_status st;
+
+    KV_ASSERT(target.size >= KEY_FOOTER_BYTES);
+    if (self->family == NULL || self->family->root == 0) {
+        iter->valid = false;
+        return KV_OK;
+    }
+    if (!tree_seek(self->memtable, self->family, user_key, &spot))
+        return damage(self, "tree");
+    if (!spot.exact)
+        return show_below(self, user_key);
+    place.leaf = spot.leaf;
+    place.index = spot.index;
+    entry = entry_of(self, place);
+    if (entry == NULL)
+        return damage(self, "entry");
+    st = last_not_behind(self, entry, internal_key_footer(target), &place.version);
+    if (st != KV_OK)
+        return st;
+    if (place.version == NULL)
+        return show_below(self, user_key);
+    show(self, entry, place);
+    return KV_OK;
+}
+
+static enum kv_status
+memtable_iter_prev(struct iter *iter)
+{
+    struct memtable_iter *self = (struct memtable_iter *)(void *)iter;
+    struct place place = self->place;
+    const struct mem_entry *entry = entry_of(self, place);
+    enum kv_status st;
+
+    KV_ASSERT(iter->valid);
+    if (entry == NULL)
+        return damage(self, "entry");
+    if (mem_offset(self->memtable, place.version) != entry->newest) {
+        st = version_of_depth(self, entry, place.version->depth + 1, &place.version);
+        if (st == KV_OK)
+            show(self, entry, place);
+        return st;
+    }
+    if (place.index > 0) {
+        const struct tree_spot spot = {.leaf = (struct mem_node *)(uintptr_t)place.leaf,
+                                       .index = place.index - 1};
+
+        return show_entry_up_to(self, spot, true);
+    }
+    return show_below(self, mem_entry_key(entry));
+}
+
 static void
 memtable_iter_free(struct iter *iter)
 {
@@ -240,8 +400,11 @@ memtable_iter_free(struct iter *iter)
 
 static const struct iter_ops memtable_iter_ops = {
     .seek_first = memtable_iter_seek_first,
+    .seek_last = memtable_iter_seek_last,
     .seek = memtable_iter_seek,
+    .seek_for_prev = memtable_iter_seek_for_prev,
     .next = memtable_iter_next,
+    .prev = memtable_iter_prev,
     .free = memtable_iter_free,
 };
 

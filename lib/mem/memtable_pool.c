@@ -45,6 +45,7 @@ memtable_destroy(struct memtable *memtable)
         munmap(memtable->base, memtable->mapped_bytes);
     if (memtable->fd >= 0)
         close(memtable->fd);
+    mem_tombstone_maps_free(memtable);
     free(memtable->family_slots);
     free(memtable);
 }
@@ -127,6 +128,7 @@ memtable_reset(struct memtable *memtable)
         .magic = MEM_MAGIC,
         .layout_version = MEM_LAYOUT_VERSION,
     };
+    mem_tombstone_maps_free(memtable);
     memtable->used_bytes = MEM_HEADER_BYTES;
     memtable->ref_count = 1;
     memtable->frozen = false;

@@ -1,8 +1,7 @@
 /* memtable_tombstone.c - range tombstones: a list per family, newest first.
  *
- * They are few, so a lookup asks them one by one, and the first that covers is the newest.  Each
- * knows the span of itself and all older ones; a key outside of it ends the walk, so whoever
- * deletes ranges at one end (of a queue, of a time series) reads the other end at no cost.
+ * The list is what the mapping has, for the worker, who sorts it.  The owner looks with every read,
+ * so it has a tombstone_map of the same tombstones in its own memory.
  */
 #include "base/alloc.h"
 #include "mem/memtable_internal.h"
@@ -15,38 +14,60 @@ struct tombstone_iter {
     bool damaged;
 };
 
-/* Of our own memtable, where offsets are sound. */
-static const struct mem_tombstone *
-tombstone_at(const struct memtable *memtable, uint32_t offset)
-{
-    const struct mem_tombstone *tombstone = mem_tombstone_at(memtable, offset);
-
-    KV_ASSERT(tombstone != NULL);
-    return tombstone;
-}
-
 static struct slice
 tombstone_begin(const struct mem_tombstone *tombstone)
 {
     return internal_key_user(mem_tombstone_key(tombstone));
 }
 
-/* Joins the span of the older ones with that of the new tombstone itself. */
-static void
-tombstone_set_span(const struct memtable *memtable, struct mem_tombstone *tombstone)
+static uint64_t
+tombstone_seq(const struct mem_tombstone *tombstone)
 {
-    const struct mem_tombstone *older, *lowest, *highest;
+    return internal_key_footer(mem_tombstone_key(tombstone)) >> 8;
+}
 
-    tombstone->lowest = tombstone->highest = mem_offset(memtable, tombstone);
-    if (tombstone->older == 0)
-        return;
-    older = tombstone_at(memtable, tombstone->older);
-    lowest = tombstone_at(memtable, older->lowest);
-    highest = tombstone_at(memtable, older->highest);
-    if (slice_compare(tombstone_begin(lowest), tombstone_begin(tombstone)) < 0)
-        tombstone->lowest = older->lowest;
-    if (slice_compare(mem_tombstone_end(highest), mem_tombstone_end(tombstone)) > 0)
-        tombstone->highest = older->highest;
+/* Whoever empties a family wants to see that in its number of keys: a tombstone over all that is
+ * here sets the count to zero.  Others are not counted. */
+static uint64_t
+key_count_under(const struct memtable *memtable, const struct mem_family *family,
+                const struct batch_record *record)
+{
+    struct slice first, last;
+
+    if (!memtable_key_span(memtable, family->cf_id, &first, &last) ||
+        slice_compare(record->key, first) > 0 || slice_compare(last, record->value) >= 0)
+        return 0;
+    return family->key_count_delta;
+}
+
+static struct tombstone_map *
+family_map(const struct memtable *memtable, const struct mem_family *family)
+{
+    KV_ASSERT(family->tombstone_map <= memtable->tombstone_map_count);
+    return family->tombstone_map == 0 ? NULL : memtable->tombstone_maps[family->tombstone_map - 1];
+}
+
+static struct tombstone_map *
+family_map_or_new(struct memtable *memtable, struct mem_family *family)
+{
+    if (family->tombstone_map == 0) {
+        memtable->tombstone_maps =
+            kv_realloc(memtable->tombstone_maps,
+                       (memtable->tombstone_map_count + 1) * sizeof(struct tombstone_map *));
+        memtable->tombstone_maps[memtable->tombstone_map_count++] = tombstone_map_new();
+        family->tombstone_map = memtable->tombstone_map_count;
+    }
+    return family_map(memtable, family);
+}
+
+void
+mem_tombstone_maps_free(struct memtable *memtable)
+{
+    for (uint32_t i = 0; i < memtable->tombstone_map_count; i++)
+        tombstone_map_free(memtable->tombstone_maps[i]);
+    free(memtable->tombstone_maps);
+    memtable->tombstone_maps = NULL;
+    memtable->tombstone_map_count = 0;
 }
 
 void
@@ -64,52 +85,50 @@ mem_tombstone_add(struct memtable *memtable, struct mem_family *family,
         .older = family->tombstone_newest,
         .key_size = (uint32_t)key_size,
         .end_size = (uint32_t)record->value.size,
+        .key_count_cut = key_count_under(memtable, family, record),
     };
     if (record->key.size > 0)
         memcpy(target, record->key.data, record->key.size);
     put_fixed64(target + record->key.size, footer_pack(record->seq, record->type));
     memcpy(target + key_size, record->value.data, record->value.size);
-    tombstone_set_span(memtable, tombstone);
     family->tombstone_newest = mem_offset(memtable, tombstone);
     family->range_tombstone_count++;
+    family->key_count_delta -= tombstone->key_count_cut;
+    tombstone_map_add(family_map_or_new(memtable, family), tombstone_begin(tombstone),
+                      mem_tombstone_end(tombstone), record->seq);
 }
 
-static bool
-tombstone_covers(const struct mem_tombstone *tombstone, struct slice key)
+void
+mem_tombstone_drop_newest(struct memtable *memtable, struct mem_family *family)
 {
-    return slice_compare(tombstone_begin(tombstone), key) <= 0 &&
-           slice_compare(key, mem_tombstone_end(tombstone)) < 0;
-}
+    const struct mem_tombstone *tombstone = mem_tombstone_at(memtable, family->tombstone_newest);
 
-/* Whether this or any older tombstone may cover the key. */
-static bool
-span_covers(const struct memtable *memtable, const struct mem_tombstone *tombstone,
-            struct slice key)
-{
-    const struct mem_tombstone *lowest = tombstone_at(memtable, tombstone->lowest);
-    const struct mem_tombstone *highest = tombstone_at(memtable, tombstone->highest);
-
-    return slice_compare(tombstone_begin(lowest), key) <= 0 &&
-           slice_compare(key, mem_tombstone_end(highest)) < 0;
+    KV_ASSERT(tombstone != NULL && family->range_tombstone_count > 0);
+    family->range_tombstone_count--;
+    family->key_count_delta += tombstone->key_count_cut;
+    family->tombstone_newest = tombstone->older;
 }
 
 uint64_t
 mem_tombstone_covering(const struct memtable *memtable, const struct mem_family *family,
                        struct slice key, uint64_t seq_max)
 {
-    uint32_t offset = family->tombstone_newest;
+    const struct tombstone_map *map = family_map(memtable, family);
 
-    while (offset != 0) {
-        const struct mem_tombstone *tombstone = tombstone_at(memtable, offset);
-        const uint64_t seq = internal_key_footer(mem_tombstone_key(tombstone)) >> 8;
+    return map == NULL ? 0 : tombstone_map_covering(map, key, seq_max);
+}
 
-        if (!span_covers(memtable, tombstone, key))
-            return 0;
-        if (seq <= seq_max && tombstone_covers(tombstone, key))
-            return seq;
-        offset = tombstone->older;
-    }
-    return 0;
+void
+memtable_tombstone_stretch(const struct memtable *memtable, uint32_t cf_id, struct slice key,
+                           uint64_t seq_max, struct tombstone_stretch *stretch_out)
+{
+    const struct mem_family *family = mem_family_find(memtable, cf_id);
+    const struct tombstone_map *map = family == NULL ? NULL : family_map(memtable, family);
+
+    KV_ASSERT(memtable->pool != NULL);
+    *stretch_out = (struct tombstone_stretch){0};
+    if (map != NULL)
+        tombstone_map_find(map, key, seq_max, stretch_out);
 }
 
 static int
@@ -173,6 +192,35 @@ tombstone_iter_next(struct iter *iter)
     return tombstone_iter_stand(self, self->position + 1);
 }
 
+static enum kv_status
+tombstone_iter_seek_last(struct iter *iter)
+{
+    struct tombstone_iter *self = (struct tombstone_iter *)(void *)iter;
+
+    if (self->damaged)
+        return KV_FAIL(KV_CORRUPT, "memtable: list of range tombstones");
+    return tombstone_iter_stand(self, self->count - 1); /* of none: behind the end */
+}
+
+static enum kv_status
+tombstone_iter_prev(struct iter *iter)
+{
+    struct tombstone_iter *self = (struct tombstone_iter *)(void *)iter;
+
+    KV_ASSERT(iter->valid);
+    return tombstone_iter_stand(self, self->position - 1);
+}
+
+static enum kv_status
+tombstone_iter_seek_for_prev(struct iter *iter, struct slice target)
+{
+    const enum kv_status st = tombstone_iter_seek(iter, target);
+
+    if (st != KV_OK || (iter->valid && internal_key_compare(iter->key, target) == 0))
+        return st;
+    return iter->valid ? tombstone_iter_prev(iter) : tombstone_iter_seek_last(iter);
+}
+
 static void
 tombstone_iter_free(struct iter *iter)
 {
@@ -184,8 +232,11 @@ tombstone_iter_free(struct iter *iter)
 
 static const struct iter_ops tombstone_iter_ops = {
     .seek_first = tombstone_iter_seek_first,
+    .seek_last = tombstone_iter_seek_last,
     .seek = tombstone_iter_seek,
+    .seek_for_prev = tombstone_iter_seek_for_prev,
     .next = tombstone_iter_next,
+    .prev = tombstone_iter_prev,
     .free = tombstone_iter_free,
 };
 
@@ -227,4 +278,25 @@ memtable_tombstone_iter_new(const struct memtable *memtable, uint32_t cf_id)
     self->damaged = !collect_tombstones(memtable, family, self->sorted, &self->count);
     qsort(self->sorted, self->count, sizeof(self->sorted[0]), compare_tombstones);
     return &self->iter;
+}
+
+void
+mem_tombstone_map_rebuild(struct memtable *memtable, const struct mem_family *family)
+{
+    const size_t count = family->range_tombstone_count;
+    const struct mem_tombstone **list;
+    size_t collected;
+
+    if (family->tombstone_map == 0)
+        return;
+    tombstone_map_free(memtable->tombstone_maps[family->tombstone_map - 1]);
+    memtable->tombstone_maps[family->tombstone_map - 1] = tombstone_map_new();
+    list = kv_alloc((count + 1) * sizeof(list[0]));
+    if (!collect_tombstones(memtable, family, list, &collected))
+        KV_ASSERT(false && "a memtable of our own is sound");
+    KV_ASSERT(collected == count);
+    for (size_t i = count; i > 0; i--)
+        tombstone_map_add(family_map(memtable, family), tombstone_begin(list[i - 1]),
+                          mem_tombstone_end(list[i - 1]), tombstone_seq(list[i - 1]));
+    free(list);
 }

@@ -150,14 +150,13 @@ node_prefetch(const struct mem_node *node)
 
 /* The search that follows finds the whole node on its way, instead of waiting for its first line
  * and then for the others. */
-static struct mem_node *
-child_at(const struct memtable *memtable, uint32_t offset)
+static void
+child_prefetch(const struct memtable *memtable, const struct mem_node *node, unsigned index)
 {
-    const struct mem_node *node = mem_at(memtable, offset, MEM_LEAF_BYTES);
+    const struct mem_node *child = mem_at(memtable, node->links[index], MEM_LEAF_BYTES);
 
-    if (node != NULL)
-        node_prefetch(node);
-    return mem_node_at(memtable, offset);
+    if (child != NULL)
+        node_prefetch(child);
 }
 
 bool
@@ -167,15 +166,12 @@ tree_seek(const struct memtable *memtable, const struct mem_family *family, stru
     struct mem_node *node = mem_node_at(memtable, family->root);
     int index;
 
-    while (node != NULL && node->level > 0) {
-        const unsigned level = node->level;
-
+    for (; node != NULL && node->level > 0;
+         node = mem_node_child(memtable, node, (unsigned)index)) {
         index = node_child_index(memtable, node, key);
         if (index < 0)
             return false;
-        node = child_at(memtable, node->links[index]);
-        if (node != NULL && node->level != level - 1)
-            return false;
+        child_prefetch(memtable, node, (unsigned)index);
     }
     if (node == NULL)
         return false;
@@ -185,6 +181,57 @@ tree_seek(const struct memtable *memtable, const struct mem_family *family, stru
     spot->leaf = node;
     spot->index = (unsigned)index;
     return true;
+}
+
+bool
+tree_seek_below(const struct memtable *memtable, const struct mem_family *family, struct slice key,
+                struct tree_spot *spot, bool *found)
+{
+    struct mem_node *node = mem_node_at(memtable, family->root);
+    struct mem_node *turn = NULL; /* the lowest node on the way with a child to the left of it */
+    unsigned turn_index = 0;
+    int index;
+
+    *found = false;
+    while (node != NULL && node->level > 0) {
+        index = node_child_index(memtable, node, key);
+        if (index < 0)
+            return false;
+        turn_index = index > 0 ? (unsigned)index - 1 : turn_index;
+        turn = index > 0 ? node : turn;
+        node = mem_node_child(memtable, node, (unsigned)index);
+    }
+    if (node == NULL)
+        return false;
+    index = node_search(memtable, node, key, &spot->exact);
+    if (index < 0)
+        return false;
+    *found = index > 0 || turn != NULL;
+    if (index == 0)
+        return turn == NULL ||
+               tree_last_under(memtable, mem_node_child(memtable, turn, turn_index), spot);
+    *spot = (struct tree_spot){.leaf = node, .index = (unsigned)index - 1};
+    return true;
+}
+
+double
+tree_part_below(const struct memtable *memtable, const struct mem_family *family, struct slice key)
+{
+    struct mem_node *node = mem_node_at(memtable, family->root);
+    double part = 0, width = 1;
+    bool exact;
+    int index;
+
+    for (; node != NULL && node->level > 0;
+         node = mem_node_child(memtable, node, (unsigned)index)) {
+        index = node_child_index(memtable, node, key);
+        if (index < 0)
+            return part;
+        width /= node->count;
+        part += width * index;
+    }
+    index = node == NULL ? -1 : node_search(memtable, node, key, &exact);
+    return index < 0 ? part : part + width * index / node->count;
 }
 
 static struct mem_node *
@@ -457,7 +504,8 @@ tree_descend(const struct memtable *memtable, const struct mem_family *family, s
         KV_ASSERT(index >= 0);
         path->nodes[node->level] = node;
         path->indexes[node->level] = (unsigned)index;
-        node = child_at(memtable, node->links[index]);
+        child_prefetch(memtable, node, (unsigned)index);
+        node = mem_node_at(memtable, node->links[index]);
         KV_ASSERT(node != NULL);
     }
     index = node_search(memtable, node, key, &spot->exact);

@@ -17,6 +17,17 @@ struct tree_spot {
 /* The family has a tree.  False: the mapping is damaged. */
 bool tree_seek(const struct memtable *memtable, const struct mem_family *family, struct slice key,
                struct tree_spot *spot);
+/* The last entry below `key`, with `exact` unset; *found false: there is none.  Likewise. */
+bool tree_seek_below(const struct memtable *memtable, const struct mem_family *family,
+                     struct slice key, struct tree_spot *spot, bool *found);
+/* The last entry under a node (NULL: the mapping is damaged), and of all; likewise. */
+bool tree_last_under(const struct memtable *memtable, struct mem_node *node,
+                     struct tree_spot *spot);
+bool tree_seek_last(const struct memtable *memtable, const struct mem_family *family,
+                    struct tree_spot *spot);
+/* The way down to a key, as a part of all that there is: 0 to 1. */
+double tree_part_below(const struct memtable *memtable, const struct mem_family *family,
+                       struct slice key);
 /* The entry of `key`, made if there was none. */
 struct mem_entry *tree_insert(struct memtable *memtable, struct mem_family *family,
                               struct slice key);

@@ -290,7 +290,7 @@ reserve_key(struct block_iter *iter, size_t size)
 }
 
 static inline void
-take_entry(struct block_iter *iter, const struct raw_entry *entry)
+take_entry(struct block_iter *iter, size_t offset, const struct raw_entry *entry)
 {
     const size_t key_bytes = entry->shared + entry->key_rest.size;
 
@@ -309,6 +309,7 @@ take_entry(struct block_iter *iter, const struct raw_entry *entry)
         iter->handle = entry->handle;
     if (iter->form.has_first_keys)
         iter->first_key = entry->first_key;
+    iter->offset = offset;
     iter->next_offset = entry->next_offset;
     iter->valid = true;
 }
@@ -323,7 +324,7 @@ step_to_restart(struct block_iter *iter, size_t offset)
         return false;
     if (iter->form.check_types && !check_type(iter, &entry))
         return false;
-    take_entry(iter, &entry);
+    take_entry(iter, offset, &entry);
     return true;
 }
 
@@ -341,7 +342,7 @@ block_iter_next(struct block_iter *iter)
         return false;
     if (iter->form.check_order && compare_to_current(iter, &entry) <= 0)
         return block_iter_fault(iter, "a key is not above the one before it");
-    take_entry(iter, &entry);
+    take_entry(iter, iter->next_offset, &entry);
     return true;
 }
 
@@ -476,4 +477,107 @@ bool
 block_iter_seek(struct block_iter *iter, struct slice user_key, uint64_t footer)
 {
     return block_iter_seek_within(iter, user_key, footer, 0, iter->restart_count - 1);
+}
+
+/* From the restart point that the iterator stands on to the last entry that begins before
+ * `limit`; `limit` itself must be where an entry begins, or the end of the entries. */
+static bool
+walk_up_to(struct block_iter *iter, size_t limit)
+{
+    while (iter->next_offset < limit) {
+        if (!block_iter_next(iter))
+            return false;
+    }
+    if (iter->next_offset != limit)
+        return block_iter_fault(iter, "an entry reaches into the next one");
+    return true;
+}
+
+/* The last restart point that lies before `limit`, which is above the first one. */
+static bool
+restart_before(struct block_iter *iter, size_t limit, size_t *offset_out)
+{
+    uint32_t low = 0, high = iter->restart_count - 1;
+    size_t offset;
+
+    while (low < high) {
+        const uint32_t middle = low + (high - low + 1) / 2;
+
+        if (!restart_offset(iter, middle, &offset))
+            return false;
+        if (offset < limit)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    if (!restart_offset(iter, low, offset_out))
+        return false;
+    if (*offset_out >= limit)
+        return block_iter_fault(iter, "no restart point lies before an entry");
+    return true;
+}
+
+static bool
+enter_before(struct block_iter *iter, size_t limit)
+{
+    size_t offset;
+
+    iter->valid = false;
+    if (restart_before(iter, limit, &offset) && step_to_restart(iter, offset) &&
+        walk_up_to(iter, limit))
+        return true;
+    iter->valid = false;
+    return false;
+}
+
+bool
+block_iter_seek_last(struct block_iter *iter)
+{
+    KV_ASSERT(iter->restart_count > 0);
+    iter->valid = false;
+    return iter->entries_bytes == 0 || enter_before(iter, iter->entries_bytes);
+}
+
+/* Whether the entry at `offset` is above the current one, which stands right before it. */
+static bool
+check_follower(struct block_iter *iter, size_t offset)
+{
+    struct raw_entry entry;
+
+    if (!iter->form.check_order)
+        return true;
+    if (!parse_entry(iter, offset, iter->key.size, &entry))
+        return false;
+    if (compare_to_current(iter, &entry) <= 0)
+        return block_iter_fault(iter, "a key is not above the one before it");
+    return true;
+}
+
+bool
+block_iter_prev(struct block_iter *iter)
+{
+    const size_t limit = iter->offset;
+
+    KV_ASSERT(iter->valid);
+    KV_ASSERT(limit < iter->entries_bytes);
+    if (limit == 0) {
+        iter->valid = false;
+        return true;
+    }
+    if (enter_before(iter, limit) && check_follower(iter, limit))
+        return true;
+    iter->valid = false;
+    return false;
+}
+
+bool
+block_iter_seek_for_prev(struct block_iter *iter, struct slice user_key, uint64_t footer)
+{
+    if (!block_iter_seek(iter, user_key, footer))
+        return false;
+    if (!iter->valid)
+        return block_iter_seek_last(iter);
+    if (compare(iter, iter->key, user_key, footer) == 0)
+        return true;
+    return block_iter_prev(iter);
 }

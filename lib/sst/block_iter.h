@@ -44,7 +44,8 @@ struct block_iter {
     struct block_handle handle; /* index only */
     struct slice first_key;     /* has_first_keys only: an internal key */
 
-    size_t next_offset; /* of the entry behind the current one */
+    size_t offset;      /* of the current entry */
+    size_t next_offset; /* of the entry behind it */
     uint8_t *key_data;  /* key_inline, or owned when a key is larger */
     size_t key_capacity;
     uint8_t key_inline[BLOCK_KEY_INLINE_BYTES];
@@ -81,11 +82,26 @@ bool block_iter_fault(struct block_iter *iter, const char *text);
  * value are as they were. */
 MUST_CHECK bool block_iter_next(struct block_iter *iter);
 
+/* To the last entry, or not valid: the block is empty.  After false it is not valid. */
+MUST_CHECK bool block_iter_seek_last(struct block_iter *iter);
+/* To the last entry <= (user_key, footer), or not valid: there is none.  Likewise. */
+MUST_CHECK bool block_iter_seek_for_prev(struct block_iter *iter, struct slice user_key,
+                                         uint64_t footer);
+/* Only while valid; not valid afterwards: it was the first entry.  Costs the decoding of half a
+ * restart interval.  After false it is not valid. */
+MUST_CHECK bool block_iter_prev(struct block_iter *iter);
+
 /* Only while valid. */
 static inline bool
 block_iter_is_last(const struct block_iter *iter)
 {
     return iter->next_offset >= iter->entries_bytes;
+}
+
+static inline bool
+block_iter_is_first(const struct block_iter *iter)
+{
+    return iter->offset == 0;
 }
 
 #endif

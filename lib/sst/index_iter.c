@@ -67,16 +67,16 @@ load_part(struct index_iter *index)
     return KV_OK;
 }
 
-/* The first entry of the partition that top points to.  Partitions are never empty, so that walks
- * over untrusted bytes end. */
+/* The first or last entry of the partition that top points to.  Partitions are never empty, so
+ * that walks over untrusted bytes end. */
 static enum kv_status
-enter_part(struct index_iter *index)
+enter_part(struct index_iter *index, bool at_last)
 {
     enum kv_status st = load_part(index);
 
     if (st != KV_OK)
         return st;
-    if (!block_iter_seek_first(&index->part))
+    if (!(at_last ? block_iter_seek_last(&index->part) : block_iter_seek_first(&index->part)))
         return part_fault(index);
     if (!index->part.valid)
         return KV_FAIL(KV_CORRUPT, "table %s: index partition at %llu is empty", index->table->path,
@@ -99,7 +99,17 @@ index_iter_seek_first(struct index_iter *index)
         return top_fault(index);
     if (!index->table->two_level || !index->top.valid)
         return KV_OK;
-    return enter_part(index);
+    return enter_part(index, false);
+}
+
+enum kv_status
+index_iter_seek_last(struct index_iter *index)
+{
+    if (!open_top(index) || !block_iter_seek_last(&index->top))
+        return top_fault(index);
+    if (!index->table->two_level || !index->top.valid)
+        return KV_OK;
+    return enter_part(index, true);
 }
 
 static enum kv_status
@@ -112,7 +122,16 @@ next_part(struct index_iter *index)
     }
     if (!block_iter_next(&index->top))
         return top_fault(index);
-    return enter_part(index);
+    return enter_part(index, false);
+}
+
+static enum kv_status
+prev_part(struct index_iter *index)
+{
+    let_go(index);
+    if (!block_iter_prev(&index->top))
+        return top_fault(index);
+    return index->top.valid ? enter_part(index, true) : KV_OK;
 }
 
 static bool
@@ -150,7 +169,7 @@ index_iter_next(struct index_iter *index)
     KV_ASSERT(index->top.valid);
     if (index->table->two_level) {
         if (index->part_block == NULL)
-            return enter_part(index);
+            return enter_part(index, false);
         if (block_iter_is_last(&index->part))
             return next_part(index);
         return block_iter_next(&index->part) ? KV_OK : part_fault(index);
@@ -160,6 +179,19 @@ index_iter_next(struct index_iter *index)
         return KV_OK;
     }
     return block_iter_next(&index->top) ? KV_OK : top_fault(index);
+}
+
+enum kv_status
+index_iter_prev(struct index_iter *index)
+{
+    KV_ASSERT(index->top.valid);
+    if (!index->table->two_level)
+        return block_iter_prev(&index->top) ? KV_OK : top_fault(index);
+    if (index->part_block == NULL)
+        return enter_part(index, true);
+    if (!block_iter_prev(&index->part))
+        return part_fault(index);
+    return index->part.valid ? KV_OK : prev_part(index);
 }
 
 const struct block_iter *

@@ -257,6 +257,25 @@ range_tombstones_cover(const struct range_tombstones *tombstones, struct slice u
     return newest_over_stretch(tombstones, at - 1, seq_max, seq_out);
 }
 
+void
+range_tombstones_stretch(const struct range_tombstones *tombstones, struct slice user_key,
+                         uint64_t seq_max, struct tombstone_stretch *stretch_out)
+{
+    const size_t at = borders_up_to(tombstones, user_key);
+
+    *stretch_out = (struct tombstone_stretch){0};
+    if (at > 0) {
+        stretch_out->keys.begin = tombstones->borders[at - 1];
+        stretch_out->keys.has_begin = true;
+    }
+    if (at < tombstones->border_count) {
+        stretch_out->keys.end = tombstones->borders[at];
+        stretch_out->keys.has_end = true;
+    }
+    if (at > 0 && at < tombstones->border_count)
+        (void)newest_over_stretch(tombstones, at - 1, seq_max, &stretch_out->seq);
+}
+
 /* The newest sequence that may matter behind `seq`; false: none. */
 static bool
 next_view(const struct tombstone_views *views, uint64_t seq, uint64_t *seq_max_out)

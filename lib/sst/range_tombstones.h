@@ -8,6 +8,7 @@
 #ifndef KV_SST_RANGE_TOMBSTONES_H
 #define KV_SST_RANGE_TOMBSTONES_H
 
+#include "key/key_stretch.h"
 #include "sst/table_reader.h"
 
 /* Zero-initialised is empty and valid. */
@@ -33,6 +34,11 @@ size_t range_tombstones_bytes_used(const struct range_tombstones *tombstones);
 /* The newest sequence <= seq_max of a tombstone that covers the key; false: none does. */
 bool range_tombstones_cover(const struct range_tombstones *tombstones, struct slice user_key,
                             uint64_t seq_max, uint64_t *seq_out);
+
+/* Likewise for the whole stretch around the key for which the answer is the same, or for a part of
+ * it; borrows keys of the list. */
+void range_tombstones_stretch(const struct range_tombstones *tombstones, struct slice user_key,
+                              uint64_t seq_max, struct tombstone_stretch *stretch_out);
 
 /* Which sequences must stay readable: of the tombstones over one range only the newest that the
  * present and each snapshot sees is needed. */

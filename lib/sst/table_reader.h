@@ -17,6 +17,7 @@
 #include "base/status.h"
 #include "cache/read_ctx.h"
 #include "iter/iter.h"
+#include "key/key_stretch.h"
 #include "key/lookup.h"
 
 struct io;
@@ -83,6 +84,9 @@ MUST_CHECK enum kv_status table_reader_find(struct table_reader *table, struct r
 
 /* All point entries in internal-key order; holds a reference to the table. */
 struct iter *table_iter_new(struct table_reader *table, struct read_ctx *ctx);
+/* Likewise, for a scan (NULL: all of it), whose scope outlives the iterator. */
+struct iter *table_iter_new_in(struct table_reader *table, struct read_ctx *ctx,
+                               struct iter_scope *scope);
 
 /* Range tombstones as stored, cut to the table's bounds, in internal-key order; they may overlap.
  */
@@ -98,6 +102,22 @@ MUST_CHECK enum kv_status table_reader_tombstones(struct table_reader *table, st
 MUST_CHECK enum kv_status table_reader_covering_tombstone(struct table_reader *table,
                                                           struct read_ctx *ctx, struct slice key,
                                                           uint64_t seq_max, uint64_t *seq_out);
+
+/* Likewise, for the stretch of keys around it.  Borrowed from the table. */
+MUST_CHECK enum kv_status table_reader_stretch(struct table_reader *table, struct read_ctx *ctx,
+                                               struct slice key, uint64_t seq_max,
+                                               struct tombstone_stretch *stretch_out);
+
+/* An entry that any other had nearly the same chance to be instead: of a data block chosen by
+ * `random`, which says all. KV_OK with *found false: the table has no point entries. */
+MUST_CHECK enum kv_status table_reader_pick(struct table_reader *table, struct read_ctx *ctx,
+                                            uint64_t random, struct buffer *user_key, bool *found);
+/* How many bytes of the file the data blocks with the keys of a stretch take, by the index:
+ * blocks at its ends are counted whole.  KV_WANT_BLOCK likewise. */
+MUST_CHECK enum kv_status table_reader_bytes_between(struct table_reader *table,
+                                                     struct read_ctx *ctx,
+                                                     const struct key_stretch *keys,
+                                                     uint64_t *bytes_out);
 
 /* What the properties block says, for statistics and kvctl inspect. */
 struct table_properties {

@@ -5,7 +5,9 @@
 #include "iter/iter.h"
 #include "version/version_set.h"
 
-/* Borrows the level (its version is kept by the caller) and ctx. */
-struct iter *level_iter_new(const struct version_level *level, struct read_ctx *ctx);
+/* Borrows the level (its version is kept by the caller), ctx, and the scan's scope (NULL:
+ * everything). */
+struct iter *level_iter_new(const struct version_level *level, struct read_ctx *ctx,
+                            struct iter_scope *scope);
 
 #endif

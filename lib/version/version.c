@@ -194,7 +194,7 @@ version_iters(struct version *version, struct read_ctx *ctx, struct iter **iters
         iters_out[count++] = table_iter_new(version->levels[0].files[i]->reader, ctx);
     for (uint32_t i = 1; i < LEVEL_COUNT; i++) {
         if (version->levels[i].count > 0)
-            iters_out[count++] = level_iter_new(&version->levels[i], ctx);
+            iters_out[count++] = level_iter_new(&version->levels[i], ctx, NULL);
     }
     KV_ASSERT(count == version_iter_count(version));
 }

@@ -61,7 +61,8 @@ count_table(const struct table_file *file, struct block_cache *cache, int64_t *c
 }
 
 int64_t
-version_key_count_estimate(struct version *version, struct block_cache *cache)
+version_key_count_estimate(struct version *version, struct block_cache *cache,
+                           table_is_deleted_fn *is_deleted, void *owner)
 {
     uint64_t bytes_counted = 0, bytes_unknown = 0;
     int64_t total = 0;
@@ -71,6 +72,8 @@ version_key_count_estimate(struct version *version, struct block_cache *cache)
             const struct table_file *file = version->levels[level].files[i];
             int64_t count;
 
+            if (is_deleted != NULL && is_deleted(owner, file))
+                continue;
             if (count_table(file, cache, &count)) {
                 total += count;
                 bytes_counted += file->meta.bytes;

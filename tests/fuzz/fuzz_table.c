@@ -128,6 +128,50 @@ walk(struct test_table *table, struct block_cache *cache)
     buffer_deinit(&last);
 }
 
+/* From the end towards the beginning, with steps forward in between: each one must lead to where
+ * its direction says. */
+static void
+wander(struct test_table *table, struct block_cache *cache, const uint8_t *ways, size_t way_count)
+{
+    struct iter_scope scope = {.lower = slice_from_text("key001"), .ahead_bytes_max = 4096};
+    struct buffer last = {0};
+    struct read_ctx ctx;
+    struct iter *iter;
+    size_t passes = 0, at = 0;
+    bool forward = false;
+    enum kv_status st;
+
+    read_ctx_init(&ctx, cache);
+    iter = table_iter_new_in(table->reader, &ctx, &scope);
+    st = iter_seek_last(iter);
+    for (;;) {
+        if (st == KV_WANT_BLOCK) {
+            if (!fetch(table, &ctx, &passes))
+                break;
+        } else if (st != KV_OK || !iter->valid) {
+            break;
+        } else {
+            const int order =
+                last.size == 0 ? 0 : internal_key_compare(buffer_slice(&last), iter->key);
+
+            if (last.size > 0 && (forward ? order >= 0 : order <= 0))
+                abort();
+            buffer_clear(&last);
+            buffer_append_slice(&last, iter->key);
+            forward = way_count > 0 && ways[at++ % way_count] % 3 == 0;
+            if (at > 1000)
+                break;
+        }
+        if (last.size == 0)
+            st = iter_seek_last(iter);
+        else
+            st = forward ? iter_next(iter) : iter_prev(iter);
+    }
+    iter_free(iter);
+    read_ctx_deinit(&ctx);
+    buffer_deinit(&last);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -139,6 +183,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     make_file(&file, data, size);
     test_table_from_bytes(&table, 1, buffer_slice(&file));
     walk(&table, cache);
+    wander(&table, cache, data, size < 64 ? size : 64);
     look_up(&table, cache, slice_from_text("key007"));
     test_table_free(&table);
     buffer_deinit(&file);

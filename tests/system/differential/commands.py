@@ -21,7 +21,10 @@ CONFIG_NAMES = [b"save", b"appendonly", b"maxmemory", b"databases", b"timeout", 
 SHARED = [b"get", b"set", b"setnx", b"getset", b"getdel", b"mget", b"mset", b"msetnx", b"del",
           b"unlink", b"exists", b"strlen", b"append", b"getrange", b"setrange", b"incr", b"decr",
           b"incrby", b"decrby", b"incrbyfloat", b"type", b"ping", b"echo", b"select", b"quit",
-          b"reset", b"time", b"auth", b"hello", b"client", b"command", b"config"]
+          b"reset", b"time", b"auth", b"hello", b"client", b"command", b"config", b"keys", b"scan",
+          b"randomkey", b"flushdb", b"flushall"]
+PATTERNS = [b"h*", b"cold:0001*", b"h?", b"[hn]1*", b"n*", b"h*[^a-z]", b"h[", b"h1", b"cold:00?5*",
+            b"no such key", b"\\h*", b"[^c]1"]
 
 
 class Generator:
@@ -29,6 +32,7 @@ class Generator:
 
     def __init__(self, rng, prefix=b"", cold_count=3000):
         self.random = rng
+        self.prefix = prefix
         self.hot = [b"h%d" % i for i in range(30)] + [b"", b"\0", b"\xff\xff", b"a b", b"\r\n"]
         self.cold = [b"cold:%06d" % i for i in range(cold_count)]
         self.cold += [bytes(rng.randrange(256) for _ in range(rng.randrange(1, 60)))
@@ -47,7 +51,7 @@ class Generator:
             (10, self.count), (5, self.count_float), (2, self.type), (2, self.ping),
             (1, self.select), (1, self.client), (1, self.command), (1, self.config),
             (1, self.hello), (1, self.unknown), (3, self.wrong_arity), (1, self.other),
-            (1, self.subcommand))]
+            (1, self.subcommand), (1, self.walk))]
         self.weights = [weight for weight, _ in self.makers]
         self.functions = [maker for _, maker in self.makers]
 
@@ -267,6 +271,23 @@ class Generator:
                           [b"SHUTDOWN", b"SAVE", b"NOSAVE"], [b"SHUTDOWN", b"ABORT", b"NOW"],
                           [b"AUTH", b"nobody", b"x"], [b"AUTH", b"a", b"b", b"c"], [b"TIME", b"x"],
                           [b"RESET", b"x"], [b"ECHO"], [b"SELECT"], [b"HELLO", b"3", b"2"]])
+
+    def walk(self):
+        if self.random.random() < 0.005:
+            if not self.prefix:
+                return self.pick([[b"FLUSHDB"], [b"FLUSHALL"], [b"FLUSHDB", b"ASYNC"],
+                                  [b"FLUSHALL", b"sync"]])
+        # Other connections' keys may be there or not at the moment.
+        pattern = self.prefix + self.pick(PATTERNS)
+        scan = [b"SCAN", b"0", b"COUNT", b"1000000"]
+        return self.pick([[b"KEYS", pattern], scan + [b"MATCH", pattern], [b"RANDOMKEY"],
+                          [b"SCAN", b"0", b"TYPE", b"set"],
+                          scan + [b"type", b"STRING", b"match", pattern],
+                          [b"SCAN", self.pick([b"x", b" 0", b"0x", b"18446744073709551616"])],
+                          [b"SCAN", b"0", b"COUNT", self.pick([b"0", b"-1", b"x", b""])],
+                          [b"SCAN", b"0", b"COUNT"], [b"SCAN", b"0", b"FOO", b"1"],
+                          [b"FLUSHDB", b"NOW"], [b"FLUSHALL", b"SYNC", b"ASYNC"],
+                          [b"RANDOMKEY", b"x"], [b"KEYS"]])
 
     def subcommand(self):
         name = self.pick([b"CLIENT", b"COMMAND", b"CONFIG"])

@@ -82,14 +82,37 @@ def same_config_names(args, redis, kvd):
 
 
 def same_sections(args, redis, kvd):
-    """INFO: Redis's sections, in Redis's order, but for the one of modules; kvd has one more."""
+    """INFO: Redis's sections, in Redis's order, but for the one of modules; kvd has two more."""
     theirs, ours = [[line for line in plain(reply).splitlines() if line[:1] == b"#"]
                     for reply in (redis, kvd)]
     theirs = [line for line in theirs if line not in (b"# Modules", b"# Latencystats")]
-    return redis[:1] == kvd[:1] and theirs == [line for line in ours if line != b"# Kvd"]
+    ours = [line for line in ours if line not in (b"# Kvd", b"# Compaction")]
+    return redis[:1] == kvd[:1] and theirs == ours
+
+
+def same_keys(args, redis, kvd):
+    """KEYS: the order is each server's own."""
+    return redis[:1] == kvd[:1] == b"*" and sorted(plain(redis)) == sorted(plain(kvd))
+
+
+def same_scan(args, redis, kvd):
+    """The whole of a SCAN in one page: the same keys.  kvd ends a page when its time is over."""
+    if redis[:1] == b"-" or kvd[:1] == b"-":
+        return redis == kvd
+    (_, theirs), (cursor, ours) = plain(redis), plain(kvd)
+    if cursor != b"0":
+        return set(ours) <= set(theirs)
+    return set(theirs) == set(ours)
+
+
+def same_key_or_none(args, redis, kvd):
+    return redis[:1] == kvd[:1]
 
 
 COMPARERS = {
+    (b"keys", None): same_keys,
+    (b"randomkey", None): same_key_or_none,
+    (b"scan", None): same_scan,
     (b"client", b"id"): same_kind,
     (b"client", b"info"): same_client_line,
     (b"client", b"list"): same_client_line,

@@ -1,0 +1,230 @@
+#include "db/db_survey.h"
+
+#include "base/alloc.h"
+#include "base/random.h"
+#include "db/db_internal.h"
+#include "db/db_view.h"
+#include "version/version_scan.h"
+
+bool
+db_family_at(struct db *db, uint32_t index, uint32_t *cf_id_out)
+{
+    const struct column_family *family = version_set_family_at(db->versions, index);
+
+    if (family == NULL)
+        return false;
+    *cf_id_out = family->id;
+    return true;
+}
+
+/* --- the end of all keys --- */
+
+static void
+raise_bound(struct buffer *bound, bool *found, struct slice key)
+{
+    if (*found && slice_compare(key, buffer_slice(bound)) <= 0)
+        return;
+    *found = true;
+    buffer_clear(bound);
+    buffer_append_slice(bound, key);
+}
+
+static void
+raise_to_tables(const struct version *version, struct buffer *bound, bool *found)
+{
+    for (uint32_t i = 0; i < LEVEL_COUNT; i++) {
+        const struct version_level *level = &version->levels[i];
+
+        /* Below level 0 the last one ends last. */
+        for (uint32_t j = i == 0 || level->count == 0 ? 0 : level->count - 1; j < level->count; j++)
+            raise_bound(bound, found,
+                        internal_key_user(buffer_slice(&level->files[j]->meta.largest)));
+    }
+}
+
+bool
+db_key_bound(struct db *db, uint32_t cf_id, struct buffer *end_out)
+{
+    struct slice first, last;
+    struct db_view view;
+    bool found = false;
+
+    db_view_pin(&view, db, cf_id, SEQUENCE_MAX);
+    for (uint32_t i = 0; i < view.memtable_count; i++) {
+        if (memtable_key_span(view.memtables[i], cf_id, &first, &last))
+            raise_bound(end_out, &found, last);
+    }
+    raise_to_tables(view.version, end_out, &found);
+    db_view_unpin(&view);
+    if (found)
+        buffer_append_byte(end_out, 0); /* the next possible key */
+    return found;
+}
+
+/* --- how many keys there are --- */
+
+/* Whether a memtable newer than `seq_newest` has a tombstone over all keys from first to last. */
+static bool
+is_under_memtable(const struct db_view *view, uint32_t memtable_count, struct slice first,
+                  struct slice last, uint64_t seq_newest)
+{
+    for (uint32_t i = 0; i < memtable_count; i++) {
+        struct tombstone_stretch stretch;
+
+        memtable_tombstone_stretch(view->memtables[i], view->cf_id, first, SEQUENCE_MAX, &stretch);
+        if (stretch.seq > seq_newest && key_stretch_contains(&stretch.keys, last))
+            return true;
+    }
+    return false;
+}
+
+struct table_survey {
+    const struct db_view *view;
+    struct read_ctx ctx;
+};
+
+static bool
+is_table_deleted(void *owner, const struct table_file *file)
+{
+    struct table_survey *survey = owner;
+    const struct db_view *view = survey->view;
+    bool is_deleted = is_under_memtable(view, view->memtable_count,
+                                        internal_key_user(buffer_slice(&file->meta.smallest)),
+                                        internal_key_user(buffer_slice(&file->meta.largest)),
+                                        file->meta.seq_largest) ||
+                      version_scan_is_deleted(view->version, file, &survey->ctx);
+
+    read_ctx_clear_wants(&survey->ctx);
+    return is_deleted;
+}
+
+/* Puts minus deletions of the memtables, but of those that a newer one's tombstone has emptied. */
+static int64_t
+count_memtables(const struct db_view *view)
+{
+    int64_t count = 0;
+
+    for (uint32_t i = 0; i < view->memtable_count; i++) {
+        const struct memtable *memtable = view->memtables[i];
+        struct memtable_family family;
+        struct slice first, last;
+
+        if (!memtable_find_family(memtable, view->cf_id, &family))
+            continue;
+        if (i > 0 && memtable_key_span(memtable, view->cf_id, &first, &last) &&
+            is_under_memtable(view, i, first, last, memtable_seq_last(memtable)))
+            continue;
+        count += (int64_t)family.key_count_delta;
+    }
+    return count;
+}
+
+/* RocksDB's estimate-num-keys, a key in several places is counted several times; but what lies
+ * under a single range tombstone is not counted, so that an emptied family shows as empty. */
+uint64_t
+db_key_count_estimate(struct db *db, uint32_t cf_id)
+{
+    struct table_survey survey;
+    struct db_view view;
+    int64_t count;
+
+    if (version_set_family(db->versions, cf_id) == NULL)
+        return 0;
+    db_view_pin(&view, db, cf_id, SEQUENCE_MAX);
+    survey.view = &view;
+    read_ctx_init(&survey.ctx, db->cache);
+    count = count_memtables(&view);
+    count += version_key_count_estimate(view.version, db->cache, is_table_deleted, &survey);
+    read_ctx_deinit(&survey.ctx);
+    db_view_unpin(&view);
+    return count > 0 ? (uint64_t)count : 0;
+}
+
+/* --- how large a range is --- */
+
+static void
+add_memtable(const struct memtable *memtable, uint32_t cf_id, const struct key_stretch *keys,
+             struct db_range_size *size)
+{
+    struct memtable_family family;
+    double begin = 0, end = 1, part;
+
+    if (!memtable_find_family(memtable, cf_id, &family) || family.entry_count == 0)
+        return;
+    if (keys->has_begin)
+        begin = memtable_part_below(memtable, cf_id, keys->begin);
+    if (keys->has_end)
+        end = memtable_part_below(memtable, cf_id, keys->end);
+    part = end > begin ? (end - begin) * (double)family.entry_count : 0;
+    size->entry_count += (uint64_t)part;
+    size->memtable_bytes += (uint64_t)(part / (double)memtable_entry_count(memtable) *
+                                       (double)memtable_bytes_used(memtable));
+}
+
+enum kv_status
+db_range_size(struct db *db, struct read_ctx *ctx, uint32_t cf_id, const struct key_stretch *keys,
+              struct db_range_size *size_out)
+{
+    struct db_view view;
+    enum kv_status st;
+
+    *size_out = (struct db_range_size){0};
+    db_view_pin(&view, db, cf_id, SEQUENCE_MAX);
+    st =
+        version_scan_bytes(view.version, ctx, keys, &size_out->table_bytes, &size_out->entry_count);
+    for (uint32_t i = 0; i < view.memtable_count; i++)
+        add_memtable(view.memtables[i], cf_id, keys, size_out);
+    db_view_unpin(&view);
+    return st;
+}
+
+/* --- any key --- */
+
+static uint64_t
+family_bytes(const struct memtable *memtable, uint32_t cf_id)
+{
+    struct memtable_family family;
+
+    if (!memtable_find_family(memtable, cf_id, &family) || family.entry_count == 0)
+        return 0;
+    return 1 + memtable_bytes_used(memtable) * family.entry_count / memtable_entry_count(memtable);
+}
+
+enum kv_status
+db_pick_key(struct db *db, struct read_ctx *ctx, uint32_t cf_id, uint64_t random,
+            struct buffer *user_key, bool *found)
+{
+    enum kv_status st = KV_OK;
+    struct random source;
+    uint64_t weight, choice;
+    struct db_view view;
+    struct slice key;
+
+    *found = false;
+    random_init(&source, random);
+    db_view_pin(&view, db, cf_id, SEQUENCE_MAX);
+    weight = version_scan_weight(view.version);
+    for (uint32_t i = 0; i < view.memtable_count; i++)
+        weight += family_bytes(view.memtables[i], cf_id);
+    choice = weight == 0 ? 0 : random_below(&source, weight);
+    for (uint32_t i = 0; weight > 0 && i < view.memtable_count && !*found; i++) {
+        const uint64_t bytes = family_bytes(view.memtables[i], cf_id);
+
+        if (choice >= bytes) {
+            choice -= bytes;
+            continue;
+        }
+        *found = memtable_pick(view.memtables[i], cf_id, random_next(&source), &key);
+        KV_ASSERT(*found);
+        buffer_clear(user_key);
+        buffer_append_slice(user_key, key);
+    }
+    if (weight > 0 && !*found) {
+        const struct table_file *file = version_scan_pick(view.version, choice);
+
+        KV_ASSERT(file != NULL);
+        st = table_reader_pick(file->reader, ctx, random_next(&source), user_key, found);
+    }
+    db_view_unpin(&view);
+    return st;
+}
