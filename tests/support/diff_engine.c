@@ -97,7 +97,7 @@ open_engine(struct diff_engine *engine)
     static const char *const names[DIFF_FAMILY_COUNT] = {"default", "append", "plain"};
     enum kv_status st;
 
-    inline_port_init(&engine->port, sim_io_base(engine->sim));
+    inline_port_init(&engine->port, sim_liar_base(engine->liar));
     engine->port.delay_us_max = 1 + random_below(&engine->random, 20000);
     engine->options.port = &engine->port.port;
     engine->options.block_bytes = random_below(&engine->random, 4) == 0 ? 0 : 256;
@@ -141,8 +141,9 @@ diff_engine_init(struct diff_engine *engine, uint64_t seed, const char *dir)
     memset(engine, 0, sizeof(*engine));
     random_init(&engine->random, seed);
     engine->sim = sim_io_new(&sim);
+    engine->liar = sim_liar_new(engine->sim, LIE_NONE);
     engine->options = (struct db_options){
-        .io = sim_io_base(engine->sim),
+        .io = sim_liar_base(engine->liar),
         .dir = home,
         .memory_limit_bytes = 4 << 20,
         .memtable_bytes = MEMTABLE_BYTES_MIN,
@@ -234,6 +235,7 @@ diff_engine_deinit(struct diff_engine *engine)
     write_batch_deinit(&engine->open_batch);
     buffer_deinit(&engine->scratch);
     free(engine->pending);
+    sim_liar_free(engine->liar);
     sim_io_free(engine->sim);
 }
 
@@ -337,10 +339,12 @@ crash(struct diff_engine *engine, bool is_power)
         sim_io_power_cut(engine->sim);
     else
         sim_io_kill(engine->sim);
+    sim_liar_set_afterlife(engine->liar, true);
     if (!leave(engine))
         return false;
     (void)db_close(engine->db); /* its last wishes go nowhere */
     engine->db = NULL;
+    sim_liar_set_afterlife(engine->liar, false);
     sim_io_boot(engine->sim);
     log_set_sink(NULL, NULL);
     return open_engine(engine) && write_again(engine, seq_durable);

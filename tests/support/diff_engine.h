@@ -9,7 +9,7 @@
 #include "db/db_iter.h"
 #include "support/diff_op.h"
 #include "support/inline_port.h"
-#include "support/sim_io.h"
+#include "support/sim_liar.h"
 
 struct diff_iter {
     struct db_iter *iter; /* NULL: none */
@@ -25,6 +25,7 @@ struct diff_batch {
 
 struct diff_engine {
     struct sim_io *sim;
+    struct sim_liar *liar; /* for its afterlife */
     struct inline_port port;
     struct db_options options;
     struct db *db;
