@@ -175,7 +175,7 @@ db_destroy(struct db *db)
     block_fetcher_free(db->fetcher);
     block_cache_free(db->cache);
     options_file_deinit(&db->family_options);
-    free(db->merge_operators);
+    db_merge_forget(db);
     free(db->dir);
     free(db);
 }
