@@ -56,9 +56,8 @@ struct flush_waiter {
 
 struct compactor;
 
-/* What a family's operands mean, parsed.  Stays where it is: scans hold on to it. */
+/* What a family's operands mean, parsed. */
 struct family_operator {
-    struct family_operator *next;
     uint32_t cf_id;
     struct merge_operator op;
 };
@@ -83,9 +82,10 @@ struct db {
     struct block_fetcher *fetcher;
     struct list flush_waiters;
     struct compactor *compactor;
-    struct options_file family_options;      /* as loaded, one for each family */
-    struct family_operator *merge_operators; /* owned list: those that were asked for */
-    uint32_t changes_in_flight;              /* MANIFEST changes of ours */
+    struct options_file family_options;       /* as loaded, one for each family */
+    struct family_operator **merge_operators; /* owned: those that were asked for; they stay */
+    uint32_t merge_operator_count;
+    uint32_t changes_in_flight; /* MANIFEST changes of ours */
 
     bool is_closing;        /* no job is started any more */
     bool writer_waits;      /* on_writable is owed */
@@ -139,7 +139,6 @@ MUST_CHECK enum kv_status db_store_options(struct db *db);
 /* As OPTIONS says it, for merge_operator_parse and for jobs; "nullptr": none, or none that
  * kvd has, so that operands are kept as they are. */
 const char *db_merge_operator_spec(const struct db *db, const char *cf_name);
-void db_merge_forget(struct db *db);
 /* Applies db_options.merge_operator, once the stored options are loaded. */
 MUST_CHECK enum kv_status db_merge_configure(struct db *db);
 

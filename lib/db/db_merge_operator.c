@@ -32,29 +32,20 @@ db_merge_operator(struct db *db, uint32_t cf_id)
     struct family_operator *entry;
 
     KV_ASSERT(family != NULL);
-    for (entry = db->merge_operators; entry != NULL; entry = entry->next) {
-        if (entry->cf_id == cf_id)
-            return &entry->op;
+    for (uint32_t i = 0; i < db->merge_operator_count; i++) {
+        if (db->merge_operators[i]->cf_id == cf_id)
+            return &db->merge_operators[i]->op;
     }
+    db->merge_operators =
+        kv_realloc(db->merge_operators,
+                   sizeof(db->merge_operators[0]) * ((size_t)db->merge_operator_count + 1));
     entry = kv_alloc_zero(sizeof(*entry));
-    entry->next = db->merge_operators;
+    db->merge_operators[db->merge_operator_count++] = entry;
     entry->cf_id = cf_id;
-    db->merge_operators = entry;
     if (merge_operator_parse(slice_from_text(db_merge_operator_spec(db, family->name)),
                              &entry->op) != KV_OK)
         KV_ASSERT(false && "the spec is one that kvd has, or none");
     return &entry->op;
-}
-
-void
-db_merge_forget(struct db *db)
-{
-    while (db->merge_operators != NULL) {
-        struct family_operator *next = db->merge_operators->next;
-
-        free(db->merge_operators);
-        db->merge_operators = next;
-    }
 }
 
 /* The stored options of the default family; made if there are none. */

@@ -175,7 +175,9 @@ db_destroy(struct db *db)
     block_fetcher_free(db->fetcher);
     block_cache_free(db->cache);
     options_file_deinit(&db->family_options);
-    db_merge_forget(db);
+    for (uint32_t i = 0; i < db->merge_operator_count; i++)
+        free(db->merge_operators[i]);
+    free(db->merge_operators);
     free(db->dir);
     free(db);
 }
