@@ -3,7 +3,7 @@
  * A binary search over 64 words mispredicts about three branches; counting all of them with
  * vector compares has no branch to mispredict, and the eight cache lines come in parallel.
  */
-#include "mem/words.h"
+#include "key/words.h"
 
 #include "base/assert.h"
 
