@@ -17,10 +17,10 @@ enum {
 };
 
 struct key_words {
+    int64_t words[KEY_WORDS_COUNT_MAX]; /* WORD_UNUSED from `count` on */
     uint32_t count;
     uint32_t prefix_size;
     uint8_t prefix[KEY_WORDS_PREFIX_INLINE_BYTES]; /* as much of it as fits */
-    int64_t words[KEY_WORDS_COUNT_MAX];            /* WORD_UNUSED from `count` on */
 };
 
 /* How many bytes the two have in common at their beginning. */
