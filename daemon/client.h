@@ -14,6 +14,7 @@
 
 #include "base/list.h"
 #include "cache/read_ctx.h"
+#include "daemon/read_ahead.h"
 #include "daemon/reply_queue.h"
 #include "db/db.h"
 #include "io/ring.h"
@@ -89,7 +90,8 @@ struct client {
     uint64_t command_us;       /* spent in earlier tries */
     uint64_t begun_us;         /* server.now_us at its first try */
     struct command_work *work; /* owned: what it keeps between its tries; NULL: nothing */
-    struct read_ctx ctx;
+    struct read_ctx ctx;       /* also lives between the commands of a wave */
+    struct read_wave wave;     /* the commands behind this one that are served with it */
     struct db_waiter waiter;
     enum kv_status fetch_status;
     struct flush_ticket *flush; /* KV.FLUSH waits for it; see command_flush.c */

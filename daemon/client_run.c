@@ -5,6 +5,10 @@
  * there, which costs less than keeping arguments alive while buffers move.  What a try must not
  * lose between is in client->ctx: the blocks that it found.
  *
+ * While a command waits for a block, the blocks of the commands behind it come along
+ * (read_ahead.h). They are in the same ctx, which for that outlives the command, but never a stay
+ * in client_run in which nothing is left to wait for.
+ *
  * The admission checks (known, arity, authentication) are made by the first try only: what a
  * client was allowed to begin, it may end.
  */
@@ -180,19 +184,40 @@ commit_reply(struct client *client, size_t reply_start, uint64_t seq_wait)
     }
 }
 
-void
-client_abandon_command(struct client *client)
+/* The command is over; the blocks that were found for the next ones stay. */
+static void
+end_command(struct client *client)
 {
     KV_ASSERT(client->command_started && !client->fetch_armed);
     if (client->work != NULL)
         client->work->free(client->work);
     client->work = NULL;
-    read_ctx_deinit(&client->ctx);
     flush_ticket_drop(client->flush);
     client->flush = NULL;
     client->command_started = client->is_first_writer = false;
     client->try_count = 0;
     client->command_us = 0;
+    if (!read_wave_step(&client->wave)) {
+        read_ctx_deinit(&client->ctx);
+        read_wave_end(&client->wave, &client->server->ahead);
+    }
+}
+
+/* Between two commands. */
+static void
+end_wave(struct client *client)
+{
+    KV_ASSERT(!client->command_started);
+    if (client->wave.is_alive)
+        read_ctx_deinit(&client->ctx);
+    read_wave_end(&client->wave, &client->server->ahead);
+}
+
+void
+client_abandon_command(struct client *client)
+{
+    end_command(client);
+    end_wave(client);
 }
 
 static bool
@@ -201,9 +226,24 @@ has_yielded(const struct client *client)
     return client->work != NULL && client->work->has_yielded;
 }
 
+static void
+wait_for_blocks(struct client *client, struct slice input_behind)
+{
+    struct server *server = client->server;
+
+    KV_ASSERT(client->ctx.want_count > 0);
+    server->stats.fetch_count++;
+    client->is_cold = true;
+    wait_in(client, CLIENT_WAITS_FOR_BLOCK, NULL);
+    read_wave_grow(&client->wave, &server->ahead, server->db, client->cf_id, &client->ctx,
+                   input_behind);
+    client->fetch_armed = true;
+    db_fetch(server->db, &client->ctx, &client->waiter);
+}
+
 /* The command has to be tried again.  True: it waits; false: it has had its tries. */
 static bool
-wait_for(struct client *client, enum kv_status st)
+wait_for(struct client *client, enum kv_status st, struct slice input_behind)
 {
     struct server *server = client->server;
 
@@ -214,12 +254,7 @@ wait_for(struct client *client, enum kv_status st)
         return false;
     }
     if (st == KV_WANT_BLOCK) {
-        KV_ASSERT(client->ctx.want_count > 0);
-        server->stats.fetch_count++;
-        client->is_cold = true;
-        wait_in(client, CLIENT_WAITS_FOR_BLOCK, NULL);
-        client->fetch_armed = true;
-        db_fetch(server->db, &client->ctx, &client->waiter);
+        wait_for_blocks(client, input_behind);
     } else if (client->flush != NULL) {
         wait_in(client, CLIENT_WAITS_FOR_TABLES, NULL);
     } else if (has_yielded(client)) {
@@ -279,9 +314,10 @@ clock_lap(struct server *server)
     return server->now_us - before_us;
 }
 
-/* Runs the parsed command.  False: it waits, and is run again from its bytes. */
+/* Runs the parsed command; `input_behind` follows it.  False: it waits, and is run again from its
+ * bytes. */
 static bool
-execute(struct client *client)
+execute(struct client *client, struct slice input_behind)
 {
     struct server *server = client->server;
     const size_t reply_start = client->replies.bytes.size;
@@ -310,20 +346,21 @@ execute(struct client *client)
             commit_reply(client, reply_start, 0);
             return true;
         }
-        read_ctx_init(&client->ctx, db_block_cache(server->db));
+        if (!client->wave.is_alive)
+            read_ctx_init(&client->ctx, db_block_cache(server->db));
         client->command_started = true;
         client->begun_us = server->now_us;
         client->last_command = call.command;
     }
     st = try_command(client, &call, reply_start);
     client->command_us += clock_lap(server);
-    if ((st == KV_WANT_BLOCK || st == KV_BUSY) && wait_for(client, st))
+    if ((st == KV_WANT_BLOCK || st == KV_BUSY) && wait_for(client, st, input_behind))
         return false;
-    client->is_cold = client->is_cold && client->try_count > 0;
+    client->is_cold = client->is_cold && (client->try_count > 0 || client->wave.is_alive);
     if (st != KV_OK)
         reply_status(&call.reply, st);
     count_finished(client, call.command, reply_start, client->command_us);
-    client_abandon_command(client);
+    end_command(client);
     if (server->batch.bytes.capacity > BATCH_BYTES_KEPT) {
         write_batch_deinit(&server->batch);
         write_batch_init(&server->batch);
@@ -396,14 +433,12 @@ look_ahead(struct client *client, struct slice input)
         read_ahead_look(&server->ahead, server->db, client->cf_id, input);
 }
 
-size_t
-client_run(struct client *client, struct slice input)
+/* Returns how many bytes the commands took. */
+static size_t
+run_commands(struct client *client, struct slice input)
 {
     size_t taken = 0, consumed = 0;
 
-    (void)clock_lap(client->server);
-    read_ahead_forget(&client->server->ahead);
-    client->parser.bulk_bytes_max = client->server->config.bulk_bytes_max;
     while (taken < input.size && may_go_on(client)) {
         const struct slice rest = slice_of(input.data + taken, input.size - taken);
 
@@ -418,12 +453,27 @@ client_run(struct client *client, struct slice input)
         case RESP_PARSE_EMPTY:
             break;
         case RESP_PARSE_COMMAND:
-            if (is_put_off(client) || !execute(client))
+            if (is_put_off(client) ||
+                !execute(client, slice_of(rest.data + consumed, rest.size - consumed)))
                 return taken;
             break;
         }
         taken += consumed;
     }
+    return taken;
+}
+
+size_t
+client_run(struct client *client, struct slice input)
+{
+    size_t taken;
+
+    (void)clock_lap(client->server);
+    read_ahead_forget(&client->server->ahead);
+    client->parser.bulk_bytes_max = client->server->config.bulk_bytes_max;
+    taken = run_commands(client, input);
+    if (!client->command_started)
+        end_wave(client);
     /* A client that is about to end has no use for the rest. */
     return client->wait == CLIENT_WAITS_FOR_FLUSH ? input.size : taken;
 }
@@ -435,6 +485,10 @@ client_on_arrived(struct db_waiter *waiter, enum kv_status st)
 
     KV_ASSERT(client->fetch_armed);
     client->fetch_armed = false;
+    if (st != KV_OK && client->wave.left > 0 && !client->wave.is_off) {
+        client->wave.is_off = true; /* the block may not have been this command's */
+        st = KV_OK;
+    }
     client->fetch_status = st;
     client_resume(client);
 }

@@ -1,7 +1,19 @@
+/* read_ahead.c - what the commands that wait in a client's input will read.
+ *
+ * Looking ahead decides nothing.  A command that turns out to read something else, or a failure to
+ * read what it may never ask for, costs time only.
+ */
 #include "daemon/read_ahead.h"
 
+#include "base/assert.h"
 #include "daemon/command.h"
 #include "resp/resp_peek.h"
+
+enum {
+    WAVE_COMMAND_COUNT_MAX = 64,
+    WAVE_BYTES_MAX = 1024 * 1024, /* of a client: the first reply waits for all of it */
+    WAVE_CACHE_PART = 8,          /* of the block cache, for all pins and waves together */
+};
 
 void
 read_ahead_forget(struct read_ahead *ahead)
@@ -18,27 +30,38 @@ reads_its_first_argument(struct slice name)
     return command != NULL && command->reads_key;
 }
 
+/* Looks at up to `count_max` requests at the front of *rest, and passes them; the keys that they
+ * will read become ahead->keys.  Returns how many there were: all of them, unless what follows
+ * cannot be looked at. */
+static uint32_t
+look_at_requests(struct read_ahead *ahead, struct slice *rest, uint32_t count_max)
+{
+    struct slice name, argument;
+    uint32_t looked = 0;
+    size_t size;
+
+    KV_ASSERT(count_max <= READ_PREFETCH_COUNT_MAX);
+    ahead->count = ahead->next = 0;
+    for (; looked < count_max && resp_peek(*rest, &name, &argument, &size); looked++) {
+        if (argument.size <= KEY_BYTES_MAX && reads_its_first_argument(name))
+            ahead->keys[ahead->count++] = argument;
+        *rest = slice_of(rest->data + size, rest->size - size);
+    }
+    return looked;
+}
+
 void
 read_ahead_look(struct read_ahead *ahead, struct db *db, uint32_t cf_id, struct slice input)
 {
-    struct slice rest = input, name, argument;
-    size_t size;
+    struct slice rest = input;
 
     if (ahead->end != NULL && input.data < ahead->end)
         return;
     ahead->cf_id = cf_id;
-    ahead->count = ahead->next = 0;
-    ahead->end = rest.data;
-    for (unsigned i = 0; i < READ_PREFETCH_COUNT_MAX; i++) {
-        if (!resp_peek(rest, &name, &argument, &size)) {
-            ahead->end++; /* perhaps again behind this one */
-            break;
-        }
-        if (argument.size <= KEY_BYTES_MAX && reads_its_first_argument(name))
-            ahead->keys[ahead->count++] = argument;
-        rest = slice_of(rest.data + size, rest.size - size);
+    if (look_at_requests(ahead, &rest, READ_PREFETCH_COUNT_MAX) == READ_PREFETCH_COUNT_MAX)
         ahead->end = rest.data;
-    }
+    else
+        ahead->end = rest.data + 1; /* perhaps again behind this one */
     if (ahead->count > 1)
         db_prefetch(db, cf_id, ahead->keys, ahead->count, ahead->probes);
     else
@@ -70,4 +93,77 @@ read_ahead_take(struct read_ahead *ahead, uint32_t cf_id, struct slice key)
             return &ahead->probes[at];
     }
     return NULL;
+}
+
+/* Whether the wave may grow: `bytes` is what it has wanted since it was counted. */
+static bool
+has_room(const struct read_ahead *ahead, const struct read_ctx *ctx, const struct read_wave *wave,
+         uint64_t bytes)
+{
+    struct block_cache_stats cache;
+
+    if (read_ctx_wants_enough(ctx) || wave->bytes + bytes >= WAVE_BYTES_MAX)
+        return false;
+    block_cache_get_stats(ctx->cache, &cache);
+    return cache.bytes_pinned + ahead->wave_bytes + bytes < cache.bytes_max / WAVE_CACHE_PART;
+}
+
+/* Wishes what the keys' reads lack; their own tries will tell what is wrong, if anything is. */
+static void
+want_blocks(struct read_ahead *ahead, struct db *db, struct read_ctx *ctx)
+{
+    struct lookup found;
+
+    db_prefetch(db, ahead->cf_id, ahead->keys, ahead->count, ahead->probes);
+    for (uint32_t i = 0; i < ahead->count; i++) {
+        const enum kv_status st = db_get_probed(db, ctx, ahead->cf_id, &ahead->probes[i], &found);
+
+        (void)st;
+    }
+}
+
+void
+read_wave_grow(struct read_wave *wave, struct read_ahead *ahead, struct db *db, uint32_t cf_id,
+               struct read_ctx *ctx, struct slice input)
+{
+    const uint64_t bytes_before = ctx->want_bytes;
+    uint32_t count_max = wave->left > 0 ? wave->left : WAVE_COMMAND_COUNT_MAX;
+    uint32_t looked = 0, group, asked;
+
+    KV_ASSERT(ctx->want_count > 0);
+    if (wave->is_off)
+        return;
+    ahead->cf_id = cf_id;
+    while (looked < count_max && has_room(ahead, ctx, wave, ctx->want_bytes - bytes_before)) {
+        asked = count_max - looked;
+        asked = asked < READ_PREFETCH_COUNT_MAX ? asked : READ_PREFETCH_COUNT_MAX;
+        group = look_at_requests(ahead, &input, asked);
+        looked += group;
+        if (ahead->count > 0)
+            want_blocks(ahead, db, ctx);
+        if (group < asked)
+            break;
+    }
+    read_ahead_forget(ahead);
+    if (wave->left == 0)
+        wave->left = looked;
+    wave->bytes += ctx->want_bytes - bytes_before;
+    ahead->wave_bytes += ctx->want_bytes - bytes_before;
+}
+
+bool
+read_wave_step(struct read_wave *wave)
+{
+    wave->is_alive = wave->left > 0;
+    if (wave->is_alive)
+        wave->left--;
+    return wave->is_alive;
+}
+
+void
+read_wave_end(struct read_wave *wave, struct read_ahead *ahead)
+{
+    KV_ASSERT(ahead->wave_bytes >= wave->bytes);
+    ahead->wave_bytes -= wave->bytes;
+    *wave = (struct read_wave){0};
 }

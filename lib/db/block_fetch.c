@@ -4,6 +4,9 @@
  *
  * The piece is pinned for every read that waits for it before anybody runs again; an eviction in
  * between, with a tiny cache, could otherwise make reads start over for ever.
+ *
+ * Fetches that are over are kept with their buffers for the next ones: cold reads come by the ten
+ * thousand a second, and a malloc of a block's size is a search.
  */
 #include "db/block_fetch.h"
 
@@ -16,7 +19,11 @@
 #include "io/io.h"
 #include "sst/table_reader.h"
 
-enum { FETCH_BUCKET_COUNT = 1024 }; /* a power of two; fetches in flight are bounded by clients */
+enum {
+    FETCH_BUCKET_COUNT = 1024, /* a power of two; fetches in flight are bounded by clients */
+    POOL_COUNT_MAX = 256,      /* fetches that are kept */
+    POOL_BYTES_MAX = 8 * 1024, /* of the buffer that each of them keeps */
+};
 
 /* One read's interest in one fetch. */
 struct fetch_interest {
@@ -26,15 +33,17 @@ struct fetch_interest {
 };
 
 struct fetch {
-    struct list bucket_link;
+    struct list bucket_link; /* or in fetcher->pool */
     struct block_fetcher *fetcher;
     struct table_reader *table; /* owned reference */
     uint64_t offset;
     uint64_t size;
     uint8_t *bytes; /* owned */
+    size_t capacity;
     size_t filled;
     struct list interests;
-    struct list opening_link; /* in fetcher->opening until the file is open */
+    struct fetch_interest first; /* of them; most fetches have no other */
+    struct list opening_link;    /* in fetcher->opening until the file is open */
     struct io_request request;
 };
 
@@ -43,6 +52,8 @@ struct block_fetcher {
     struct block_cache *cache;
     struct list buckets[FETCH_BUCKET_COUNT];
     struct list opening; /* of fetches */
+    struct list pool;    /* of fetches that are over */
+    uint32_t pool_count;
     uint32_t in_flight;
     uint64_t fetch_count;
     uint64_t fetch_bytes;
@@ -60,13 +71,23 @@ block_fetcher_new(struct io *io, struct block_cache *cache)
     for (uint32_t i = 0; i < FETCH_BUCKET_COUNT; i++)
         list_init(&fetcher->buckets[i]);
     list_init(&fetcher->opening);
+    list_init(&fetcher->pool);
     return fetcher;
 }
 
 void
 block_fetcher_free(struct block_fetcher *fetcher)
 {
-    KV_ASSERT(fetcher == NULL || fetcher->in_flight == 0);
+    if (fetcher == NULL)
+        return;
+    KV_ASSERT(fetcher->in_flight == 0);
+    while (!list_empty(&fetcher->pool)) {
+        struct fetch *fetch = LIST_ENTRY(fetcher->pool.next, struct fetch, bucket_link);
+
+        list_remove(&fetch->bucket_link);
+        free(fetch->bytes);
+        free(fetch);
+    }
     free(fetcher);
 }
 
@@ -119,6 +140,23 @@ find_fetch(struct list *bucket, const struct read_want *want)
     return NULL;
 }
 
+static void
+fetch_release(struct fetch *fetch)
+{
+    struct block_fetcher *fetcher = fetch->fetcher;
+
+    KV_ASSERT(list_empty(&fetch->interests));
+    table_reader_unref(fetch->table);
+    fetch->table = NULL;
+    if (fetcher->pool_count == POOL_COUNT_MAX || fetch->capacity > POOL_BYTES_MAX) {
+        free(fetch->bytes);
+        free(fetch);
+        return;
+    }
+    list_push_front(&fetcher->pool, &fetch->bucket_link);
+    fetcher->pool_count++;
+}
+
 /* Gives the bytes to the table and wakes everybody.  The interests are taken off first: a reader
  * that runs again may want the same piece anew, which must be a new fetch. */
 static void
@@ -148,16 +186,15 @@ fetch_finish(struct fetch *fetch, enum kv_status st)
         struct db_waiter *waiter = interest->waiter;
 
         list_remove(&interest->link);
-        free(interest);
+        if (interest != &fetch->first)
+            free(interest);
         if (st != KV_OK)
             waiter->st = st;
         KV_ASSERT(waiter->missing_count > 0);
         if (--waiter->missing_count == 0)
             waiter->on_arrived(waiter, waiter->st);
     }
-    table_reader_unref(fetch->table);
-    free(fetch->bytes);
-    free(fetch);
+    fetch_release(fetch);
 }
 
 static void
@@ -241,17 +278,39 @@ fetch_start(struct fetch *fetch)
     io_submit(fetch->fetcher->io, &fetch->request);
 }
 
+/* A used one if there is any, with whatever its fields have; the buffer is large enough. */
+static struct fetch *
+fetch_take(struct block_fetcher *fetcher, size_t size)
+{
+    struct fetch *fetch;
+
+    if (list_empty(&fetcher->pool)) {
+        fetch = kv_alloc_zero(sizeof(*fetch));
+    } else {
+        fetch = LIST_ENTRY(fetcher->pool.next, struct fetch, bucket_link);
+        list_remove(&fetch->bucket_link);
+        fetcher->pool_count--;
+    }
+    if (fetch->capacity < size) {
+        free(fetch->bytes);
+        fetch->capacity = size < POOL_BYTES_MAX ? POOL_BYTES_MAX : size;
+        fetch->bytes = kv_alloc(fetch->capacity);
+    }
+    return fetch;
+}
+
 static struct fetch *
 fetch_new(struct block_fetcher *fetcher, struct list *bucket, const struct read_want *want)
 {
-    struct fetch *fetch = kv_alloc_zero(sizeof(*fetch));
+    struct fetch *fetch = fetch_take(fetcher, want->size);
 
+    KV_ASSERT(fetch->capacity >= want->size);
     fetch->fetcher = fetcher;
     fetch->table = want->table;
     table_reader_ref(want->table);
     fetch->offset = want->offset;
     fetch->size = want->size;
-    fetch->bytes = kv_alloc(want->size);
+    fetch->filled = 0;
     list_init(&fetch->interests);
     list_init(&fetch->opening_link);
     list_push_back(bucket, &fetch->bucket_link);
@@ -259,6 +318,19 @@ fetch_new(struct block_fetcher *fetcher, struct list *bucket, const struct read_
     fetcher->fetch_count++;
     fetcher->fetch_bytes += want->size;
     return fetch;
+}
+
+static void
+add_interest(struct fetch *fetch, struct read_ctx *ctx, struct db_waiter *waiter)
+{
+    struct fetch_interest *interest = &fetch->first;
+
+    if (!list_empty(&fetch->interests))
+        interest = kv_alloc_zero(sizeof(*interest));
+    interest->ctx = ctx;
+    interest->waiter = waiter;
+    list_init(&interest->link);
+    list_push_back(&fetch->interests, &interest->link);
 }
 
 void
@@ -271,14 +343,11 @@ block_fetch(struct block_fetcher *fetcher, struct read_ctx *ctx, struct db_waite
         const struct read_want *want = &ctx->wants[i];
         struct list *bucket = bucket_of(fetcher, want->table, want->offset);
         struct fetch *fetch = find_fetch(bucket, want);
-        struct fetch_interest *interest = kv_alloc_zero(sizeof(*interest));
         const bool is_new = fetch == NULL;
 
         if (is_new)
             fetch = fetch_new(fetcher, bucket, want);
-        interest->ctx = ctx;
-        interest->waiter = waiter;
-        list_push_back(&fetch->interests, &interest->link);
+        add_interest(fetch, ctx, waiter);
         if (is_new)
             fetch_start(fetch);
     }

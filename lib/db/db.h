@@ -148,7 +148,7 @@ enum { CF_DEFAULT = 0 };
 /* False: there is no such family. */
 bool db_find_family(struct db *db, struct slice name, uint32_t *cf_id_out);
 /* What merge operands of the family mean; its kind is NULL if there is none.  Borrowed until the
- * next call on the db. */
+ * db is closed: iterators keep it. */
 const struct merge_operator *db_merge_operator(struct db *db, uint32_t cf_id);
 /* Whether so many operands of the key stand on each other in memory that whoever adds one should
  * read the value and put the result instead: else each read has to walk them all.  The answer

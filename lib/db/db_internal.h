@@ -82,8 +82,8 @@ struct db {
     struct block_fetcher *fetcher;
     struct list flush_waiters;
     struct compactor *compactor;
-    struct options_file family_options;      /* as loaded, one for each family */
-    struct family_operator *merge_operators; /* owned array: those that were asked for */
+    struct options_file family_options;       /* as loaded, one for each family */
+    struct family_operator **merge_operators; /* owned: those that were asked for; they stay */
     uint32_t merge_operator_count;
     uint32_t changes_in_flight; /* MANIFEST changes of ours */
 

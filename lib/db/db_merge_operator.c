@@ -33,13 +33,14 @@ db_merge_operator(struct db *db, uint32_t cf_id)
 
     KV_ASSERT(family != NULL);
     for (uint32_t i = 0; i < db->merge_operator_count; i++) {
-        if (db->merge_operators[i].cf_id == cf_id)
-            return &db->merge_operators[i].op;
+        if (db->merge_operators[i]->cf_id == cf_id)
+            return &db->merge_operators[i]->op;
     }
     db->merge_operators =
         kv_realloc(db->merge_operators,
                    sizeof(db->merge_operators[0]) * ((size_t)db->merge_operator_count + 1));
-    entry = &db->merge_operators[db->merge_operator_count++];
+    entry = kv_alloc_zero(sizeof(*entry));
+    db->merge_operators[db->merge_operator_count++] = entry;
     entry->cf_id = cf_id;
     if (merge_operator_parse(slice_from_text(db_merge_operator_spec(db, family->name)),
                              &entry->op) != KV_OK)

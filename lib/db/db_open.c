@@ -175,6 +175,8 @@ db_destroy(struct db *db)
     block_fetcher_free(db->fetcher);
     block_cache_free(db->cache);
     options_file_deinit(&db->family_options);
+    for (uint32_t i = 0; i < db->merge_operator_count; i++)
+        free(db->merge_operators[i]);
     free(db->merge_operators);
     free(db->dir);
     free(db);

@@ -3,6 +3,7 @@
  * Everything that a pass looks at cannot change under it, since nothing else runs; what it finds
  * is folded to what a user sees.  A pass that misses a block has changed nothing but ctx.
  */
+#include "base/hash.h"
 #include "db/db_internal.h"
 #include "db/db_merge_read.h"
 #include "key/entity.h"
@@ -11,10 +12,13 @@ static void
 find_in_memtables(const struct db *db, uint32_t cf_id, struct slice key, uint64_t seq_max,
                   struct lookup *found)
 {
-    memtable_get(db->active, cf_id, key, seq_max, found);
+    const uint64_t hash = hash_xxph3(key.data, key.size);
+
+    memtable_get_hashed(db->active, cf_id, key, hash, seq_max, found);
     for (const struct list *node = db->frozen.prev;
          found->kind == LOOKUP_ABSENT && node != &db->frozen; node = node->prev)
-        memtable_get(LIST_ENTRY(node, struct frozen, link)->memtable, cf_id, key, seq_max, found);
+        memtable_get_hashed(LIST_ENTRY(node, struct frozen, link)->memtable, cf_id, key, hash,
+                            seq_max, found);
 }
 
 /* From what is stored to what a user sees. */
@@ -82,12 +86,16 @@ db_prefetch(struct db *db, uint32_t cf_id, const struct slice *keys, unsigned co
             struct version_probe *probes_out)
 {
     const struct column_family *family = version_set_family(db->versions, cf_id);
-    uint32_t in_memtables = memtable_prefetch(db->active, cf_id, keys, count);
+    uint64_t hashes[READ_PREFETCH_COUNT_MAX];
+    uint32_t in_memtables;
 
-    KV_ASSERT(family != NULL);
+    KV_ASSERT(family != NULL && count <= READ_PREFETCH_COUNT_MAX);
+    for (unsigned i = 0; i < count; i++)
+        hashes[i] = hash_xxph3(keys[i].data, keys[i].size);
+    in_memtables = memtable_prefetch(db->active, cf_id, keys, hashes, count);
     for (const struct list *node = db->frozen.prev; node != &db->frozen; node = node->prev)
-        in_memtables |=
-            memtable_prefetch(LIST_ENTRY(node, struct frozen, link)->memtable, cf_id, keys, count);
+        in_memtables |= memtable_prefetch(LIST_ENTRY(node, struct frozen, link)->memtable, cf_id,
+                                          keys, hashes, count);
     version_prefetch(family->current, db->cache, keys, count, in_memtables, probes_out);
     for (unsigned i = 0; i < count; i++)
         probes_out[i].target.key = keys[i];

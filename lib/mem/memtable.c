@@ -4,6 +4,7 @@
  * chain; nothing else moves.  Sequences ascend, so the chain is in order by construction, and
  * taking back the newest writes is cutting the front of chains.
  */
+#include "base/hash.h"
 #include "mem/memtable_tree.h"
 
 enum {
@@ -148,10 +149,12 @@ memtable_add(struct memtable *memtable, const struct batch_record *record)
         return; /* an empty range deletes nothing */
     count_record(memtable, record->seq);
     family = mem_family_find_or_add(memtable, record->cf_id);
-    if (record->type == TYPE_RANGE_DELETION)
+    if (record->type == TYPE_RANGE_DELETION) {
         mem_tombstone_add(memtable, family, record);
-    else
-        version_push(memtable, family, tree_insert(memtable, family, record->key), record);
+        return;
+    }
+    mem_filter_add(&memtable->filter, hash_xxph3(record->key.data, record->key.size));
+    version_push(memtable, family, tree_insert(memtable, family, record->key), record);
 }
 
 /* Whether the record makes an entry in a tree. */
@@ -165,6 +168,7 @@ void
 mem_add_group(struct memtable *memtable, const struct batch_record *records, unsigned count)
 {
     struct tree_finger fingers[MEM_GROUP_COUNT_MAX];
+    uint64_t hashes[MEM_GROUP_COUNT_MAX];
     unsigned at = 0;
 
     KV_ASSERT(count <= MEM_GROUP_COUNT_MAX);
@@ -173,18 +177,22 @@ mem_add_group(struct memtable *memtable, const struct batch_record *records, uns
         return;
     }
     for (unsigned i = 0; i < count; i++) {
-        if (is_point(&records[i]))
-            fingers[at++] = (struct tree_finger){
-                .family = mem_family_find_or_add(memtable, records[i].cf_id),
-                .key = records[i].key,
-            };
+        if (!is_point(&records[i]))
+            continue;
+        hashes[at] = hash_xxph3(records[i].key.data, records[i].key.size);
+        mem_filter_prefetch(&memtable->filter, hashes[at]);
+        fingers[at++] = (struct tree_finger){
+            .family = mem_family_find_or_add(memtable, records[i].cf_id),
+            .key = records[i].key,
+        };
     }
     tree_find_leaves(memtable, fingers, at);
     at = 0;
     for (unsigned i = 0; i < count; i++) {
         if (is_point(&records[i])) {
-            const struct tree_finger *finger = &fingers[at++];
+            const struct tree_finger *finger = &fingers[at];
 
+            mem_filter_add(&memtable->filter, hashes[at++]);
             count_record(memtable, records[i].seq);
             version_push(memtable, finger->family, tree_insert_at(memtable, finger), &records[i]);
         } else {
@@ -246,16 +254,24 @@ void
 memtable_get(const struct memtable *memtable, uint32_t cf_id, struct slice key, uint64_t seq_max,
              struct lookup *found)
 {
+    memtable_get_hashed(memtable, cf_id, key, hash_xxph3(key.data, key.size), seq_max, found);
+}
+
+void
+memtable_get_hashed(const struct memtable *memtable, uint32_t cf_id, struct slice key,
+                    uint64_t hash, uint64_t seq_max, struct lookup *found)
+{
     const struct mem_family *family = mem_family_find(memtable, cf_id);
     const struct mem_version *version = NULL;
-    const struct mem_entry *entry;
+    const struct mem_entry *entry = NULL;
     uint64_t covering_seq;
 
     KV_ASSERT(memtable->pool != NULL);
     *found = (struct lookup){.kind = LOOKUP_ABSENT};
     if (family == NULL)
         return;
-    entry = family_entry(memtable, family, key);
+    if (mem_filter_may_contain(&memtable->filter, hash))
+        entry = family_entry(memtable, family, key);
     /* The version comes near while tombstones are looked for. */
     if (entry != NULL)
         __builtin_prefetch(memtable->base + entry->newest);

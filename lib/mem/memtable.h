@@ -55,11 +55,14 @@ void memtable_apply(struct memtable *memtable, struct slice batch,
  * and the next are for memtables of one's own, not for opened ones. */
 void memtable_get(const struct memtable *memtable, uint32_t cf_id, struct slice key,
                   uint64_t seq_max, struct lookup *found);
-/* Brings near what memtable_get will touch for `count` <= READ_PREFETCH_COUNT_MAX keys, a step for
- * all of them at a time, so that their waits for memory overlap.  Changes nothing.  Returns a set
- * with bit i for keys[i] when there is an entry of that key. */
+/* The same for one who asks several memtables and tables: `hash` is hash_xxph3 of the key. */
+void memtable_get_hashed(const struct memtable *memtable, uint32_t cf_id, struct slice key,
+                         uint64_t hash, uint64_t seq_max, struct lookup *found);
+/* Brings near what memtable_get will touch for `count` <= READ_PREFETCH_COUNT_MAX keys with their
+ * hashes, a step for all of them at a time, so that their waits for memory overlap.  Changes
+ * nothing.  Returns a set with bit i for keys[i] when there is an entry of that key. */
 uint32_t memtable_prefetch(const struct memtable *memtable, uint32_t cf_id,
-                           const struct slice *keys, unsigned count);
+                           const struct slice *keys, const uint64_t *hashes, unsigned count);
 /* The sequence of the newest range tombstone <= seq_max that covers `key`; 0: none. */
 uint64_t memtable_covering_tombstone(const struct memtable *memtable, uint32_t cf_id,
                                      struct slice key, uint64_t seq_max);

@@ -14,6 +14,7 @@
 #define KV_MEM_MEMTABLE_INTERNAL_H
 
 #include "base/assert.h"
+#include "mem/mem_filter.h"
 #include "mem/memtable.h"
 #include "mem/tombstone_map.h"
 
@@ -125,7 +126,8 @@ struct memtable {
     uint32_t family_slot_count;            /* a power of two */
     struct tombstone_map **tombstone_maps; /* owned array of owned: of families with tombstones */
     uint32_t tombstone_map_count;
-    uint64_t key_count; /* entries in all trees */
+    struct mem_filter filter; /* of the keys in all trees; none in an opened memtable */
+    uint64_t key_count;       /* entries in all trees */
     uint64_t leaf_count;
     uint64_t inner_count;
     uint64_t split_count; /* changes when remembered leaves may be wrong */

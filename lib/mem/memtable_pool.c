@@ -46,6 +46,7 @@ memtable_destroy(struct memtable *memtable)
     if (memtable->fd >= 0)
         close(memtable->fd);
     mem_tombstone_maps_free(memtable);
+    mem_filter_deinit(&memtable->filter);
     free(memtable->family_slots);
     free(memtable);
 }
@@ -129,6 +130,7 @@ memtable_reset(struct memtable *memtable)
         .layout_version = MEM_LAYOUT_VERSION,
     };
     mem_tombstone_maps_free(memtable);
+    mem_filter_reset(&memtable->filter, memtable->mapped_bytes);
     memtable->used_bytes = MEM_HEADER_BYTES;
     memtable->ref_count = 1;
     memtable->frozen = false;
@@ -345,5 +347,5 @@ memtable_bytes_used(const struct memtable *memtable)
 size_t
 memtable_bytes_mapped(const struct memtable *memtable)
 {
-    return memtable->mapped_bytes;
+    return memtable->mapped_bytes + mem_filter_bytes(&memtable->filter);
 }

@@ -10,31 +10,49 @@
 static_assert((int)READ_PREFETCH_COUNT_MAX <= (int)MEM_GROUP_COUNT_MAX, "the keys are one group");
 static_assert(READ_PREFETCH_COUNT_MAX <= 32, "a set of them is 32 bits");
 
+/* The places of the keys that may be there; returns how many they are. */
+static unsigned
+pass_filter(const struct mem_filter *filter, const uint64_t *hashes, unsigned count,
+            uint8_t *places)
+{
+    unsigned passed_count = 0;
+
+    for (unsigned i = 0; i < count; i++)
+        mem_filter_prefetch(filter, hashes[i]);
+    for (unsigned i = 0; i < count; i++) {
+        if (mem_filter_may_contain(filter, hashes[i]))
+            places[passed_count++] = (uint8_t)i;
+    }
+    return passed_count;
+}
+
 uint32_t
 memtable_prefetch(const struct memtable *memtable, uint32_t cf_id, const struct slice *keys,
-                  unsigned count)
+                  const uint64_t *hashes, unsigned count)
 {
     struct mem_family *family = mem_family_find(memtable, cf_id);
     struct tree_finger fingers[READ_PREFETCH_COUNT_MAX];
-    const struct mem_entry *entries[READ_PREFETCH_COUNT_MAX];
+    uint8_t places[READ_PREFETCH_COUNT_MAX]; /* of the fingers' keys among all */
     uint32_t found = 0;
 
     KV_ASSERT(memtable->pool != NULL);
     KV_ASSERT(count <= READ_PREFETCH_COUNT_MAX);
     if (family == NULL || family->root == 0)
         return 0;
+    count = pass_filter(&memtable->filter, hashes, count, places);
     for (unsigned i = 0; i < count; i++)
-        fingers[i] = (struct tree_finger){.family = family, .key = keys[i]};
+        fingers[i] = (struct tree_finger){.family = family, .key = keys[places[i]]};
     tree_find_leaves(memtable, fingers, count);
     for (unsigned i = 0; i < count; i++)
         tree_prefetch_entry(memtable, &fingers[i]);
     for (unsigned i = 0; i < count; i++) {
-        entries[i] = tree_find_entry(memtable, &fingers[i]);
-        if (entries[i] != NULL && entries[i]->newest != 0) {
-            __builtin_prefetch(memtable->base + entries[i]->newest);
-            __builtin_prefetch(memtable->base + entries[i]->newest + 64);
-            found |= UINT32_C(1) << i;
-        }
+        const struct mem_entry *entry = tree_find_entry(memtable, &fingers[i]);
+
+        if (entry == NULL || entry->newest == 0)
+            continue;
+        __builtin_prefetch(memtable->base + entry->newest);
+        __builtin_prefetch(memtable->base + entry->newest + 64);
+        found |= UINT32_C(1) << places[i];
     }
     return found;
 }

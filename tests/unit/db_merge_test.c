@@ -7,6 +7,8 @@
 
 #include "base/log.h"
 #include "base/random.h"
+#include "db/db_internal.h"
+#include "db/db_iter.h"
 #include "merge/merge_operator.h"
 #include "support/db_world.h"
 #include "support/merge_model.h"
@@ -363,6 +365,55 @@ a_very_long_row_is_read_and_flushed(void)
     buffer_deinit(&value);
 }
 
+static void
+on_applied(void *owner, enum kv_status st)
+{
+    CU_ASSERT_EQUAL(st, KV_OK);
+    *(bool *)owner = true;
+}
+
+static void
+add_family(struct db_world *world, uint32_t cf_id)
+{
+    struct version_edit edit = {.cf_id = cf_id, .is_cf_add = true, .has_log_number = true};
+    bool is_done = false;
+
+    buffer_append_format(&edit.cf_name, "family %u", cf_id);
+    version_set_apply(world->db->versions, &edit, 1, on_applied, &is_done);
+    while (!is_done)
+        db_world_turn(world);
+    version_edit_deinit(&edit);
+}
+
+/* Method: an iterator holds the operator of its family while those of many others are asked for. */
+static void
+an_operator_stays_where_it_is(void)
+{
+    const struct db_iter_options options = {.cf_id = CF_DEFAULT, .seq_max = SEQUENCE_MAX};
+    const struct merge_operator *op;
+    struct db_world world;
+    struct db_iter *iter;
+    struct read_ctx ctx;
+
+    db_world_init(&world);
+    open_with(&world, "int64add");
+    op = db_merge_operator(world.db, CF_DEFAULT);
+    merge(&world, "a", "1");
+    merge(&world, "a", "2");
+    read_ctx_init(&ctx, db_block_cache(world.db));
+    iter = db_iter_new(world.db, &ctx, &options);
+    for (uint32_t cf_id = 1; cf_id < 20; cf_id++) {
+        add_family(&world, cf_id);
+        CU_ASSERT_PTR_NULL(db_merge_operator(world.db, cf_id)->kind);
+    }
+    CU_ASSERT_PTR_EQUAL(db_merge_operator(world.db, CF_DEFAULT), op);
+    CU_ASSERT_EQUAL(db_iter_seek_first(iter), KV_OK);
+    CU_ASSERT_TRUE(slice_equal(db_iter_value(iter), slice_from_text("3")));
+    db_iter_free(iter);
+    read_ctx_deinit(&ctx);
+    db_world_deinit(&world);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -372,6 +423,7 @@ main(int argc, char **argv)
         UNIT_TEST(the_operator_is_stored_and_cannot_be_exchanged),
         UNIT_TEST(long_rows_are_noticed),
         UNIT_TEST(a_very_long_row_is_read_and_flushed),
+        UNIT_TEST(an_operator_stays_where_it_is),
         UNIT_TEST_END,
     };
 

@@ -1,0 +1,37 @@
+/* diff_rocks.h - librocksdb under a differential test, in a directory of its own.
+ *
+ * Where a call fails the process ends: this side is the measure.
+ *
+ * It deletes where the engine deletes singly, which is the same for whoever reads.  RocksDB itself
+ * loses a deletion when a put and a single deletion follow it before a flush, so that what was
+ * deleted is back: it forbids keys to be deleted in both ways.  kvd allows it.
+ */
+#ifndef KV_TESTS_SUPPORT_DIFF_ROCKS_H
+#define KV_TESTS_SUPPORT_DIFF_ROCKS_H
+
+#include <rocksdb/c.h>
+
+#include "support/diff_op.h"
+
+struct diff_rocks {
+    rocksdb_t *db;
+    rocksdb_options_t *options[DIFF_FAMILY_COUNT];
+    rocksdb_column_family_handle_t *families[DIFF_FAMILY_COUNT];
+    rocksdb_readoptions_t *read;
+    rocksdb_writeoptions_t *write;
+    rocksdb_writebatch_t *batch;
+    rocksdb_iterator_t *iters[DIFF_SLOT_COUNT]; /* NULL: none */
+    rocksdb_readoptions_t *iter_options[DIFF_SLOT_COUNT];
+    char bounds[DIFF_SLOT_COUNT][2][DIFF_KEY_BYTES_MAX]; /* borrowed by them */
+    struct buffer scratch;
+};
+
+/* Makes the directory's database if there is none. */
+void diff_rocks_open(struct diff_rocks *rocks, const char *dir, bool is_read_only);
+void diff_rocks_close(struct diff_rocks *rocks);
+/* Appends what it said to `answer`, as diff_engine_apply does. */
+void diff_rocks_apply(struct diff_rocks *rocks, const struct diff_op *op, struct buffer *answer);
+void diff_rocks_scan(struct diff_rocks *rocks, uint32_t family, bool is_forward,
+                     struct buffer *answer);
+
+#endif
