@@ -11,8 +11,9 @@
 
 enum {
     WAVE_COMMAND_COUNT_MAX = 64,
-    WAVE_BYTES_MAX = 1024 * 1024, /* of a client: the first reply waits for all of it */
-    WAVE_CACHE_PART = 8,          /* of the block cache, for all pins and waves together */
+    WAVE_BYTES_MAX = 4 * 1024 * 1024, /* of a client: the first reply waits for all of it */
+    WAVE_CACHE_PART = 4,              /* of the block cache, for all pins and waves together */
+    WAVE_BYTES_PER_BYTE = 4,          /* in memory, of what is compressed on disk: a guess */
 };
 
 void
@@ -95,17 +96,22 @@ read_ahead_take(struct read_ahead *ahead, uint32_t cf_id, struct slice key)
     return NULL;
 }
 
-/* Whether the wave may grow: `bytes` is what it has wanted since it was counted. */
+static void
+charge(struct read_wave *wave, struct read_ahead *ahead, uint64_t want_bytes)
+{
+    wave->bytes += WAVE_BYTES_PER_BYTE * want_bytes;
+    ahead->wave_bytes += WAVE_BYTES_PER_BYTE * want_bytes;
+}
+
 static bool
-has_room(const struct read_ahead *ahead, const struct read_ctx *ctx, const struct read_wave *wave,
-         uint64_t bytes)
+has_room(const struct read_wave *wave, const struct read_ahead *ahead, const struct read_ctx *ctx)
 {
     struct block_cache_stats cache;
 
-    if (read_ctx_wants_enough(ctx) || wave->bytes + bytes >= WAVE_BYTES_MAX)
+    if (read_ctx_wants_enough(ctx) || wave->bytes >= WAVE_BYTES_MAX)
         return false;
     block_cache_get_stats(ctx->cache, &cache);
-    return cache.bytes_pinned + ahead->wave_bytes + bytes < cache.bytes_max / WAVE_CACHE_PART;
+    return cache.bytes_pinned + ahead->wave_bytes < cache.bytes_max / WAVE_CACHE_PART;
 }
 
 /* Wishes what the keys' reads lack; their own tries will tell what is wrong, if anything is. */
@@ -126,29 +132,29 @@ void
 read_wave_grow(struct read_wave *wave, struct read_ahead *ahead, struct db *db, uint32_t cf_id,
                struct read_ctx *ctx, struct slice input)
 {
-    const uint64_t bytes_before = ctx->want_bytes;
-    uint32_t count_max = wave->left > 0 ? wave->left : WAVE_COMMAND_COUNT_MAX;
-    uint32_t looked = 0, group, asked;
+    const uint32_t count_max = wave->left > 0 ? wave->left : WAVE_COMMAND_COUNT_MAX;
+    uint32_t looked = 0, asked, group;
 
     KV_ASSERT(ctx->want_count > 0);
     if (wave->is_off)
         return;
     ahead->cf_id = cf_id;
-    while (looked < count_max && has_room(ahead, ctx, wave, ctx->want_bytes - bytes_before)) {
+    while (looked < count_max && has_room(wave, ahead, ctx)) {
+        const uint64_t bytes_before = ctx->want_bytes;
+
         asked = count_max - looked;
         asked = asked < READ_PREFETCH_COUNT_MAX ? asked : READ_PREFETCH_COUNT_MAX;
         group = look_at_requests(ahead, &input, asked);
         looked += group;
         if (ahead->count > 0)
             want_blocks(ahead, db, ctx);
+        charge(wave, ahead, ctx->want_bytes - bytes_before);
         if (group < asked)
             break;
     }
     read_ahead_forget(ahead);
     if (wave->left == 0)
         wave->left = looked;
-    wave->bytes += ctx->want_bytes - bytes_before;
-    ahead->wave_bytes += ctx->want_bytes - bytes_before;
 }
 
 bool

@@ -33,7 +33,7 @@ struct read_wave {
     bool is_alive;  /* its ctx has outlived the command that it was made for */
     bool is_off;    /* a block could not be read: every command that is left reads for itself */
     uint32_t left;  /* commands behind the current one */
-    uint64_t bytes; /* wanted for them */
+    uint64_t bytes; /* of memory that what was wanted for them will take, about */
 };
 
 /* Must be called when a client's input begins or ends to be looked at. */
