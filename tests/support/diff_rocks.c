@@ -104,8 +104,10 @@ add_write(struct diff_rocks *rocks, const struct diff_op *op)
     if (op->kind == DIFF_PUT)
         rocksdb_writebatch_put_cf(rocks->batch, family, bytes, key.size, value,
                                   rocks->scratch.size);
-    else if (op->kind == DIFF_DELETE || op->kind == DIFF_SINGLE_DELETE)
+    else if (op->kind == DIFF_DELETE)
         rocksdb_writebatch_delete_cf(rocks->batch, family, bytes, key.size);
+    else if (op->kind == DIFF_SINGLE_DELETE)
+        rocksdb_writebatch_singledelete_cf(rocks->batch, family, bytes, key.size);
     else if (op->kind == DIFF_DELETE_RANGE)
         rocksdb_writebatch_delete_range_cf(rocks->batch, family, bytes, key.size, end_bytes,
                                            end.size);
