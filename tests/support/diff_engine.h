@@ -55,8 +55,10 @@ bool diff_engine_get(struct diff_engine *engine, uint32_t family, uint32_t key,
 /* All that is there, forward or backward, through a new iterator. */
 bool diff_engine_scan(struct diff_engine *engine, uint32_t family, bool is_forward,
                       struct buffer *answer);
-/* Comes to rest, closes, and writes its files into the directory. */
-bool diff_engine_export(struct diff_engine *engine, const char *dir);
+/* Closes, and writes its files into the directory; is_settled: when nothing is left to compact. */
+bool diff_engine_export(struct diff_engine *engine, const char *dir, bool is_settled);
+/* Opens what is in the directory, in place of what it had. */
+bool diff_engine_import(struct diff_engine *engine, const char *dir);
 
 /* How answers are written. */
 void diff_answer_key(struct buffer *answer, struct slice key, struct slice value);

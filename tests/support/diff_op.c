@@ -30,6 +30,7 @@ static const struct {
     [DIFF_DROP] = {"drop cache", 30},
     [DIFF_REOPEN] = {"reopen", 4},
     [DIFF_CRASH] = {"crash", 4},
+    [DIFF_HAND_OVER] = {"hand over", 2},
 };
 
 /* Each seed likes some operations more and some less, as random tests find more that way. */

@@ -37,15 +37,16 @@ enum diff_kind {
     DIFF_ITER_PREV,
     DIFF_ITER_CLOSE,
     DIFF_FLUSH,
-    DIFF_COMPACT,  /* [key, key_end], by hand; of an even number it is waited for */
-    DIFF_SETTLE,   /* until there is nothing left to compact */
-    DIFF_SETTINGS, /* of compaction: style, sizes, triggers */
-    DIFF_PAUSE,    /* compactions stop, or go on */
-    DIFF_FAIL,     /* the next jobs fail */
-    DIFF_TURN,     /* background work gets on */
-    DIFF_DROP,     /* the block cache is emptied */
-    DIFF_REOPEN,   /* cleanly */
-    DIFF_CRASH,    /* what is not durable is lost, and written again */
+    DIFF_COMPACT,   /* [key, key_end], by hand; of an even number it is waited for */
+    DIFF_SETTLE,    /* until there is nothing left to compact */
+    DIFF_SETTINGS,  /* of compaction: style, sizes, triggers */
+    DIFF_PAUSE,     /* compactions stop, or go on */
+    DIFF_FAIL,      /* the next jobs fail */
+    DIFF_TURN,      /* background work gets on */
+    DIFF_DROP,      /* the block cache is emptied */
+    DIFF_REOPEN,    /* cleanly */
+    DIFF_CRASH,     /* what is not durable is lost, and written again */
+    DIFF_HAND_OVER, /* librocksdb opens the directory to write, and gives it back */
     DIFF_KIND_COUNT,
 };
 

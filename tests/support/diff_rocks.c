@@ -264,7 +264,7 @@ diff_rocks_apply(struct diff_rocks *rocks, const struct diff_op *op, struct buff
         close_iter(rocks, op->slot);
     else if (op->kind <= DIFF_ITER_PREV)
         use_iter(rocks, op, answer);
-    else if (op->kind == DIFF_REOPEN || op->kind == DIFF_CRASH)
+    else if (op->kind == DIFF_REOPEN || op->kind == DIFF_CRASH || op->kind == DIFF_HAND_OVER)
         close_iters(rocks); /* as the other side's cannot live on */
     else if (op->kind == DIFF_FLUSH && op->number % 8 == 0)
         flush(rocks, op);
