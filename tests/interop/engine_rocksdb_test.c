@@ -23,7 +23,7 @@
 #include "support/diff_rocks.h"
 #include "support/unit.h"
 
-enum { ROUND_OP_COUNT = 20000, SHORT_OP_COUNT = 200000, SHRINK_SECONDS = 240, TEXT_BYTES = 600 };
+enum { ROUND_OP_COUNT = 20000, SHORT_OP_COUNT = 100000, SHRINK_SECONDS = 240, TEXT_BYTES = 600 };
 
 static const char *scratch_dir;
 

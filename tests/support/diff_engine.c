@@ -439,10 +439,12 @@ open_iter(struct diff_engine *engine, const struct diff_op *op)
         .cf_id = engine->cf_ids[op->family],
         .seq_max = SEQUENCE_MAX,
         .ahead_bytes_max = (op->number & 4) != 0 ? 64 * 1024 : 0,
+        .keys_only = diff_op_is_keys_only(op),
         .skip_count_max = (op->number & 8) != 0 ? 1 + op->number / 16 % 20 : 0,
     };
 
     close_iter(iter);
+    iter->is_keys_only = options.keys_only;
     if (diff_op_has_lower(op))
         options.lower = diff_key(op->key, lower);
     options.has_upper = diff_op_has_upper(op);
@@ -498,7 +500,8 @@ static void
 answer_place(const struct diff_iter *iter, struct buffer *answer)
 {
     if (db_iter_state(iter->iter) == DB_ITER_AT_KEY)
-        diff_answer_key(answer, db_iter_key(iter->iter), db_iter_value(iter->iter));
+        diff_answer_key(answer, db_iter_key(iter->iter),
+                        iter->is_keys_only ? slice_of(NULL, 0) : db_iter_value(iter->iter));
     else
         diff_answer_none(answer);
 }
@@ -529,7 +532,7 @@ diff_engine_scan(struct diff_engine *engine, uint32_t family, bool is_forward,
     const struct db_iter_options options = {
         .cf_id = engine->cf_ids[family], .seq_max = SEQUENCE_MAX, .ahead_bytes_max = 64 * 1024};
     enum diff_kind kind = is_forward ? DIFF_ITER_FIRST : DIFF_ITER_LAST;
-    struct diff_iter iter;
+    struct diff_iter iter = {0};
     bool is_fine;
 
     read_ctx_init(&iter.ctx, db_block_cache(engine->db));
@@ -577,7 +580,7 @@ on_compacted(void *owner, enum kv_status st)
     struct diff_engine *engine = owner;
 
     engine->compact_count--;
-    if (st != KV_OK && !engine->is_leaving)
+    if (st != KV_OK && !engine->is_leaving && !engine->has_cancelled)
         (void)fail(engine, "db_compact: %s", kv_status_text(st));
 }
 
@@ -592,7 +595,8 @@ compact(struct diff_engine *engine, const struct diff_op *op)
         .is_forced = (op->number & 8) != 0,
     };
 
-    engine->compact_count++;
+    if (engine->compact_count++ == 0)
+        engine->has_cancelled = false;
     (void)db_compact(engine->db, &request, on_compacted, engine);
     if ((op->number & 1) != 0)
         return true;
@@ -623,6 +627,21 @@ settle(struct diff_engine *engine)
     return engine->failure[0] == '\0';
 }
 
+/* A compaction that is cancelled is begun again, much later; one by hand is over. */
+static void
+cancel(struct diff_engine *engine, uint32_t number)
+{
+    struct db_job_info infos[16];
+    uint32_t count = db_jobs(engine->db, infos, 16);
+
+    if (count > 16)
+        count = 16;
+    if (count == 0)
+        return;
+    engine->has_cancelled = true;
+    (void)!db_job_cancel(engine->db, infos[number % count].id);
+}
+
 static bool
 do_background(struct diff_engine *engine, const struct diff_op *op)
 {
@@ -639,6 +658,9 @@ do_background(struct diff_engine *engine, const struct diff_op *op)
         return true;
     case DIFF_PAUSE:
         db_compaction_pause(engine->db, op->number % 2 == 0);
+        return true;
+    case DIFF_CANCEL:
+        cancel(engine, op->number);
         return true;
     case DIFF_FAIL:
         if (op->number % 2 == 0)

@@ -14,7 +14,7 @@
 struct diff_iter {
     struct db_iter *iter; /* NULL: none */
     struct read_ctx ctx;
-    bool is_hidden; /* values are not looked at */
+    bool is_keys_only;
 };
 
 /* A batch that a crash may take back. */
@@ -36,6 +36,7 @@ struct diff_engine {
     struct diff_iter iters[DIFF_SLOT_COUNT];
     uint32_t compact_count; /* db_compacts that have not been answered */
     bool is_leaving;        /* so they may end in any way */
+    bool has_cancelled;     /* likewise */
     struct random random;
     struct buffer scratch;
     struct db_compaction_totals totals; /* of the engines that were closed */

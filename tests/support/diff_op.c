@@ -25,6 +25,7 @@ static const struct {
     [DIFF_SETTLE] = {"settle", 8},
     [DIFF_SETTINGS] = {"settings", 10},
     [DIFF_PAUSE] = {"pause", 6},
+    [DIFF_CANCEL] = {"cancel", 4},
     [DIFF_FAIL] = {"fail", 6},
     [DIFF_TURN] = {"turn", 400},
     [DIFF_DROP] = {"drop cache", 30},

@@ -18,6 +18,7 @@ struct diff_rocks {
     rocksdb_writebatch_t *batch;
     rocksdb_iterator_t *iters[DIFF_SLOT_COUNT]; /* NULL: none */
     rocksdb_readoptions_t *iter_options[DIFF_SLOT_COUNT];
+    bool is_keys_only[DIFF_SLOT_COUNT];
     char bounds[DIFF_SLOT_COUNT][2][DIFF_KEY_BYTES_MAX]; /* borrowed by them */
     struct buffer scratch;
 };
