@@ -337,7 +337,7 @@ find_live_key(struct command_call *call, struct buffer *key)
 
     request.lower = buffer_slice(key);
     st = scan_run(call, &request, &work);
-    if (st == KV_OK && work->item_count == 0 && work->lower.size > 0) {
+    if (st == KV_OK && work->item_count == 0 && !work->is_from_first) {
         scan_forget(call);
         request.lower = slice_of(NULL, 0);
         st = scan_run(call, &request, &work);

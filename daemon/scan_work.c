@@ -53,6 +53,7 @@ begin(struct scan_work *work, struct command_call *call, const struct scan_reque
     buffer_append_slice(&work->lower, request->lower);
     buffer_append_slice(&work->upper, request->upper);
     work->has_upper = request->has_upper;
+    work->is_from_first = request->lower.size == 0;
     db_view_pin(&work->view, work->db, call->cf_id, SEQUENCE_MAX);
 }
 

@@ -50,11 +50,12 @@ struct scan_work {
     struct scan_request request; /* but for its bounds, which are gone */
     struct db *db;               /* borrowed */
     struct db_view view;
-    struct db_iter *iter; /* owned; NULL: to be made */
-    bool has_started;     /* it has found its place, and */
-    uint64_t start_bytes; /* looked at so many bytes of blocks for that */
-    struct buffer lower, upper;
+    struct db_iter *iter;       /* owned; NULL: to be made */
+    bool has_started;           /* it has found its place, and */
+    uint64_t start_bytes;       /* looked at so many bytes of blocks for that */
+    struct buffer lower, upper; /* of what is left to walk */
     bool has_upper;
+    bool is_from_first; /* the walk has begun without a lower bound */
     uint64_t seq_seen;
 
     /* Filled by `visit`. */

@@ -9,10 +9,11 @@ enum {
     LEVEL_COUNT = 7,                /* RocksDB's default; deeper directories are refused */
     COLUMN_FAMILY_COUNT_MAX = 4096, /* live ones */
     COLUMN_FAMILY_NAME_BYTES_MAX = 255,
-    KEY_BYTES_MAX = 64 * 1024,            /* a user key */
-    VALUE_BYTES_MAX = 512 * 1024 * 1024,  /* Redis's proto-max-bulk-len */
-    BATCH_BYTES_MAX = 1024 * 1024 * 1024, /* one atomic write */
-    FROZEN_MEMTABLE_COUNT_MAX = 4,        /* waiting for their flush; beyond: writers wait */
+    KEY_BYTES_MAX = 64 * 1024,               /* a user key */
+    KEY_BOUND_BYTES_MAX = KEY_BYTES_MAX + 1, /* a range's end right behind the longest key */
+    VALUE_BYTES_MAX = 512 * 1024 * 1024,     /* Redis's proto-max-bulk-len */
+    BATCH_BYTES_MAX = 1024 * 1024 * 1024,    /* one atomic write */
+    FROZEN_MEMTABLE_COUNT_MAX = 4,           /* waiting for their flush; beyond: writers wait */
     MEMTABLE_BYTES_MIN = 1024 * 1024,
     BLOCK_BYTES_TARGET = 4096,            /* a data block, before compression */
     BLOCK_BYTES_MAX = 1024 * 1024 * 1024, /* a block as stored or raw; a value is in one block */

@@ -8,7 +8,10 @@
 
 #include "base/alloc.h"
 
-enum { GRANDPARENT_CUT_PART = 8 }; /* no table is cut for them below that part of its size */
+enum {
+    GRANDPARENT_CUT_PART = 8, /* no table is cut for them below that part of its size */
+    RETIRE_COUNT_MIN = 64,
+};
 
 void
 compaction_output_init(struct compaction_output *output, const struct compaction_spec *spec,
@@ -162,9 +165,13 @@ void
 compaction_output_add_tombstone(struct compaction_output *output,
                                 const struct range_tombstone *tombstone, struct slice key)
 {
-    /* What lies behind hides nothing any more, and would make the index larger for nothing. */
-    if (key.size > 0 && output->status == KV_OK)
+    /* What lies behind hides nothing any more, and would make the index larger for nothing.  When
+     * they have doubled, so that a table full of tombstones does not cost their square. */
+    if (key.size > 0 && output->status == KV_OK &&
+        output->tombstones.count >= output->retire_count) {
         pending_tombstones_retire(&output->tombstones, key, write_tombstone, output);
+        output->retire_count = RETIRE_COUNT_MIN + 2 * output->tombstones.count;
+    }
     pending_tombstones_add(&output->tombstones, tombstone);
 }
 

@@ -32,7 +32,8 @@ struct compaction_output {
     struct merge_operator op; /* for its name */
     struct key_ranges below;
     struct pending_tombstones tombstones;
-    enum kv_status status;         /* the first failure */
+    size_t retire_count;   /* so many of them are looked through for those that are behind */
+    enum kv_status status; /* the first failure */
     struct table_builder *builder; /* owned; NULL: no table is open */
     uint32_t grandparent_at;
     uint64_t grandparent_bytes;   /* that the open table has passed */

@@ -53,6 +53,8 @@ db_cover_find(struct db_cover *cover, struct slice user_key, uint64_t *seq_out)
     enum kv_status result = KV_OK;
 
     if (!cover->has_stretch || !key_stretch_contains(&cover->stretch.keys, user_key)) {
+        /* If this fails, the places' stretches are not all around one key: db_cover_hides. */
+        cover->has_stretch = false;
         for (uint32_t i = 0; i < cover->place_count; i++) {
             const enum kv_status st = ask(cover, i, user_key);
 

@@ -509,8 +509,9 @@ go(struct db_iter *iter, bool forward)
         st = forward ? step_forward(iter, &version_count, &done) : step_backward(iter, &done);
     if (st != KV_OK) {
         iter->state = DB_ITER_AT_END;
-        /* Backward, versions of the candidate may have been passed. */
-        iter->is_placed = iter->is_placed && forward && iter->merged->valid;
+        /* Backward, versions of the candidate may have been passed; and only a wish leaves the
+         * merge where it was. */
+        iter->is_placed = st == KV_WANT_BLOCK && iter->is_placed && forward && iter->merged->valid;
     }
     return st;
 }

@@ -19,14 +19,28 @@ db_family_at(struct db *db, uint32_t index, uint32_t *cf_id_out)
 
 /* --- the end of all keys --- */
 
+/* To what is behind the key, or is the key itself if `is_end` already. */
 static void
-raise_bound(struct buffer *bound, bool *found, struct slice key)
+raise_bound(struct buffer *bound, bool *found, struct slice key, bool is_end)
 {
-    if (*found && slice_compare(key, buffer_slice(bound)) <= 0)
+    if (*found && slice_compare(key, buffer_slice(bound)) < is_end)
         return;
     *found = true;
     buffer_clear(bound);
     buffer_append_slice(bound, key);
+    if (!is_end)
+        buffer_append_byte(bound, 0); /* the next possible key */
+}
+
+/* A table may end where one of its tombstones does: no key of it is there, and an end behind the
+ * end would grow with each deletion of all. */
+static void
+raise_to_table(const struct table_file *file, struct buffer *bound, bool *found)
+{
+    const struct slice largest = buffer_slice(&file->meta.largest);
+
+    raise_bound(bound, found, internal_key_user(largest),
+                internal_key_footer(largest) == footer_pack(SEQUENCE_MAX, TYPE_RANGE_DELETION));
 }
 
 static void
@@ -37,8 +51,7 @@ raise_to_tables(const struct version *version, struct buffer *bound, bool *found
 
         /* Below level 0 the last one ends last. */
         for (uint32_t j = i == 0 || level->count == 0 ? 0 : level->count - 1; j < level->count; j++)
-            raise_bound(bound, found,
-                        internal_key_user(buffer_slice(&level->files[j]->meta.largest)));
+            raise_to_table(level->files[j], bound, found);
     }
 }
 
@@ -52,12 +65,10 @@ db_key_bound(struct db *db, uint32_t cf_id, struct buffer *end_out)
     db_view_pin(&view, db, cf_id, SEQUENCE_MAX);
     for (uint32_t i = 0; i < view.memtable_count; i++) {
         if (memtable_key_span(view.memtables[i], cf_id, &first, &last))
-            raise_bound(end_out, &found, last);
+            raise_bound(end_out, &found, last, false);
     }
     raise_to_tables(view.version, end_out, &found);
     db_view_unpin(&view);
-    if (found)
-        buffer_append_byte(end_out, 0); /* the next possible key */
     return found;
 }
 

@@ -47,7 +47,8 @@ ranges_fit(const struct compact_range *ranges, uint32_t count)
     if (count > COMPACT_RANGE_COUNT_MAX)
         return false;
     for (uint32_t i = 0; i < count; i++)
-        if (ranges[i].smallest.size > KEY_BYTES_MAX || ranges[i].largest.size > KEY_BYTES_MAX ||
+        if (ranges[i].smallest.size > KEY_BOUND_BYTES_MAX ||
+            ranges[i].largest.size > KEY_BOUND_BYTES_MAX ||
             slice_compare(ranges[i].smallest, ranges[i].largest) > 0)
             return false;
     return true;
@@ -74,7 +75,7 @@ outputs_fit(const struct compaction_spec *spec)
 static bool
 bounds_fit(const struct compaction_spec *spec)
 {
-    return spec->begin.size <= KEY_BYTES_MAX && spec->end.size <= KEY_BYTES_MAX &&
+    return spec->begin.size <= KEY_BOUND_BYTES_MAX && spec->end.size <= KEY_BOUND_BYTES_MAX &&
            (spec->end.size == 0 || slice_compare(spec->begin, spec->end) < 0);
 }
 

@@ -8,7 +8,8 @@
 #include "worker.pb-c.h"
 
 enum {
-    INTERNAL_KEY_BYTES_MAX = KEY_BYTES_MAX + KEY_FOOTER_BYTES,
+    /* A table's largest key may be no key but the end of a range tombstone. */
+    INTERNAL_KEY_BYTES_MAX = KEY_BOUND_BYTES_MAX + KEY_FOOTER_BYTES,
     BLOOM_BITS_MAX = 100,
 };
 

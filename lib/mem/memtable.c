@@ -218,9 +218,9 @@ entry_version(const struct memtable *memtable, const struct mem_entry *entry, ui
     return version;
 }
 
-static const struct mem_version *
-family_version(const struct memtable *memtable, const struct mem_family *family, struct slice key,
-               uint64_t seq_max)
+/* NULL: there is none. */
+static const struct mem_entry *
+family_entry(const struct memtable *memtable, const struct mem_family *family, struct slice key)
 {
     struct tree_spot spot;
     const struct mem_entry *entry;
@@ -233,7 +233,7 @@ family_version(const struct memtable *memtable, const struct mem_family *family,
         return NULL;
     entry = mem_entry_at(memtable, spot.leaf->links[spot.index]);
     KV_ASSERT(entry != NULL);
-    return entry_version(memtable, entry, seq_max);
+    return entry;
 }
 
 static enum lookup_kind
@@ -263,6 +263,7 @@ memtable_get_hashed(const struct memtable *memtable, uint32_t cf_id, struct slic
 {
     const struct mem_family *family = mem_family_find(memtable, cf_id);
     const struct mem_version *version = NULL;
+    const struct mem_entry *entry = NULL;
     uint64_t covering_seq;
 
     KV_ASSERT(memtable->pool != NULL);
@@ -270,8 +271,13 @@ memtable_get_hashed(const struct memtable *memtable, uint32_t cf_id, struct slic
     if (family == NULL)
         return;
     if (mem_filter_may_contain(&memtable->filter, hash))
-        version = family_version(memtable, family, key, seq_max);
+        entry = family_entry(memtable, family, key);
+    /* The version comes near while tombstones are looked for. */
+    if (entry != NULL)
+        __builtin_prefetch(memtable->base + entry->newest);
     covering_seq = mem_tombstone_covering(memtable, family, key, seq_max);
+    if (entry != NULL)
+        version = entry_version(memtable, entry, seq_max);
     if (covering_seq > 0 && (version == NULL || version_seq(version) < covering_seq)) {
         found->kind = LOOKUP_TOMBSTONE;
         found->type = TYPE_RANGE_DELETION;

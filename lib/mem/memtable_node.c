@@ -12,25 +12,7 @@
  */
 #include "mem/memtable_node.h"
 
-#include "mem/words.h"
-
-static size_t
-common_size(struct slice a, struct slice b)
-{
-    const size_t size_max = a.size < b.size ? a.size : b.size;
-    size_t size = 0;
-
-    while (size + 8 <= size_max) {
-        const uint64_t differing = load_fixed64(a.data + size) ^ load_fixed64(b.data + size);
-
-        if (differing != 0)
-            return size + (size_t)__builtin_ctzll(differing) / 8;
-        size += 8;
-    }
-    while (size < size_max && a.data[size] == b.data[size])
-        size++;
-    return size;
-}
+#include "key/key_words.h"
 
 /* data is NULL: damaged. */
 static struct slice
@@ -162,7 +144,7 @@ node_rebuild(const struct memtable *memtable, struct mem_node *node)
 {
     const struct slice first = node_key(memtable, node, 0);
     const struct slice last = node_key(memtable, node, node->count - 1u);
-    const size_t size = common_size(first, last);
+    const size_t size = key_common_size(first, last);
 
     KV_ASSERT(size >= node->prefix_size);
     node_set_prefix(node, node_entries(node)[0], slice_of(first.data, size));
@@ -201,7 +183,7 @@ node_insert(const struct memtable *memtable, struct mem_node *node, unsigned ind
     KV_ASSERT(index <= node->count);
     if (node->count == 0)
         node_set_prefix(node, entry, key);
-    shared = common_size(key, node_prefix(memtable, node));
+    shared = key_common_size(key, node_prefix(memtable, node));
     if (shared < node->prefix_size)
         node_shrink_prefix(memtable, node, shared);
     memmove(node->words + index + 1, node->words + index, behind * sizeof(node->words[0]));
@@ -219,7 +201,7 @@ void
 node_lower_first(const struct memtable *memtable, struct mem_node *node, uint32_t entry)
 {
     const struct slice key = mem_entry_key(mem_entry_at(memtable, entry));
-    const size_t shared = common_size(key, node_prefix(memtable, node));
+    const size_t shared = key_common_size(key, node_prefix(memtable, node));
 
     KV_ASSERT(node->level > 0);
     if (shared < node->prefix_size)

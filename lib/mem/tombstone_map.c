@@ -1,208 +1,115 @@
-/* tombstone_map.c - stretches in ascending order, in chunks of an array.
+/* tombstone_map.c - stretches in ascending order, in a B+-tree of the keys they begin with.
  *
  *     tombstones   [a,g)@1  [c,e)@2  [b,z)@3          keys  a..b  b..z
  *                                                     seq    1     3
- *                                                                  └─ hid  a..c  c..e  e..g  g..
+ *                                                                  └─ hid  b..c  c..e  e..g  g..
  *                                                                      seq  1     2     1     0
  *
  * A new tombstone replaces the stretches under it by one of its own, which keeps them as what it
  * hides.  Each add makes three stretches at most, and a stretch that was hidden never moves again,
  * so n tombstones take O(n) memory, however they overlap.
  *
- * Invariant: the first stretch begins with the empty key, each one ends where the next begins, and
- * no chunk is empty.  What a stretch hides covers at least its own keys.
+ * A read asks with every key, so a node is searched by words (key_words.h) and what it needs of a
+ * level comes from memory at once.
+ *
+ * Invariant: each stretch ends where the next begins, and no tombstone covers what is before the
+ * first.  An inner node's key is the first one of its child, and only the root may be empty.  What
+ * a stretch hides covers at least its own keys.
  */
 #include "mem/tombstone_map.h"
 
 #include "base/alloc.h"
 #include "base/assert.h"
-#include "base/coding.h"
-
-enum { CHUNK_ITEM_COUNT_MAX = 128 };
+#include "key/key_words.h"
 
 struct hidden;
+struct node;
 
-struct item {
-    uint64_t word; /* the first bytes of begin, as a number that orders like them */
-    const uint8_t *begin;
-    uint64_t begin_size;
+/* What lies over a stretch. */
+struct cover {
     uint64_t seq;         /* 0: no tombstone */
     struct hidden *under; /* what was there before the tombstone; NULL: nothing */
+};
+
+struct stretch {
+    struct slice begin;
+    struct cover cover;
 };
 
 struct hidden {
     struct hidden *older; /* all that the map has made, to free them */
     size_t count;
-    struct item items[];
+    struct stretch items[];
 };
 
-struct chunk {
-    size_t count;
-    struct item items[CHUNK_ITEM_COUNT_MAX];
+union slot {
+    struct cover cover; /* in a leaf */
+    struct node *child; /* owned */
 };
+
+struct node {
+    struct key_words words; /* of begins, and how many there are */
+    uint64_t covered;       /* a bit for each stretch of a leaf: it has a tombstone */
+    uint64_t level;         /* 0: a leaf */
+    struct slice begins[KEY_WORDS_COUNT_MAX];
+    union slot slots[KEY_WORDS_COUNT_MAX];
+};
+
+_Static_assert(KEY_WORDS_COUNT_MAX == 64, "a bit for each stretch");
+_Static_assert(offsetof(struct node, begins) == 9 * 64, "most searches read nine cache lines");
 
 struct tombstone_map {
-    struct chunk **chunks; /* owned array of owned */
-    size_t chunk_count, chunk_capacity;
+    struct node *root;            /* owned */
     struct hidden *hidden_newest; /* owned */
 };
 
-struct spot {
-    size_t chunk, index;
+/* Where a key is. */
+struct place {
+    const struct slice *begin; /* of its stretch; NULL: it is before the first one */
+    const struct slice *end;   /* NULL: there is none */
+    struct node *leaf;
+    size_t index;
 };
 
-static struct slice
-item_begin(const struct item *item)
+static struct node *
+node_new(uint64_t level)
 {
-    return slice_of(item->begin, item->begin_size);
+    struct node *node = kv_alloc_aligned(64, sizeof(*node));
+
+    node->words.count = 0;
+    node->covered = 0;
+    node->level = level;
+    return node;
 }
 
-static uint64_t
-word_of(struct slice key)
+static void
+node_free(struct node *node)
 {
-    uint64_t word = 0;
-
-    if (key.size >= sizeof(word))
-        return __builtin_bswap64(load_fixed64(key.data));
-    for (size_t i = 0; i < key.size; i++)
-        word |= (uint64_t)key.data[i] << (8 * (7 - i));
-    return word;
+    for (size_t i = 0; node->level > 0 && i < node->words.count; i++)
+        node_free(node->slots[i].child);
+    free(node);
 }
 
-static struct item
-item_of(struct slice begin, uint64_t seq, struct hidden *under)
-{
-    return (struct item){.word = word_of(begin),
-                         .begin = begin.data,
-                         .begin_size = begin.size,
-                         .seq = seq,
-                         .under = under};
-}
-
-static bool
-begins_behind(const struct item *item, struct slice key, uint64_t word)
-{
-    if (item->word != word)
-        return item->word > word;
-    return slice_compare(item_begin(item), key) > 0;
-}
-
-/* The last of the items that begins at or before the key, which the first one does. */
 static size_t
-search_items(const struct item *items, size_t count, struct slice key, uint64_t word)
+node_up_to(const struct node *node, struct slice key)
 {
-    size_t low = 0, high = count - 1;
-
-    while (low < high) {
-        const size_t middle = low + (high - low + 1) / 2;
-
-        if (begins_behind(&items[middle], key, word))
-            high = middle - 1;
-        else
-            low = middle;
-    }
-    return low;
+    return key_words_up_to(&node->words, node->begins, 1, key);
 }
 
-static struct spot
-find(const struct tombstone_map *map, struct slice key, uint64_t word)
+static size_t
+node_below(const struct node *node, struct slice key)
 {
-    size_t low = 0, high = map->chunk_count - 1;
+    const size_t up_to = node_up_to(node, key);
 
-    while (low < high) {
-        const size_t middle = low + (high - low + 1) / 2;
-
-        if (begins_behind(&map->chunks[middle]->items[0], key, word))
-            high = middle - 1;
-        else
-            low = middle;
-    }
-    return (struct spot){
-        .chunk = low,
-        .index = search_items(map->chunks[low]->items, map->chunks[low]->count, key, word)};
-}
-
-static struct item *
-item_at(const struct tombstone_map *map, struct spot spot)
-{
-    KV_ASSERT(spot.chunk < map->chunk_count && spot.index < map->chunks[spot.chunk]->count);
-    return &map->chunks[spot.chunk]->items[spot.index];
-}
-
-/* False: it was the last one. */
-static bool
-step(const struct tombstone_map *map, struct spot *spot)
-{
-    if (spot->index + 1 < map->chunks[spot->chunk]->count) {
-        spot->index++;
-        return true;
-    }
-    if (spot->chunk + 1 == map->chunk_count)
-        return false;
-    *spot = (struct spot){.chunk = spot->chunk + 1};
-    return true;
-}
-
-static void
-insert_chunk(struct tombstone_map *map, size_t at, struct chunk *chunk)
-{
-    if (map->chunk_count == map->chunk_capacity) {
-        map->chunk_capacity = 2 * map->chunk_capacity + 1;
-        map->chunks = kv_realloc(map->chunks, map->chunk_capacity * sizeof(struct chunk *));
-    }
-    memmove(&map->chunks[at + 1], &map->chunks[at],
-            (map->chunk_count - at) * sizeof(struct chunk *));
-    map->chunks[at] = chunk;
-    map->chunk_count++;
-}
-
-/* Moves the upper half of a full chunk to a new one behind it. */
-static void
-halve(struct tombstone_map *map, size_t at)
-{
-    enum { HALF = CHUNK_ITEM_COUNT_MAX / 2 };
-    struct chunk *left = map->chunks[at];
-    struct chunk *right = kv_alloc(sizeof(*right));
-
-    KV_ASSERT(left->count == CHUNK_ITEM_COUNT_MAX);
-    right->count = left->count - HALF;
-    memcpy(right->items, left->items + HALF, right->count * sizeof(right->items[0]));
-    left->count = HALF;
-    insert_chunk(map, at + 1, right);
-}
-
-/* Cuts the stretch that has the key in two, if it does not begin there. */
-static void
-cut_at(struct tombstone_map *map, struct slice key)
-{
-    struct spot spot = find(map, key, word_of(key));
-    const struct item *item = item_at(map, spot);
-    struct chunk *chunk;
-    struct item added;
-
-    if (slice_equal(item_begin(item), key))
-        return;
-    added = item_of(key, item->seq, item->under);
-    if (map->chunks[spot.chunk]->count == CHUNK_ITEM_COUNT_MAX) {
-        halve(map, spot.chunk);
-        spot = find(map, key, added.word);
-    }
-    chunk = map->chunks[spot.chunk];
-    memmove(&chunk->items[spot.index + 2], &chunk->items[spot.index + 1],
-            (chunk->count - spot.index - 1) * sizeof(chunk->items[0]));
-    chunk->items[spot.index + 1] = added;
-    chunk->count++;
+    return up_to > 0 && slice_equal(node->begins[up_to - 1], key) ? up_to - 1 : up_to;
 }
 
 struct tombstone_map *
 tombstone_map_new(void)
 {
     struct tombstone_map *map = kv_alloc_zero(sizeof(*map));
-    struct chunk *chunk = kv_alloc(sizeof(*chunk));
 
-    chunk->count = 1;
-    chunk->items[0] = item_of(slice_of(NULL, 0), 0, NULL);
-    insert_chunk(map, 0, chunk);
+    map->root = node_new(0);
     return map;
 }
 
@@ -217,145 +124,341 @@ tombstone_map_free(struct tombstone_map *map)
         free(map->hidden_newest);
         map->hidden_newest = older;
     }
-    for (size_t i = 0; i < map->chunk_count; i++)
-        free(map->chunks[i]);
-    free(map->chunks);
+    node_free(map->root);
     free(map);
 }
 
-/* How many stretches lie in [begin, end), both of which are borders or the end of all. */
-static size_t
-count_until(const struct tombstone_map *map, struct spot spot, struct slice end, bool *is_bare)
+static struct place
+find(const struct tombstone_map *map, struct slice key)
 {
-    size_t count = 0;
-    bool more = true;
+    struct node *node = map->root;
+    struct place place = {0};
 
-    *is_bare = true;
-    while (more && slice_compare(item_begin(item_at(map, spot)), end) < 0) {
-        const struct item *item = item_at(map, spot);
+    for (;;) {
+        const size_t up_to = node_up_to(node, key);
 
-        if (item->seq != 0 || item->under != NULL)
-            *is_bare = false;
-        count++;
-        more = step(map, &spot);
+        if (up_to < node->words.count)
+            place.end = &node->begins[up_to];
+        if (up_to == 0) {
+            KV_ASSERT(node == map->root);
+            return place;
+        }
+        if (node->level == 0) {
+            place.begin = &node->begins[up_to - 1];
+            place.leaf = node;
+            place.index = up_to - 1;
+            return place;
+        }
+        node = node->slots[up_to - 1].child;
+        key_words_prefetch(&node->words);
     }
-    return count;
+}
+
+/* For a place that is not before the first stretch. */
+static struct cover *
+cover_at(const struct place *place)
+{
+    KV_ASSERT(place->leaf != NULL);
+    return &place->leaf->slots[place->index].cover;
+}
+
+/* After a change of its slots. */
+static void
+node_mark_covered(struct node *node)
+{
+    node->covered = 0;
+    for (size_t i = 0; node->level == 0 && i < node->words.count; i++)
+        node->covered |= (uint64_t)(node->slots[i].cover.seq != 0) << i;
+}
+
+/* Moves the upper half of a full node to a new one at its right. */
+static struct node *
+node_halve(struct node *node)
+{
+    enum { HALF = KEY_WORDS_COUNT_MAX / 2 };
+    struct node *right = node_new(node->level);
+
+    KV_ASSERT(node->words.count == KEY_WORDS_COUNT_MAX);
+    memcpy(right->begins, node->begins + HALF, HALF * sizeof(node->begins[0]));
+    memcpy(right->slots, node->slots + HALF, HALF * sizeof(node->slots[0]));
+    key_words_build(&node->words, node->begins, 1, HALF);
+    key_words_build(&right->words, right->begins, 1, HALF);
+    node_mark_covered(node);
+    node_mark_covered(right);
+    return right;
+}
+
+/* Into a node that is not full. */
+static void
+node_put(struct node *node, size_t index, struct slice begin, union slot slot)
+{
+    const size_t behind = node->words.count - index;
+
+    KV_ASSERT(node->words.count < KEY_WORDS_COUNT_MAX);
+    memmove(&node->begins[index + 1], &node->begins[index], behind * sizeof(node->begins[0]));
+    memmove(&node->slots[index + 1], &node->slots[index], behind * sizeof(node->slots[0]));
+    node->begins[index] = begin;
+    node->slots[index] = slot;
+    key_words_insert(&node->words, node->begins, index);
+    node_mark_covered(node);
+}
+
+/* Into any node; returns the new one at its right, or NULL.  The last node of its level stays full
+ * when it splits at its end, as ascending keys want it. */
+static struct node *
+node_put_or_split(struct node *node, bool is_last, size_t index, struct slice begin,
+                  union slot slot)
+{
+    struct node *right;
+
+    if (node->words.count < KEY_WORDS_COUNT_MAX) {
+        node_put(node, index, begin, slot);
+        return NULL;
+    }
+    if (is_last && index == KEY_WORDS_COUNT_MAX) {
+        right = node_new(node->level);
+        node_put(right, 0, begin, slot);
+        return right;
+    }
+    right = node_halve(node);
+    if (index <= node->words.count)
+        node_put(node, index, begin, slot);
+    else
+        node_put(right, index - node->words.count, begin, slot);
+    return right;
+}
+
+/* Likewise, into the leaf under the node where it belongs. */
+static struct node *
+node_insert(struct node *node, bool is_last, const struct stretch *added)
+{
+    const size_t up_to = node_up_to(node, added->begin);
+    struct node *right;
+    size_t at;
+
+    if (node->level == 0)
+        return node_put_or_split(node, is_last, up_to, added->begin,
+                                 (union slot){.cover = added->cover});
+    at = up_to > 0 ? up_to - 1 : 0;
+    right = node_insert(node->slots[at].child, is_last && at + 1 == node->words.count, added);
+    if (up_to == 0) {
+        node->begins[0] = added->begin;
+        key_words_build(&node->words, node->begins, 1, node->words.count);
+    }
+    if (right == NULL)
+        return NULL;
+    return node_put_or_split(node, is_last, at + 1, right->begins[0], (union slot){.child = right});
+}
+
+/* Cuts the stretch that has the key in two, if it does not begin there. */
+static void
+cut_at(struct tombstone_map *map, struct slice key)
+{
+    const struct place place = find(map, key);
+    struct stretch added = {.begin = key};
+    struct node *left = map->root, *right;
+
+    if (place.begin != NULL) {
+        if (slice_equal(*place.begin, key))
+            return;
+        added.cover = *cover_at(&place);
+    }
+    right = node_insert(left, true, &added);
+    if (right == NULL)
+        return;
+    map->root = node_new(left->level + 1);
+    node_put(map->root, 0, left->begins[0], (union slot){.child = left});
+    node_put(map->root, 1, right->begins[0], (union slot){.child = right});
+}
+
+/* The stretches that begin in [low, high). */
+struct collection {
+    struct slice low, high;
+    size_t count;
+    bool is_bare;          /* none of them has a tombstone */
+    struct stretch *items; /* NULL: only counted */
+};
+
+static void
+collect(const struct node *node, struct collection *collection)
+{
+    const size_t end = node_below(node, collection->high);
+    size_t at = node_below(node, collection->low);
+
+    if (node->level > 0) {
+        for (at = at > 0 ? at - 1 : 0; at < end; at++)
+            collect(node->slots[at].child, collection);
+        return;
+    }
+    for (; at < end; at++) {
+        const struct cover *cover = &node->slots[at].cover;
+
+        if (cover->seq != 0 || cover->under != NULL)
+            collection->is_bare = false;
+        if (collection->items != NULL)
+            collection->items[collection->count] =
+                (struct stretch){.begin = node->begins[at], .cover = *cover};
+        collection->count++;
+    }
 }
 
 static struct hidden *
-hide(struct tombstone_map *map, struct spot spot, size_t count)
+hide(struct tombstone_map *map, struct collection *collection)
 {
+    const size_t count = collection->count;
     struct hidden *hidden = kv_alloc(sizeof(*hidden) + count * sizeof(hidden->items[0]));
 
     hidden->older = map->hidden_newest;
     hidden->count = count;
     map->hidden_newest = hidden;
-    for (size_t i = 0; i < count; i++) {
-        hidden->items[i] = *item_at(map, spot);
-        (void)step(map, &spot);
-    }
+    collection->count = 0;
+    collection->items = hidden->items;
+    collect(map->root, collection);
+    KV_ASSERT(collection->count == count);
     return hidden;
 }
 
 static void
-remove_chunk(struct tombstone_map *map, size_t at)
+node_remove(struct node *node, size_t at, size_t count)
 {
-    free(map->chunks[at]);
-    map->chunk_count--;
-    memmove(&map->chunks[at], &map->chunks[at + 1],
-            (map->chunk_count - at) * sizeof(struct chunk *));
+    const size_t left = node->words.count - count;
+
+    memmove(&node->begins[at], &node->begins[at + count], (left - at) * sizeof(node->begins[0]));
+    memmove(&node->slots[at], &node->slots[at + count], (left - at) * sizeof(node->slots[0]));
+    node->words.count = (uint32_t)left;
+    if (left > 0)
+        key_words_build(&node->words, node->begins, 1, left);
+    node_mark_covered(node);
 }
 
-/* `count` items from the spot on. */
+/* The stretches that begin between the two, which stay. */
 static void
-remove_items(struct tombstone_map *map, struct spot spot, size_t count)
+remove_between(struct node *node, struct slice low, struct slice high)
 {
-    while (count > 0) {
-        struct chunk *chunk = map->chunks[spot.chunk];
-        const size_t there = chunk->count - spot.index;
-        const size_t part = count < there ? count : there;
+    const size_t first = node_up_to(node, low);
+    const size_t end = node_below(node, high);
+    size_t at = first > 0 ? first - 1 : 0;
+    size_t kept = at;
 
-        memmove(&chunk->items[spot.index], &chunk->items[spot.index + part],
-                (there - part) * sizeof(chunk->items[0]));
-        chunk->count -= part;
-        count -= part;
-        if (chunk->count == 0)
-            remove_chunk(map, spot.chunk);
-        else
-            spot = (struct spot){.chunk = spot.chunk + 1};
+    if (node->level == 0) {
+        if (first < end)
+            node_remove(node, first, end - first);
+        return;
     }
+    for (; at < end; at++) {
+        struct node *child = node->slots[at].child;
+
+        remove_between(child, low, high);
+        if (child->words.count == 0) {
+            node_free(child);
+            continue;
+        }
+        node->begins[kept] = child->begins[0];
+        node->slots[kept++].child = child;
+    }
+    node_remove(node, kept, end - kept);
 }
 
 void
 tombstone_map_add(struct tombstone_map *map, struct slice begin, struct slice end, uint64_t seq)
 {
+    struct collection collection = {.low = begin, .high = end, .is_bare = true};
     struct hidden *under = NULL;
-    struct spot spot, next;
-    size_t count;
-    bool is_bare;
+    struct place place;
 
     KV_ASSERT(slice_compare(begin, end) < 0);
     KV_ASSERT(seq > 0);
-    cut_at(map, end);
     cut_at(map, begin);
-    spot = find(map, begin, word_of(begin));
-    count = count_until(map, spot, end, &is_bare);
-    KV_ASSERT(count > 0);
-    if (!is_bare)
-        under = hide(map, spot, count);
-    *item_at(map, spot) = item_of(begin, seq, under);
-    next = spot;
-    if (count > 1 && step(map, &next))
-        remove_items(map, next, count - 1);
+    cut_at(map, end);
+    collect(map->root, &collection);
+    KV_ASSERT(collection.count > 0);
+    if (!collection.is_bare)
+        under = hide(map, &collection);
+    place = find(map, begin);
+    *cover_at(&place) = (struct cover){.seq = seq, .under = under};
+    node_mark_covered(place.leaf);
+    if (collection.count == 1)
+        return;
+    remove_between(map->root, begin, end);
+    while (map->root->level > 0 && map->root->words.count == 1) {
+        struct node *child = map->root->slots[0].child;
+
+        free(map->root);
+        map->root = child;
+    }
 }
 
-/* The stretch as it was before it was hidden, or before that, until seq_max has seen it. */
-static struct item
-go_back(const struct item *item, struct slice key, uint64_t seq_max, struct key_stretch *keys)
+/* The last of what is hidden that begins at or before the key, which the first one does. */
+static size_t
+search_hidden(const struct hidden *hidden, struct slice key)
 {
-    const uint64_t word = word_of(key);
+    size_t low = 0, high = hidden->count - 1;
 
-    while (item->seq > seq_max) {
-        const struct hidden *under = item->under;
+    while (low < high) {
+        const size_t middle = low + (high - low + 1) / 2;
+
+        if (slice_compare(hidden->items[middle].begin, key) > 0)
+            high = middle - 1;
+        else
+            low = middle;
+    }
+    return low;
+}
+
+/* What the place was covered by before it was hidden, or before that, until seq_max has seen it;
+ * cuts `keys` to where that holds, if it is not NULL. */
+static uint64_t
+covering(const struct place *place, struct slice key, uint64_t seq_max, struct key_stretch *keys)
+{
+    const struct cover *cover;
+
+    if (place->begin == NULL || (place->leaf->covered >> place->index & 1) == 0)
+        return 0;
+    for (cover = cover_at(place); cover->seq > seq_max;) {
+        const struct hidden *under = cover->under;
+        const struct stretch *item;
+        bool has_end;
         size_t at;
 
         if (under == NULL)
-            return (struct item){0};
-        at = search_items(under->items, under->count, key, word);
+            return 0;
+        at = search_hidden(under, key);
         item = &under->items[at];
-        if (keys != NULL) {
-            const struct key_stretch inner = {.begin = item_begin(item),
-                                              .has_begin = true,
-                                              .end = at + 1 < under->count ? item_begin(item + 1)
-                                                                           : slice_of(NULL, 0),
-                                              .has_end = at + 1 < under->count};
-
-            key_stretch_cut(keys, &inner);
-        }
+        cover = &item->cover;
+        has_end = at + 1 < under->count;
+        if (keys != NULL)
+            key_stretch_cut(keys, &(struct key_stretch){
+                                      .begin = item->begin,
+                                      .has_begin = true,
+                                      .end = has_end ? item[1].begin : slice_of(NULL, 0),
+                                      .has_end = has_end,
+                                  });
     }
-    return *item;
+    return cover->seq;
 }
 
 void
 tombstone_map_find(const struct tombstone_map *map, struct slice key, uint64_t seq_max,
                    struct tombstone_stretch *stretch_out)
 {
-    struct spot spot = find(map, key, word_of(key));
-    const struct item *item = item_at(map, spot);
+    const struct place place = find(map, key);
 
-    *stretch_out =
-        (struct tombstone_stretch){.keys = {.begin = item_begin(item), .has_begin = true}};
-    if (step(map, &spot)) {
-        stretch_out->keys.end = item_begin(item_at(map, spot));
+    *stretch_out = (struct tombstone_stretch){0};
+    if (place.end != NULL) {
+        stretch_out->keys.end = *place.end;
         stretch_out->keys.has_end = true;
     }
-    stretch_out->seq = go_back(item, key, seq_max, &stretch_out->keys).seq;
+    if (place.begin == NULL)
+        return;
+    stretch_out->keys.begin = *place.begin;
+    stretch_out->keys.has_begin = true;
+    stretch_out->seq = covering(&place, key, seq_max, &stretch_out->keys);
 }
 
 uint64_t
 tombstone_map_covering(const struct tombstone_map *map, struct slice key, uint64_t seq_max)
 {
-    const struct spot spot = find(map, key, word_of(key));
+    const struct place place = find(map, key);
 
-    return go_back(item_at(map, spot), key, seq_max, NULL).seq;
+    return covering(&place, key, seq_max, NULL);
 }

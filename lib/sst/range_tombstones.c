@@ -9,12 +9,17 @@
  * sequences ascend, so a binary search in each node on the way answers.  Cutting n nested
  * tombstones into fragments instead, as one would to search a plain array, makes n * n / 2 of them.
  *
+ * Who reads the present gets by with the newest sequence of each stretch, which is noted too.
+ *
  * Leaf i is node stretch_count + i, and the parent of node n is n / 2; the count need not be a
  * power of two, since all that is asked is the maximum over the nodes on a way.
  */
 #include "sst/range_tombstones.h"
 
 #include "base/alloc.h"
+
+/* No tombstone; sequences have 56 bits. */
+#define STRETCH_BARE UINT64_MAX
 
 /* A tombstone as stretches [low, high). */
 struct span {
@@ -27,6 +32,8 @@ range_tombstones_deinit(struct range_tombstones *tombstones)
 {
     free(tombstones->items);
     free(tombstones->borders);
+    key_tree_deinit(&tombstones->border_tree);
+    free(tombstones->stretch_newest);
     free(tombstones->node_starts);
     free(tombstones->node_seqs);
     *tombstones = (struct range_tombstones){0};
@@ -98,23 +105,7 @@ collect_borders(struct range_tombstones *tombstones)
     KV_ASSERT(count >= 2);
     tombstones->borders = borders;
     tombstones->border_count = count;
-}
-
-/* The number of borders <= key. */
-static size_t
-borders_up_to(const struct range_tombstones *tombstones, struct slice key)
-{
-    size_t low = 0, high = tombstones->border_count;
-
-    while (low < high) {
-        const size_t middle = low + (high - low) / 2;
-
-        if (slice_compare(tombstones->borders[middle], key) <= 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    key_tree_init(&tombstones->border_tree, borders, count);
 }
 
 /* Sorted by sequence; the caller frees. */
@@ -127,8 +118,8 @@ make_spans(const struct range_tombstones *tombstones)
         const struct range_tombstone *item = &tombstones->items[i];
 
         spans[i] = (struct span){.seq = item->seq,
-                                 .low = borders_up_to(tombstones, item->begin) - 1,
-                                 .high = borders_up_to(tombstones, item->end) - 1};
+                                 .low = key_tree_up_to(&tombstones->border_tree, item->begin) - 1,
+                                 .high = key_tree_up_to(&tombstones->border_tree, item->end) - 1};
         KV_ASSERT(spans[i].low < spans[i].high);
     }
     qsort(spans, tombstones->count, sizeof(*spans), by_seq);
@@ -155,6 +146,75 @@ note_span(const struct span *span, size_t leaf_first, size_t *ends, uint64_t *se
             ends[nodes[i]]++;
         }
     }
+}
+
+/* How many of `count` ascending sequences are <= seq_max. */
+static size_t
+seqs_up_to(const uint64_t *seqs, size_t count, uint64_t seq_max)
+{
+    size_t low = 0, high = count;
+
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+
+        if (seqs[middle] <= seq_max)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Asks all nodes on the stretch's way. */
+static bool
+search_way(const struct range_tombstones *tombstones, size_t stretch, uint64_t seq_max,
+           uint64_t *seq_out)
+{
+    const size_t *starts = tombstones->node_starts;
+    bool found = false;
+
+    KV_ASSERT(stretch < stretch_count(tombstones));
+    *seq_out = 0;
+    for (size_t node = stretch + stretch_count(tombstones); node > 0; node /= 2) {
+        const uint64_t *seqs = tombstones->node_seqs + starts[node];
+        const size_t count = seqs_up_to(seqs, starts[node + 1] - starts[node], seq_max);
+
+        if (count > 0 && (!found || seqs[count - 1] > *seq_out)) {
+            *seq_out = seqs[count - 1];
+            found = true;
+        }
+    }
+    return found;
+}
+
+static bool
+newest_over_stretch(const struct range_tombstones *tombstones, size_t stretch, uint64_t seq_max,
+                    uint64_t *seq_out)
+{
+    uint64_t newest;
+
+    KV_ASSERT(stretch < stretch_count(tombstones));
+    newest = tombstones->stretch_newest[stretch];
+    *seq_out = 0;
+    if (newest == STRETCH_BARE)
+        return false;
+    if (newest > seq_max)
+        return search_way(tombstones, stretch, seq_max, seq_out);
+    *seq_out = newest;
+    return true;
+}
+
+static void
+note_newest(struct range_tombstones *tombstones)
+{
+    const size_t count = stretch_count(tombstones);
+    uint64_t *newest = kv_alloc(count * sizeof(*newest));
+
+    for (size_t stretch = 0; stretch < count; stretch++) {
+        if (!search_way(tombstones, stretch, UINT64_MAX, &newest[stretch]))
+            newest[stretch] = STRETCH_BARE;
+    }
+    tombstones->stretch_newest = newest;
 }
 
 void
@@ -188,6 +248,7 @@ range_tombstones_index(struct range_tombstones *tombstones)
     for (size_t i = 0; i < tombstones->count; i++)
         note_span(&spans[i], leaf_first, ends, tombstones->node_seqs);
     KV_ASSERT(ends[node_count - 1] == total);
+    note_newest(tombstones);
     free(spans);
 }
 
@@ -200,46 +261,10 @@ range_tombstones_bytes_used(const struct range_tombstones *tombstones)
     if (tombstones->borders == NULL)
         return bytes;
     bytes += 2 * tombstones->count * sizeof(struct slice);
+    bytes += key_tree_bytes(&tombstones->border_tree);
+    bytes += stretch_count(tombstones) * sizeof(uint64_t);
     bytes += (node_count + 1) * sizeof(size_t);
     return bytes + tombstones->node_starts[node_count] * sizeof(uint64_t);
-}
-
-/* How many of `count` ascending sequences are <= seq_max. */
-static size_t
-seqs_up_to(const uint64_t *seqs, size_t count, uint64_t seq_max)
-{
-    size_t low = 0, high = count;
-
-    while (low < high) {
-        const size_t middle = low + (high - low) / 2;
-
-        if (seqs[middle] <= seq_max)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
-static bool
-newest_over_stretch(const struct range_tombstones *tombstones, size_t stretch, uint64_t seq_max,
-                    uint64_t *seq_out)
-{
-    const size_t *starts = tombstones->node_starts;
-    bool found = false;
-
-    KV_ASSERT(stretch < stretch_count(tombstones));
-    *seq_out = 0;
-    for (size_t node = stretch + stretch_count(tombstones); node > 0; node /= 2) {
-        const uint64_t *seqs = tombstones->node_seqs + starts[node];
-        const size_t count = seqs_up_to(seqs, starts[node + 1] - starts[node], seq_max);
-
-        if (count > 0 && (!found || seqs[count - 1] > *seq_out)) {
-            *seq_out = seqs[count - 1];
-            found = true;
-        }
-    }
-    return found;
 }
 
 bool
@@ -251,7 +276,7 @@ range_tombstones_cover(const struct range_tombstones *tombstones, struct slice u
     if (tombstones->count == 0)
         return false;
     KV_ASSERT(tombstones->borders != NULL);
-    at = borders_up_to(tombstones, user_key);
+    at = key_tree_up_to(&tombstones->border_tree, user_key);
     if (at == 0 || at == tombstones->border_count)
         return false;
     return newest_over_stretch(tombstones, at - 1, seq_max, seq_out);
@@ -261,9 +286,12 @@ void
 range_tombstones_stretch(const struct range_tombstones *tombstones, struct slice user_key,
                          uint64_t seq_max, struct tombstone_stretch *stretch_out)
 {
-    const size_t at = borders_up_to(tombstones, user_key);
+    size_t at;
 
     *stretch_out = (struct tombstone_stretch){0};
+    if (tombstones->count == 0)
+        return;
+    at = key_tree_up_to(&tombstones->border_tree, user_key);
     if (at > 0) {
         stretch_out->keys.begin = tombstones->borders[at - 1];
         stretch_out->keys.has_begin = true;

@@ -2,13 +2,15 @@
  * (FORMAT.md section 8.5).
  *
  * Collected in any order, then indexed; they may overlap and nest as deeply as they like.  With n
- * of them the index costs O(n log n) time and memory, and a question O(log n * log n).  Readers
- * ask it about a key; the writer asks it range by range, which makes fragments.
+ * of them the index costs O(n log n) time and memory, and a question O(log n), or for a past that
+ * does not know the newest one over the key, O(log n * log n).  Readers ask it about a key; the
+ * writer asks it range by range, which makes fragments.
  */
 #ifndef KV_SST_RANGE_TOMBSTONES_H
 #define KV_SST_RANGE_TOMBSTONES_H
 
 #include "key/key_stretch.h"
+#include "key/key_words.h"
 #include "sst/table_reader.h"
 
 /* Zero-initialised is empty and valid. */
@@ -19,8 +21,10 @@ struct range_tombstones {
 
     struct slice *borders; /* owned: all begins and ends, ascending, distinct */
     size_t border_count;
-    size_t *node_starts; /* owned: node -> its first sequence; range_tombstones.c */
-    uint64_t *node_seqs; /* owned */
+    struct key_tree border_tree; /* of the borders */
+    uint64_t *stretch_newest;    /* owned: stretch -> its newest sequence, or STRETCH_BARE */
+    size_t *node_starts;         /* owned: node -> its first sequence; range_tombstones.c */
+    uint64_t *node_seqs;         /* owned */
 };
 
 void range_tombstones_deinit(struct range_tombstones *tombstones);

@@ -60,32 +60,40 @@ turn(struct diff_engine *engine)
 }
 
 static void
+copy_file_in(struct diff_engine *engine, const char *dir, const char *name)
+{
+    struct io *io = sim_io_base(engine->sim);
+    struct buffer *bytes = &engine->scratch;
+    char path[600];
+    size_t size;
+    FILE *file;
+    int fd;
+
+    (void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+    file = fopen(path, "rb");
+    KV_ASSERT(file != NULL);
+    buffer_clear(bytes);
+    while ((size = fread(buffer_reserve(bytes, 1 << 16), 1, 1 << 16, file)) > 0)
+        bytes->size += size;
+    KV_ASSERT(fclose(file) == 0);
+    (void)snprintf(path, sizeof(path), "%s/%s", home, name);
+    KV_ASSERT(file_open(io, path, O_CREAT | O_WRONLY, &fd) == KV_OK);
+    KV_ASSERT(file_write(io, fd, 0, bytes->data, bytes->size) == KV_OK);
+    KV_ASSERT(file_sync(io, fd) == KV_OK);
+    file_close(io, fd);
+}
+
+static void
 copy_in(struct diff_engine *engine, const char *dir)
 {
     struct io *io = sim_io_base(engine->sim);
-    struct io_request make = {.op = IO_MKDIR, .path = home};
     DIR *source = opendir(dir);
     struct dirent *entry;
 
-    KV_ASSERT(source != NULL && io_call(io, &make) == 0);
+    KV_ASSERT(source != NULL);
     while ((entry = readdir(source)) != NULL) {
-        char path[600];
-        uint8_t bytes[1 << 16];
-        size_t size;
-        FILE *file;
-        int fd;
-
-        if (entry->d_name[0] == '.' || strncmp(entry->d_name, "LOG", 3) == 0)
-            continue;
-        (void)snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name);
-        file = fopen(path, "rb");
-        KV_ASSERT(file != NULL);
-        size = fread(bytes, 1, sizeof(bytes), file);
-        KV_ASSERT(size < sizeof(bytes) && fclose(file) == 0);
-        (void)snprintf(path, sizeof(path), "%s/%s", home, entry->d_name);
-        KV_ASSERT(file_open(io, path, O_CREAT | O_WRONLY, &fd) == KV_OK);
-        KV_ASSERT(file_write(io, fd, 0, bytes, size) == KV_OK && file_sync(io, fd) == KV_OK);
-        file_close(io, fd);
+        if (entry->d_name[0] != '.' && strncmp(entry->d_name, "LOG", 3) != 0)
+            copy_file_in(engine, dir, entry->d_name);
     }
     closedir(source);
     KV_ASSERT(file_sync_dir(io, home) == KV_OK && file_sync_dir(io, "/") == KV_OK);
@@ -137,6 +145,7 @@ void
 diff_engine_init(struct diff_engine *engine, uint64_t seed, const char *dir)
 {
     struct sim_options sim = {.seed = seed, .latency_us_max = 200};
+    struct io_request make = {.op = IO_MKDIR, .path = home};
 
     memset(engine, 0, sizeof(*engine));
     random_init(&engine->random, seed);
@@ -155,6 +164,7 @@ diff_engine_init(struct diff_engine *engine, uint64_t seed, const char *dir)
     };
     draw_settings(engine, (uint32_t)seed);
     write_batch_init(&engine->open_batch);
+    KV_ASSERT(io_call(sim_io_base(engine->sim), &make) == 0);
     copy_in(engine, dir);
     (void)open_engine(engine);
 }
@@ -383,6 +393,19 @@ fetch(struct diff_engine *engine, struct read_ctx *ctx)
     return arrival.st == KV_OK || fail(engine, "fetch: %s", kv_status_text(arrival.st));
 }
 
+static enum kv_status
+get_one_way(struct diff_engine *engine, struct read_ctx *ctx, uint32_t family, struct slice key,
+            struct lookup *found)
+{
+    const uint32_t cf_id = engine->cf_ids[family];
+    struct version_probe probe;
+
+    if (random_below(&engine->random, 2) == 0)
+        return db_get(engine->db, ctx, cf_id, key, SEQUENCE_MAX, found);
+    db_prefetch(engine->db, cf_id, &key, 1, &probe);
+    return db_get_probed(engine->db, ctx, cf_id, &probe, found);
+}
+
 bool
 diff_engine_get(struct diff_engine *engine, uint32_t family, uint32_t key, struct buffer *answer)
 {
@@ -393,8 +416,8 @@ diff_engine_get(struct diff_engine *engine, uint32_t family, uint32_t key, struc
     bool is_fine = true;
 
     read_ctx_init(&ctx, db_block_cache(engine->db));
-    while ((st = db_get(engine->db, &ctx, engine->cf_ids[family], diff_key(key, bytes),
-                        SEQUENCE_MAX, &found)) == KV_WANT_BLOCK &&
+    while ((st = get_one_way(engine, &ctx, family, diff_key(key, bytes), &found)) ==
+               KV_WANT_BLOCK &&
            is_fine)
         is_fine = fetch(engine, &ctx);
     if (is_fine && st != KV_OK)
@@ -416,10 +439,12 @@ open_iter(struct diff_engine *engine, const struct diff_op *op)
         .cf_id = engine->cf_ids[op->family],
         .seq_max = SEQUENCE_MAX,
         .ahead_bytes_max = (op->number & 4) != 0 ? 64 * 1024 : 0,
+        .keys_only = diff_op_is_keys_only(op),
         .skip_count_max = (op->number & 8) != 0 ? 1 + op->number / 16 % 20 : 0,
     };
 
     close_iter(iter);
+    iter->is_keys_only = options.keys_only;
     if (diff_op_has_lower(op))
         options.lower = diff_key(op->key, lower);
     options.has_upper = diff_op_has_upper(op);
@@ -475,7 +500,8 @@ static void
 answer_place(const struct diff_iter *iter, struct buffer *answer)
 {
     if (db_iter_state(iter->iter) == DB_ITER_AT_KEY)
-        diff_answer_key(answer, db_iter_key(iter->iter), db_iter_value(iter->iter));
+        diff_answer_key(answer, db_iter_key(iter->iter),
+                        iter->is_keys_only ? slice_of(NULL, 0) : db_iter_value(iter->iter));
     else
         diff_answer_none(answer);
 }
@@ -506,7 +532,7 @@ diff_engine_scan(struct diff_engine *engine, uint32_t family, bool is_forward,
     const struct db_iter_options options = {
         .cf_id = engine->cf_ids[family], .seq_max = SEQUENCE_MAX, .ahead_bytes_max = 64 * 1024};
     enum diff_kind kind = is_forward ? DIFF_ITER_FIRST : DIFF_ITER_LAST;
-    struct diff_iter iter;
+    struct diff_iter iter = {0};
     bool is_fine;
 
     read_ctx_init(&iter.ctx, db_block_cache(engine->db));
@@ -554,7 +580,7 @@ on_compacted(void *owner, enum kv_status st)
     struct diff_engine *engine = owner;
 
     engine->compact_count--;
-    if (st != KV_OK && !engine->is_leaving)
+    if (st != KV_OK && !engine->is_leaving && !engine->has_cancelled)
         (void)fail(engine, "db_compact: %s", kv_status_text(st));
 }
 
@@ -569,7 +595,8 @@ compact(struct diff_engine *engine, const struct diff_op *op)
         .is_forced = (op->number & 8) != 0,
     };
 
-    engine->compact_count++;
+    if (engine->compact_count++ == 0)
+        engine->has_cancelled = false;
     (void)db_compact(engine->db, &request, on_compacted, engine);
     if ((op->number & 1) != 0)
         return true;
@@ -600,6 +627,21 @@ settle(struct diff_engine *engine)
     return engine->failure[0] == '\0';
 }
 
+/* A compaction that is cancelled is begun again, much later; one by hand is over. */
+static void
+cancel(struct diff_engine *engine, uint32_t number)
+{
+    struct db_job_info infos[16];
+    uint32_t count = db_jobs(engine->db, infos, 16);
+
+    if (count > 16)
+        count = 16;
+    if (count == 0)
+        return;
+    engine->has_cancelled = true;
+    (void)!db_job_cancel(engine->db, infos[number % count].id);
+}
+
 static bool
 do_background(struct diff_engine *engine, const struct diff_op *op)
 {
@@ -617,6 +659,9 @@ do_background(struct diff_engine *engine, const struct diff_op *op)
     case DIFF_PAUSE:
         db_compaction_pause(engine->db, op->number % 2 == 0);
         return true;
+    case DIFF_CANCEL:
+        cancel(engine, op->number);
+        return true;
     case DIFF_FAIL:
         if (op->number % 2 == 0)
             engine->port.compact_fail_count = op->number / 2 % 3;
@@ -632,6 +677,8 @@ do_background(struct diff_engine *engine, const struct diff_op *op)
         return true;
     case DIFF_REOPEN:
         return close_cleanly(engine) && open_engine(engine);
+    case DIFF_HAND_OVER: /* is done by who has the other one */
+        return true;
     default:
         return crash(engine, op->number % 2 == 0);
     }
@@ -690,12 +737,45 @@ copy_out(void *owner, const char *name)
 }
 
 bool
-diff_engine_export(struct diff_engine *engine, const char *dir)
+diff_engine_export(struct diff_engine *engine, const char *dir, bool is_settled)
 {
     struct export export = {.engine = engine, .dir = dir};
 
-    if (!commit(engine) || !settle(engine) || !close_cleanly(engine))
+    if (!commit(engine) || (is_settled && !settle(engine)) || !close_cleanly(engine))
         return false;
     KV_ASSERT(io_list_dir(sim_io_base(engine->sim), home, copy_out, &export) == 0);
     return true;
+}
+
+static bool
+note_name(void *owner, const char *name)
+{
+    struct buffer *names = owner;
+
+    buffer_append(names, name, strlen(name) + 1);
+    return true;
+}
+
+static void
+remove_files(struct diff_engine *engine)
+{
+    struct io *io = sim_io_base(engine->sim);
+    struct buffer names = {0};
+    char path[600];
+
+    KV_ASSERT(io_list_dir(io, home, note_name, &names) == 0);
+    for (size_t at = 0; at < names.size; at += strlen((const char *)names.data + at) + 1) {
+        (void)snprintf(path, sizeof(path), "%s/%s", home, (const char *)names.data + at);
+        KV_ASSERT(file_unlink(io, path) == KV_OK);
+    }
+    buffer_deinit(&names);
+}
+
+bool
+diff_engine_import(struct diff_engine *engine, const char *dir)
+{
+    KV_ASSERT(engine->db == NULL);
+    remove_files(engine);
+    copy_in(engine, dir);
+    return open_engine(engine);
 }

@@ -14,7 +14,7 @@
 struct diff_iter {
     struct db_iter *iter; /* NULL: none */
     struct read_ctx ctx;
-    bool is_hidden; /* values are not looked at */
+    bool is_keys_only;
 };
 
 /* A batch that a crash may take back. */
@@ -36,6 +36,7 @@ struct diff_engine {
     struct diff_iter iters[DIFF_SLOT_COUNT];
     uint32_t compact_count; /* db_compacts that have not been answered */
     bool is_leaving;        /* so they may end in any way */
+    bool has_cancelled;     /* likewise */
     struct random random;
     struct buffer scratch;
     struct db_compaction_totals totals; /* of the engines that were closed */
@@ -55,8 +56,10 @@ bool diff_engine_get(struct diff_engine *engine, uint32_t family, uint32_t key,
 /* All that is there, forward or backward, through a new iterator. */
 bool diff_engine_scan(struct diff_engine *engine, uint32_t family, bool is_forward,
                       struct buffer *answer);
-/* Comes to rest, closes, and writes its files into the directory. */
-bool diff_engine_export(struct diff_engine *engine, const char *dir);
+/* Closes, and writes its files into the directory; is_settled: when nothing is left to compact. */
+bool diff_engine_export(struct diff_engine *engine, const char *dir, bool is_settled);
+/* Opens what is in the directory, in place of what it had. */
+bool diff_engine_import(struct diff_engine *engine, const char *dir);
 
 /* How answers are written. */
 void diff_answer_key(struct buffer *answer, struct slice key, struct slice value);

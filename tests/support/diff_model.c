@@ -36,7 +36,6 @@ clear(struct diff_cell *cell)
 {
     buffer_clear(&cell->value);
     cell->exists = false;
-    cell->write_count = 0;
 }
 
 static void
@@ -44,7 +43,6 @@ put(struct diff_cell *cell, const struct diff_op *op)
 {
     diff_op_value(op, &cell->value);
     cell->exists = true;
-    cell->write_count = cell->write_count == 0 ? 1 : 2;
 }
 
 /* Little-endian; what isn't eight bytes is 0. */
@@ -76,8 +74,22 @@ merge(struct diff_cell *cell, const struct diff_op *op)
         buffer_append_slice(&cell->value, buffer_slice(&operand));
     }
     cell->exists = true;
-    cell->write_count = 2;
     buffer_deinit(&operand);
+}
+
+/* Every third key is deleted singly, so whatever is asked for, it is put and deleted in turn. */
+static enum diff_kind
+allowed_kind(const struct diff_cell *cell, const struct diff_op *op)
+{
+    if (op->kind == DIFF_DELETE_RANGE || !diff_op_writes(op))
+        return op->kind;
+    if (op->key % 3 == 0)
+        return cell->exists ? DIFF_SINGLE_DELETE : DIFF_PUT;
+    if (op->kind == DIFF_SINGLE_DELETE)
+        return DIFF_DELETE;
+    if (op->kind == DIFF_MERGE && op->family == DIFF_FAMILY_COUNT - 1)
+        return DIFF_PUT; /* it has no operator */
+    return op->kind;
 }
 
 void
@@ -85,8 +97,7 @@ diff_model_apply(struct diff_model *model, struct diff_op *op)
 {
     struct diff_cell *cell = cell_of(model, op->family, op->key);
 
-    if (op->kind == DIFF_MERGE && op->family == DIFF_FAMILY_COUNT - 1)
-        op->kind = DIFF_PUT; /* it has no operator */
+    op->kind = allowed_kind(cell, op);
     switch (op->kind) {
     case DIFF_PUT:
         put(cell, op);
@@ -95,10 +106,6 @@ diff_model_apply(struct diff_model *model, struct diff_op *op)
         merge(cell, op);
         break;
     case DIFF_SINGLE_DELETE:
-        if (cell->write_count != 1)
-            op->kind = DIFF_DELETE;
-        clear(cell);
-        break;
     case DIFF_DELETE:
         clear(cell);
         break;

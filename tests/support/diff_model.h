@@ -1,8 +1,8 @@
 /* diff_model.h - what the keys of a differential test hold: the third opinion.
  *
  * It applies each write to the value, as the definition of the operation says, and shares no code
- * with lib/.  It also knows which single deletions are allowed: of a key with exactly one put, and
- * nothing else, since it was deleted last.
+ * with lib/.  It also sees to it that single deletions keep to their contract: a key that they are
+ * used on is put once before each, and never merged nor deleted otherwise but by a range.
  */
 #ifndef KV_TESTS_SUPPORT_DIFF_MODEL_H
 #define KV_TESTS_SUPPORT_DIFF_MODEL_H
@@ -12,7 +12,6 @@
 struct diff_cell {
     struct buffer value; /* owned */
     bool exists;
-    uint8_t write_count; /* since it was deleted; stops at 2, which a merge makes it at once */
 };
 
 struct diff_model {
@@ -22,7 +21,7 @@ struct diff_model {
 
 void diff_model_init(struct diff_model *model, uint32_t key_count);
 void diff_model_deinit(struct diff_model *model);
-/* Makes a single deletion that isn't allowed a deletion, and applies what writes. */
+/* Changes the kind of a write to one that the key allows, and applies it. */
 void diff_model_apply(struct diff_model *model, struct diff_op *op);
 const struct diff_cell *diff_model_cell(const struct diff_model *model, uint32_t family,
                                         uint32_t key);

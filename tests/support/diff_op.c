@@ -25,11 +25,13 @@ static const struct {
     [DIFF_SETTLE] = {"settle", 8},
     [DIFF_SETTINGS] = {"settings", 10},
     [DIFF_PAUSE] = {"pause", 6},
+    [DIFF_CANCEL] = {"cancel", 4},
     [DIFF_FAIL] = {"fail", 6},
     [DIFF_TURN] = {"turn", 400},
     [DIFF_DROP] = {"drop cache", 30},
     [DIFF_REOPEN] = {"reopen", 4},
     [DIFF_CRASH] = {"crash", 4},
+    [DIFF_HAND_OVER] = {"hand over", 2},
 };
 
 /* Each seed likes some operations more and some less, as random tests find more that way. */

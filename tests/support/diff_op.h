@@ -37,15 +37,17 @@ enum diff_kind {
     DIFF_ITER_PREV,
     DIFF_ITER_CLOSE,
     DIFF_FLUSH,
-    DIFF_COMPACT,  /* [key, key_end], by hand; of an even number it is waited for */
-    DIFF_SETTLE,   /* until there is nothing left to compact */
-    DIFF_SETTINGS, /* of compaction: style, sizes, triggers */
-    DIFF_PAUSE,    /* compactions stop, or go on */
-    DIFF_FAIL,     /* the next jobs fail */
-    DIFF_TURN,     /* background work gets on */
-    DIFF_DROP,     /* the block cache is emptied */
-    DIFF_REOPEN,   /* cleanly */
-    DIFF_CRASH,    /* what is not durable is lost, and written again */
+    DIFF_COMPACT,   /* [key, key_end], by hand; of an even number it is waited for */
+    DIFF_SETTLE,    /* until there is nothing left to compact */
+    DIFF_SETTINGS,  /* of compaction: style, sizes, triggers */
+    DIFF_PAUSE,     /* compactions stop, or go on */
+    DIFF_CANCEL,    /* one of the jobs */
+    DIFF_FAIL,      /* the next jobs fail */
+    DIFF_TURN,      /* background work gets on */
+    DIFF_DROP,      /* the block cache is emptied */
+    DIFF_REOPEN,    /* cleanly */
+    DIFF_CRASH,     /* what is not durable is lost, and written again */
+    DIFF_HAND_OVER, /* librocksdb opens the directory to write, and gives it back */
     DIFF_KIND_COUNT,
 };
 
@@ -73,7 +75,13 @@ struct slice diff_key(uint32_t number, char bytes[DIFF_KEY_BYTES_MAX]);
 void diff_op_value(const struct diff_op *op, struct buffer *value);
 void diff_op_print(const struct diff_op *op);
 
-/* The bounds of DIFF_ITER_OPEN. */
+/* DIFF_ITER_OPEN: whether its answers are without values; its bounds. */
+static inline bool
+diff_op_is_keys_only(const struct diff_op *op)
+{
+    return op->number % 5 == 0;
+}
+
 static inline bool
 diff_op_has_lower(const struct diff_op *op)
 {

@@ -104,8 +104,10 @@ add_write(struct diff_rocks *rocks, const struct diff_op *op)
     if (op->kind == DIFF_PUT)
         rocksdb_writebatch_put_cf(rocks->batch, family, bytes, key.size, value,
                                   rocks->scratch.size);
-    else if (op->kind == DIFF_DELETE || op->kind == DIFF_SINGLE_DELETE)
+    else if (op->kind == DIFF_DELETE)
         rocksdb_writebatch_delete_cf(rocks->batch, family, bytes, key.size);
+    else if (op->kind == DIFF_SINGLE_DELETE)
+        rocksdb_writebatch_singledelete_cf(rocks->batch, family, bytes, key.size);
     else if (op->kind == DIFF_DELETE_RANGE)
         rocksdb_writebatch_delete_range_cf(rocks->batch, family, bytes, key.size, end_bytes,
                                            end.size);
@@ -153,6 +155,7 @@ open_iter(struct diff_rocks *rocks, const struct diff_op *op)
     struct slice bound;
 
     close_iter(rocks, slot);
+    rocks->is_keys_only[slot] = diff_op_is_keys_only(op);
     if (diff_op_has_lower(op)) {
         bound = diff_key(op->key, rocks->bounds[slot][0]);
         rocksdb_readoptions_set_iterate_lower_bound(options, rocks->bounds[slot][0], bound.size);
@@ -184,7 +187,7 @@ move(rocksdb_iterator_t *iter, enum diff_kind kind, struct slice key)
 }
 
 static void
-answer_place(const rocksdb_iterator_t *iter, struct buffer *answer)
+answer_place(const rocksdb_iterator_t *iter, bool is_keys_only, struct buffer *answer)
 {
     size_t key_size, value_size;
     const char *key, *value;
@@ -198,7 +201,8 @@ answer_place(const rocksdb_iterator_t *iter, struct buffer *answer)
     }
     key = rocksdb_iter_key(iter, &key_size);
     value = rocksdb_iter_value(iter, &value_size);
-    diff_answer_key(answer, slice_of(key, key_size), slice_of(value, value_size));
+    diff_answer_key(answer, slice_of(key, key_size),
+                    slice_of(value, is_keys_only ? 0 : value_size));
 }
 
 static void
@@ -214,7 +218,7 @@ use_iter(struct diff_rocks *rocks, const struct diff_op *op, struct buffer *answ
         if (steps && !rocksdb_iter_valid(iter))
             return;
         move(iter, op->kind, diff_key(op->key, bytes));
-        answer_place(iter, answer);
+        answer_place(iter, rocks->is_keys_only[op->slot], answer);
     }
 }
 
@@ -227,7 +231,7 @@ diff_rocks_scan(struct diff_rocks *rocks, uint32_t family, bool is_forward, stru
 
     do {
         move(iter, kind, slice_of(NULL, 0));
-        answer_place(iter, answer);
+        answer_place(iter, false, answer);
         kind = is_forward ? DIFF_ITER_NEXT : DIFF_ITER_PREV;
     } while (rocksdb_iter_valid(iter));
     rocksdb_iter_destroy(iter);
@@ -262,7 +266,7 @@ diff_rocks_apply(struct diff_rocks *rocks, const struct diff_op *op, struct buff
         close_iter(rocks, op->slot);
     else if (op->kind <= DIFF_ITER_PREV)
         use_iter(rocks, op, answer);
-    else if (op->kind == DIFF_REOPEN || op->kind == DIFF_CRASH)
+    else if (op->kind == DIFF_REOPEN || op->kind == DIFF_CRASH || op->kind == DIFF_HAND_OVER)
         close_iters(rocks); /* as the other side's cannot live on */
     else if (op->kind == DIFF_FLUSH && op->number % 8 == 0)
         flush(rocks, op);

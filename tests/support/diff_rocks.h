@@ -1,10 +1,6 @@
 /* diff_rocks.h - librocksdb under a differential test, in a directory of its own.
  *
  * Where a call fails the process ends: this side is the measure.
- *
- * It deletes where the engine deletes singly, which is the same for whoever reads.  RocksDB itself
- * loses a deletion when a put and a single deletion follow it before a flush, so that what was
- * deleted is back: it forbids keys to be deleted in both ways.  kvd allows it.
  */
 #ifndef KV_TESTS_SUPPORT_DIFF_ROCKS_H
 #define KV_TESTS_SUPPORT_DIFF_ROCKS_H
@@ -22,6 +18,7 @@ struct diff_rocks {
     rocksdb_writebatch_t *batch;
     rocksdb_iterator_t *iters[DIFF_SLOT_COUNT]; /* NULL: none */
     rocksdb_readoptions_t *iter_options[DIFF_SLOT_COUNT];
+    bool is_keys_only[DIFF_SLOT_COUNT];
     char bounds[DIFF_SLOT_COUNT][2][DIFF_KEY_BYTES_MAX]; /* borrowed by them */
     struct buffer scratch;
 };

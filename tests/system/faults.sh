@@ -63,7 +63,8 @@ start_when_full() { # name
 
 full_disk() { # name
     local full
-    journal_new --keys 60
+    # So many that they fill the disk however well they are compacted.
+    journal_new --keys 4000
     kvd_start "$data"
     load_start --seconds 0.5 --writes 5000
     load_wait

@@ -205,6 +205,20 @@ def empty(connection, model):
         check(connection.command("DBSIZE") == b":0", "DBSIZE after a flush")
 
 
+def random_key_of_nothing(kvd):
+    """Nothing but deletions, more of them than a walk does in one go."""
+    connection = kvd.connect()
+    doomed = [b"%06d" % i + RANDOM.randbytes(150) for i in range(100000)]
+    for start in range(0, len(doomed), 5000):
+        part = doomed[start:start + 5000]
+        connection.send(b"".join(encode("KV.SINGLEDEL", key) for key in part))
+        for _ in part:
+            check(connection.reply() == b"+OK", "singledel")
+    check(connection.command("KV.FLUSH") == b"+OK", "flush")
+    for _ in range(3):
+        check(connection.command("RANDOMKEY") is None, "RANDOMKEY of deletions")
+
+
 def errors(connection):
     for words, start in ((("KV.RANGE", "a", "+"), b"-ERR min or max not valid string range item"),
                          (("KV.RANGE", "-", "+", "LIMIT", "0"), b"-ERR LIMIT must be from 1"),
@@ -342,6 +356,8 @@ def main():
         short, long = restart(kvd)
         with start_again(kvd) as again:
             after_restart(again, short, long)
+    with Kvd("--memtable-size", "32mb") as kvd:
+        random_key_of_nothing(kvd)
     with Kvd("--memory-limit", "16mb", "--memtable-size", "1mb") as kvd:
         cold(kvd)
         check(kvd.stop() == 0, "a clean stop")

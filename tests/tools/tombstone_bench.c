@@ -1,7 +1,8 @@
 /* tombstone_bench DIR DELETED RANGES - what deletions cost those who read.
  *
- * First the nanoseconds of a point read in memory, with no range deletion and with RANGES of them
- * in the memtable; then DELETED keys are set and deleted one by one, and as many are set and
+ * First the nanoseconds of a point read from a table and from the memtable, with no range deletion
+ * and with RANGES of them in it: of processor time, and the best of some rounds, since others may
+ * use the machine.  Then DELETED keys are set and deleted one by one, and as many are set and
  * deleted by one range deletion, and the first key behind each crowd is looked for.  DIR is to be
  * empty.
  */
@@ -12,16 +13,16 @@
 #include "db/db_iter.h"
 #include "support/tool_db.h"
 
-enum { READ_COUNT = 500000, KEY_COUNT = 100000, BATCH_COUNT = 100 };
+enum { READ_COUNT = 500000, ROUND_COUNT = 5, KEY_COUNT = 100000, BATCH_COUNT = 100 };
 
 static struct tool_db tool;
 
 static uint64_t
-now_ns(void)
+now_ns(clockid_t clock)
 {
     struct timespec now;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
@@ -65,26 +66,39 @@ delete_range(struct slice begin, struct slice end)
     write_batch_deinit(&batch);
 }
 
-static void
-read_points(const char *what)
+static uint64_t
+read_all(char head, uint64_t *found_count)
 {
-    const uint64_t start_ns = now_ns();
-    uint64_t found_count = 0;
+    const uint64_t start_ns = now_ns(CLOCK_PROCESS_CPUTIME_ID);
     char text[32];
 
+    *found_count = 0;
     for (uint64_t i = 0; i < READ_COUNT; i++) {
         struct read_ctx ctx;
         struct lookup found;
 
         read_ctx_init(&ctx, db_block_cache(tool.db));
-        while (db_get(tool.db, &ctx, CF_DEFAULT, key_of(text, 'm', i * 7919 % KEY_COUNT),
+        while (db_get(tool.db, &ctx, CF_DEFAULT, key_of(text, head, i * 7919 % KEY_COUNT),
                       SEQUENCE_MAX, &found) == KV_WANT_BLOCK)
             (void)tool_db_fetch(&tool, &ctx);
-        found_count += found.kind == LOOKUP_VALUE;
+        *found_count += found.kind == LOOKUP_VALUE;
         read_ctx_deinit(&ctx);
     }
-    (void)printf("%-44s %8.1f ns a read, %llu found\n", what,
-                 (double)(now_ns() - start_ns) / READ_COUNT, (unsigned long long)found_count);
+    return now_ns(CLOCK_PROCESS_CPUTIME_ID) - start_ns;
+}
+
+static void
+read_points(const char *what, char head)
+{
+    uint64_t best_ns = UINT64_MAX, found_count = 0;
+
+    for (unsigned round = 0; round < ROUND_COUNT; round++) {
+        const uint64_t ns = read_all(head, &found_count);
+
+        best_ns = ns < best_ns ? ns : best_ns;
+    }
+    (void)printf("%-44s %8.1f ns a read, %llu found\n", what, (double)best_ns / READ_COUNT,
+                 (unsigned long long)found_count);
 }
 
 static void
@@ -100,13 +114,13 @@ seek_past(const char *what, char head)
     options.ahead_bytes_max = 256 * 1024;
     read_ctx_init(&ctx, db_block_cache(tool.db));
     iter = db_iter_new(tool.db, &ctx, &options);
-    start_ns = now_ns();
+    start_ns = now_ns(CLOCK_MONOTONIC);
     while (db_iter_seek(iter, slice_from_text(first)) == KV_WANT_BLOCK)
         (void)tool_db_fetch(&tool, &ctx);
     db_iter_get_stats(iter, &stats);
     (void)printf("%-44s %8.3f ms to the next key, %llu skipped, %llu leaps\n", what,
-                 (double)(now_ns() - start_ns) / 1e6, (unsigned long long)stats.skip_count,
-                 (unsigned long long)stats.leap_count);
+                 (double)(now_ns(CLOCK_MONOTONIC) - start_ns) / 1e6,
+                 (unsigned long long)stats.skip_count, (unsigned long long)stats.leap_count);
     db_iter_free(iter);
     read_ctx_deinit(&ctx);
 }
@@ -116,13 +130,16 @@ run(uint64_t deleted_count, uint64_t range_count)
 {
     char begin[32], end[32];
 
+    write_keys('n', KEY_COUNT, false);
+    tool_db_flush(&tool);
+    read_points("no range deletion, from a table", 'n');
     write_keys('m', KEY_COUNT, false);
-    read_points("no range deletion");
+    read_points("no range deletion, from memory", 'm');
     for (uint64_t i = 0; i < range_count; i++)
         delete_range(key_of(begin, 'm', i * 10 + 3), key_of(end, 'm', i * 10 + 4));
-    read_points("with range deletions in memory");
+    read_points("with range deletions in memory", 'm');
     tool_db_flush(&tool);
-    read_points("with range deletions in a table");
+    read_points("with range deletions in a table", 'm');
     write_keys('a', deleted_count, false);
     tool_db_flush(&tool);
     write_keys('a', deleted_count, true);
@@ -142,6 +159,7 @@ main(int argc, char **argv)
     }
     tool_db_init(&tool, argv[1]);
     tool_db_open(&tool);
+    db_compaction_pause(tool.db, true);
     run(strtoull(argv[2], NULL, 10), strtoull(argv[3], NULL, 10));
     tool_db_close(&tool);
     return 0;

@@ -7,8 +7,8 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "key/words.h"
 #include "mem/memtable_internal.h"
-#include "mem/words.h"
 #include "support/unit.h"
 
 enum { FAMILY_COUNT = 4, CAPACITY_BYTES = 8 * 1024 * 1024 };

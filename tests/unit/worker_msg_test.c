@@ -169,7 +169,7 @@ messages_come_back_as_they_were(void)
     worker_msg_deinit(&msg);
     worker_msg_deinit(&back);
 
-    make_table(&msg, KEY_BYTES_MAX + KEY_FOOTER_BYTES);
+    make_table(&msg, KEY_BOUND_BYTES_MAX + KEY_FOOTER_BYTES);
     CU_ASSERT_EQUAL_FATAL(round_trip(&msg, &back), KV_OK);
     CU_ASSERT_TRUE(
         slice_equal(buffer_slice(&back.table.largest), buffer_slice(&msg.table.largest)));

@@ -3,8 +3,8 @@
  * A word is big-endian and zero-padded, with the sign bit flipped, so that the signed compare
  * of AVX2 orders it.  Two different keys may have equal words: the caller compares those in full.
  */
-#ifndef KV_MEM_WORDS_H
-#define KV_MEM_WORDS_H
+#ifndef KV_KEY_WORDS_H
+#define KV_KEY_WORDS_H
 
 #include "base/coding.h"
 #include "base/slice.h"

@@ -3,7 +3,7 @@
  * A binary search over 64 words mispredicts about three branches; counting all of them with
  * vector compares has no branch to mispredict, and the eight cache lines come in parallel.
  */
-#include "mem/words.h"
+#include "key/words.h"
 
 #include "base/assert.h"
 
@@ -29,7 +29,7 @@ count_below_avx2(const int64_t *words, int64_t word)
     const __m256i wanted = _mm256_set1_epi64x(word);
     __m256i sum_a = _mm256_setzero_si256();
     __m256i sum_b = _mm256_setzero_si256();
-    uint64_t lanes[4];
+    __m128i half;
 
     /* A true compare is -1 in its lane, so the lanes count downwards. */
     for (unsigned i = 0; i < WORDS_COUNT; i += 8) {
@@ -39,8 +39,9 @@ count_below_avx2(const int64_t *words, int64_t word)
         sum_a = _mm256_add_epi64(sum_a, _mm256_cmpgt_epi64(wanted, a));
         sum_b = _mm256_add_epi64(sum_b, _mm256_cmpgt_epi64(wanted, b));
     }
-    _mm256_storeu_si256((__m256i *)(void *)lanes, _mm256_add_epi64(sum_a, sum_b));
-    return (unsigned)-(lanes[0] + lanes[1] + lanes[2] + lanes[3]);
+    sum_a = _mm256_add_epi64(sum_a, sum_b);
+    half = _mm_add_epi64(_mm256_castsi256_si128(sum_a), _mm256_extracti128_si256(sum_a, 1));
+    return (unsigned)-(_mm_cvtsi128_si64(half) + _mm_extract_epi64(half, 1));
 }
 
 #endif
