@@ -325,6 +325,10 @@ db_install_built(struct db *db)
             continue;
         if (frozen->state != FROZEN_BUILT || frozen->log_next == 0)
             return;
+        /* The MANIFEST names no log that is not there: recovery takes one that is missing for
+         * lost when the MANIFEST's end is damaged. */
+        if (!wal_is_named(db->wal, frozen->log_next))
+            return;
         install(frozen);
     }
 }

@@ -130,6 +130,9 @@ db_on_wal_failed(void *owner, enum kv_status st)
 
         if (!frozen->sealed)
             memtable_rollback(frozen->memtable, durable);
+        /* The log behind this memtable never was: the new one is. */
+        if (!wal_is_named(db->wal, frozen->log_next))
+            frozen->log_next = 0;
     }
     if (db->options.on_write_failed != NULL)
         db->options.on_write_failed(db->options.owner, durable);

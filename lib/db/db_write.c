@@ -166,6 +166,7 @@ void
 db_turn(struct db *db)
 {
     wal_turn(db->wal);
+    db_install_built(db);
     db_start_flushes(db);
     compactor_turn(db->compactor);
     db_update_pressure(db);

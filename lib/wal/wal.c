@@ -261,6 +261,18 @@ wal_switch(struct wal *wal)
     return wal->active->number;
 }
 
+bool
+wal_is_named(const struct wal *wal, uint64_t number)
+{
+    for (struct list *at = wal->segments.next; at != &wal->segments; at = at->next) {
+        const struct wal_segment *segment = LIST_ENTRY(at, struct wal_segment, link);
+
+        if (segment->number == number)
+            return segment->is_named;
+    }
+    return true;
+}
+
 void
 wal_retire(struct wal *wal, uint64_t number)
 {

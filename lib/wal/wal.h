@@ -81,6 +81,9 @@ MUST_CHECK enum kv_status wal_drain(struct wal *wal);
 /* Later appends go to a new segment, whose number is returned.  Never fails: when the segment is
  * not prepared yet, groups wait for it. */
 uint64_t wal_switch(struct wal *wal);
+/* Whether the segment's file is there for recovery to find.  False: it is being prepared, or failed
+ * before it was ready, and nothing in it is durable. */
+bool wal_is_named(const struct wal *wal, uint64_t number);
 /* No version needs this segment any more: recycled or deleted, in the background.  The number of
  * a log from before wal_open: deleted.  Any other number: nothing happens. */
 void wal_retire(struct wal *wal, uint64_t number);

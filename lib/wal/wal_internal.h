@@ -55,6 +55,7 @@ struct wal_segment {
     enum wal_sync sync;
     bool is_aligned; /* whole sectors and prepared: mode ALWAYS */
     bool is_direct;
+    bool is_named; /* its name is durable: it is or was ready */
     bool is_retired;
     bool is_discarded; /* removed as soon as nothing uses it */
     bool is_doomed;    /* in wal->doomed, being removed */

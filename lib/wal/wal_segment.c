@@ -48,7 +48,7 @@ segment_of_recycled(struct wal *wal, uint64_t number)
     segment->path = path_of(wal, number);
     segment->state = SEGMENT_PREPARING;
     segment->step = STEP_RENAME;
-    segment->is_retired = false;
+    segment->is_retired = segment->is_named = false;
     segment->stream_bytes = 0;
     segment->file_bytes = 0;
     return segment;
@@ -262,6 +262,7 @@ step_finish(struct wal_segment *segment)
         if (result < 0)
             return step_failed(segment, "sync its directory");
         segment->state = SEGMENT_READY;
+        segment->is_named = true;
         segment->step = step_after_chunk(segment);
         return KV_OK;
     case STEP_SYNC_FILL:

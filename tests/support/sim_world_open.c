@@ -108,13 +108,14 @@ describe(struct sim_world *world, char *text, size_t size)
     snprintf(
         text, size,
         "read_only %d (%s), frozen %llu, durable %llu of %llu, idle %d, memtable entries %llu, "
-        "obsolete %llu, compactions %llu, parked %llu",
+        "obsolete %llu, compactions %llu, parked %llu, settled %d, a writer waits %d, flushes %d%d",
         stats.read_only, kv_status_text(stats.fault), (unsigned long long)stats.frozen_count,
         (unsigned long long)stats.durable_seq,
         (unsigned long long)sim_model_last_seq(&world->model), db_is_idle(world->db),
         (unsigned long long)stats.memtable_entry_count, (unsigned long long)stats.obsolete_count,
         (unsigned long long)stats.compaction_running_count,
-        (unsigned long long)stats.compaction_parked_count);
+        (unsigned long long)stats.compaction_parked_count, stats.compaction_is_settled,
+        world->writer_waits, world->flushes[0].is_busy, world->flushes[1].is_busy);
 }
 
 /* False: failed.  The machine may be down afterwards. */
