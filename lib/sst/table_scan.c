@@ -108,8 +108,8 @@ read_window(struct table_scan *scan, size_t needed)
                            scan->table->path, request.offset, strerror((int)-got));
         /* Of a disk in trouble, too; so nothing is said against the bytes that are there. */
         if (have + (size_t)got <= scan->window_bytes)
-            return KV_FAIL(KV_IO, "table %s ends at %" PRIu64 ", inside a block",
-                           scan->table->path, scan->window_offset + scan->window_bytes);
+            return KV_FAIL(KV_IO, "table %s ends at %" PRIu64 ", inside a block", scan->table->path,
+                           scan->window_offset + scan->window_bytes);
         scan->window_bytes = have + (size_t)got;
     }
     return KV_OK;
