@@ -432,6 +432,58 @@ prepared_and_retired_files_are_gone_after_a_close(void)
     }
 }
 
+/* A directory's logs among some of the world's. */
+struct log_search {
+    uint64_t numbers[LOG_COUNT_MAX];
+    uint32_t count;
+    uint32_t found_count;
+};
+
+static bool
+find_log(void *owner, const char *name)
+{
+    struct log_search *search = owner;
+    const uint64_t number = strtoull(name, NULL, 10);
+
+    for (uint32_t i = 0; i < search->count; i++)
+        search->found_count += search->numbers[i] == number;
+    return true;
+}
+
+/* Method: the live logs that say they are named, right after a switch; a power cut; they are all in
+ * the directory.  Some were not named yet. */
+static void
+a_named_log_is_there_after_a_power_cut(void)
+{
+    const uint64_t base = unit_seed();
+    uint32_t unnamed_count = 0;
+
+    for (uint64_t i = 0; i < 300; i++) {
+        struct log_search search = {0};
+        struct life life = {0};
+        struct world *world = &life.world;
+
+        world_init(world, base + i, (enum wal_sync)(i % 3));
+        for (int j = 0; j < 60; j++)
+            life_step(&life);
+        add_log(world, wal_switch(world->wal));
+        for (uint32_t k = 0; k < world->log_count; k++) {
+            if (wal_is_named(world->wal, world->logs[k]))
+                search.numbers[search.count++] = world->logs[k];
+            else
+                unnamed_count++;
+        }
+        sim_io_power_cut(world->sim);
+        wal_close(world->wal);
+        sim_io_drain(world->sim);
+        sim_io_boot(world->sim);
+        CU_ASSERT_EQUAL(io_list_dir(world->io, "/", find_log, &search), 0);
+        CU_ASSERT_EQUAL(search.found_count, search.count);
+        sim_io_free(world->sim);
+    }
+    CU_ASSERT(unnamed_count > 0);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -439,6 +491,7 @@ main(int argc, char **argv)
         UNIT_TEST(a_power_cut_loses_nothing_durable),
         UNIT_TEST(a_failure_is_reported_once_and_nothing_later_is_durable),
         UNIT_TEST(a_drained_log_has_everything),
+        UNIT_TEST(a_named_log_is_there_after_a_power_cut),
         UNIT_TEST(prepared_and_retired_files_are_gone_after_a_close),
         UNIT_TEST_END,
     };
