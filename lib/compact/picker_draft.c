@@ -77,23 +77,6 @@ picker_range_bytes(const struct picker *picker, uint32_t level, struct level_ran
     return bytes;
 }
 
-/* Index of the first table whose last user key is >= key. */
-static uint32_t
-find_ending_at_or_after(const struct version_level *level, struct slice key)
-{
-    uint32_t low = 0, high = level->count;
-
-    while (low < high) {
-        const uint32_t middle = low + (high - low) / 2;
-
-        if (slice_compare(file_last_key(level->files[middle]), key) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 /* Index of the first table whose first user key is > key. */
 static uint32_t
 find_starting_after(const struct version_level *level, struct slice key)
@@ -115,7 +98,7 @@ struct level_range
 picker_overlap(const struct picker *picker, uint32_t level, struct slice first, struct slice last)
 {
     const struct version_level *tables = &picker->version->levels[level];
-    struct level_range range = {.first = find_ending_at_or_after(tables, first),
+    struct level_range range = {.first = version_level_find_user(tables, first),
                                 .end = find_starting_after(tables, last)};
 
     KV_ASSERT(level > 0);

@@ -176,6 +176,23 @@ version_level_find(const struct version_level *level, struct slice target)
 }
 
 uint32_t
+version_level_find_user(const struct version_level *level, struct slice user_key)
+{
+    uint32_t low = 0, high = level->count;
+
+    while (low < high) {
+        const uint32_t middle = low + (high - low) / 2;
+        const struct slice largest = internal_key_user(table_largest(level->files[middle]));
+
+        if (slice_compare(largest, user_key) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+uint32_t
 version_iter_count(const struct version *version)
 {
     uint32_t count = version->levels[0].count;

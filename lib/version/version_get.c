@@ -6,24 +6,6 @@
 #include "sst/table_prefetch.h"
 #include "version/version_internal.h"
 
-/* The first file of a sorted level whose largest user key is >= key. */
-static uint32_t
-find_user_key(const struct version_level *level, struct slice key)
-{
-    uint32_t low = 0, high = level->count;
-
-    while (low < high) {
-        const uint32_t middle = low + (high - low) / 2;
-        const struct slice largest = internal_key_user(table_largest(level->files[middle]));
-
-        if (slice_compare(largest, key) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 static bool
 starts_at_or_before(const struct table_file *file, struct slice key)
 {
@@ -79,7 +61,7 @@ candidate_next(struct candidate_walk *walk)
         if (file != NULL)
             return file;
         if (++walk->level < LEVEL_COUNT)
-            walk->index = find_user_key(&walk->version->levels[walk->level], walk->key);
+            walk->index = version_level_find_user(&walk->version->levels[walk->level], walk->key);
     }
     return NULL;
 }

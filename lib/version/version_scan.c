@@ -105,30 +105,13 @@ file_stretch(const struct table_file *file, struct read_ctx *ctx, struct slice k
     return stretch_in_table(file, ctx, key, seq_max, stretch);
 }
 
-/* Index of the first file of a sorted level whose largest user key is >= key. */
-static uint32_t
-find_user_key(const struct version_level *level, struct slice key)
-{
-    uint32_t low = 0, high = level->count;
-
-    while (low < high) {
-        const uint32_t middle = low + (high - low) / 2;
-
-        if (slice_compare(largest_user(level->files[middle]), key) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 /* A user key may stand at the end of one table and at the beginning of the next ones: then all of
  * them are asked, and the answer is about this key alone. */
 static enum kv_status
 level_stretch(const struct version_level *level, struct read_ctx *ctx, struct slice key,
               uint64_t seq_max, struct tombstone_stretch *stretch)
 {
-    uint32_t at = find_user_key(level, key);
+    uint32_t at = version_level_find_user(level, key);
 
     *stretch = (struct tombstone_stretch){0};
     if (at > 0) {

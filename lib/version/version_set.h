@@ -102,6 +102,9 @@ void version_set_apply(struct version_set *set, struct version_edit *edits, uint
                        version_applied_fn *on_applied, void *owner);
 bool version_set_is_failing(const struct version_set *set);
 
+/* Index of the first table of a sorted level whose largest user key is >= `user_key`. */
+uint32_t version_level_find_user(const struct version_level *level, struct slice user_key);
+
 void version_ref(struct version *version);
 void version_unref(struct version *version);
 /* Called when a table is in no version any more; the file may be deleted. */
