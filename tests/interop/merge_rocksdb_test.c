@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "support/arrival.h"
 #include "support/db_world.h"
 #include "support/merge_model.h"
 #include "support/unit.h"
@@ -18,18 +19,6 @@ enum { TURN_COUNT = 12, CHANGE_COUNT = 300 };
 static struct random chance;
 
 /* --- kvd's side --- */
-
-struct arrival {
-    struct db_waiter waiter;
-    bool is_here;
-};
-
-static void
-on_arrived(struct db_waiter *waiter, enum kv_status st)
-{
-    CU_ASSERT_EQUAL(st, KV_OK);
-    KV_CONTAINER_OF(waiter, struct arrival, waiter)->is_here = true;
-}
 
 static void
 check_value(const struct merge_model *model, unsigned key, bool exists, struct slice value,
@@ -57,7 +46,7 @@ check_ours(struct db_world *world, const struct merge_model *model)
         read_ctx_init(&ctx, db_block_cache(world->db));
         while ((st = db_get(world->db, &ctx, CF_DEFAULT, slice_from_text(merge_model_key(i)),
                             SEQUENCE_MAX, &found)) == KV_WANT_BLOCK) {
-            struct arrival arrival = {.waiter = {.on_arrived = on_arrived}};
+            struct arrival arrival = ARRIVAL;
 
             db_fetch(world->db, &ctx, &arrival.waiter);
             while (!arrival.is_here)

@@ -1,4 +1,5 @@
 #include "support/db_world.h"
+#include "support/arrival.h"
 
 #include <CUnit/Basic.h>
 #include <stdio.h>
@@ -139,21 +140,6 @@ db_world_put(struct db_world *world, const char *key, const char *value)
     write_batch_deinit(&batch);
 }
 
-struct arrival {
-    struct db_waiter waiter;
-    bool is_here;
-    enum kv_status st;
-};
-
-static void
-on_arrived(struct db_waiter *waiter, enum kv_status st)
-{
-    struct arrival *arrival = KV_CONTAINER_OF(waiter, struct arrival, waiter);
-
-    arrival->is_here = true;
-    arrival->st = st;
-}
-
 const char *
 db_world_get(struct db_world *world, const char *key)
 {
@@ -165,7 +151,7 @@ db_world_get(struct db_world *world, const char *key)
     read_ctx_init(&ctx, db_block_cache(world->db));
     while ((st = db_get(world->db, &ctx, CF_DEFAULT, slice_from_text(key), SEQUENCE_MAX, &found)) ==
            KV_WANT_BLOCK) {
-        struct arrival arrival = {.waiter = {.on_arrived = on_arrived}};
+        struct arrival arrival = ARRIVAL;
 
         db_fetch(world->db, &ctx, &arrival.waiter);
         while (!arrival.is_here)

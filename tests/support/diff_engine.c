@@ -1,4 +1,5 @@
 #include "support/diff_engine.h"
+#include "support/arrival.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -362,25 +363,10 @@ crash(struct diff_engine *engine, bool is_power)
 
 /* --- reading --- */
 
-struct arrival {
-    struct db_waiter waiter;
-    bool is_here;
-    enum kv_status st;
-};
-
-static void
-on_arrived(struct db_waiter *waiter, enum kv_status st)
-{
-    struct arrival *arrival = KV_CONTAINER_OF(waiter, struct arrival, waiter);
-
-    arrival->is_here = true;
-    arrival->st = st;
-}
-
 static bool
 fetch(struct diff_engine *engine, struct read_ctx *ctx)
 {
-    struct arrival arrival = {.waiter = {.on_arrived = on_arrived}};
+    struct arrival arrival = ARRIVAL;
 
     if (random_below(&engine->random, 8) == 0)
         block_cache_drop_unpinned(db_block_cache(engine->db));

@@ -1,4 +1,5 @@
 #include "support/tool_db.h"
+#include "support/arrival.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,25 +51,10 @@ tool_db_close(struct tool_db *tool)
     io_blocking_free(tool->io);
 }
 
-struct arrival {
-    struct db_waiter waiter;
-    bool is_here;
-    enum kv_status st;
-};
-
-static void
-on_arrived(struct db_waiter *waiter, enum kv_status st)
-{
-    struct arrival *arrival = KV_CONTAINER_OF(waiter, struct arrival, waiter);
-
-    arrival->is_here = true;
-    arrival->st = st;
-}
-
 enum kv_status
 tool_db_fetch(struct tool_db *tool, struct read_ctx *ctx)
 {
-    struct arrival arrival = {.waiter = {.on_arrived = on_arrived}};
+    struct arrival arrival = ARRIVAL;
 
     db_fetch(tool->db, ctx, &arrival.waiter);
     while (!arrival.is_here)

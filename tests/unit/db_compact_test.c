@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "db/db.h"
+#include "support/arrival.h"
 #include "support/inline_port.h"
 #include "support/sim_io.h"
 #include "support/unit.h"
@@ -248,21 +249,6 @@ write_table(struct world *world, int round)
     flush(world);
 }
 
-struct arrival {
-    struct db_waiter waiter;
-    bool is_here;
-    enum kv_status st;
-};
-
-static void
-on_arrived(struct db_waiter *waiter, enum kv_status st)
-{
-    struct arrival *arrival = KV_CONTAINER_OF(waiter, struct arrival, waiter);
-
-    arrival->is_here = true;
-    arrival->st = st;
-}
-
 /* What a get says: KV_OK and the value of `round`, or an error. */
 static enum kv_status
 check_value(struct world *world, int number, int round)
@@ -277,7 +263,7 @@ check_value(struct world *world, int number, int round)
     read_ctx_init(&ctx, db_block_cache(world->db));
     while ((st = db_get(world->db, &ctx, CF_DEFAULT, slice_from_text(key), SEQUENCE_MAX, &found)) ==
            KV_WANT_BLOCK) {
-        struct arrival arrival = {.waiter = {.on_arrived = on_arrived}};
+        struct arrival arrival = ARRIVAL;
 
         db_fetch(world->db, &ctx, &arrival.waiter);
         while (!arrival.is_here)

@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "db/db_internal.h"
 #include "db/db_iter.h"
+#include "support/arrival.h"
 #include "support/db_world.h"
 #include "support/unit.h"
 
@@ -199,22 +200,10 @@ sink_table(void)
 
 /* --- reading --- */
 
-struct arrival {
-    struct db_waiter waiter;
-    bool is_here;
-};
-
-static void
-on_arrived(struct db_waiter *waiter, enum kv_status st)
-{
-    CU_ASSERT_EQUAL(st, KV_OK);
-    KV_CONTAINER_OF(waiter, struct arrival, waiter)->is_here = true;
-}
-
 static void
 fetch(struct read_ctx *ctx)
 {
-    struct arrival arrival = {.waiter = {.on_arrived = on_arrived}};
+    struct arrival arrival = ARRIVAL;
 
     CU_ASSERT_FATAL(ctx->want_count > 0);
     db_fetch(world.db, ctx, &arrival.waiter);

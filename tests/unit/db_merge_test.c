@@ -10,6 +10,7 @@
 #include "db/db_internal.h"
 #include "db/db_iter.h"
 #include "merge/merge_operator.h"
+#include "support/arrival.h"
 #include "support/db_world.h"
 #include "support/merge_model.h"
 #include "support/unit.h"
@@ -58,22 +59,10 @@ open_with(struct db_world *world, const char *spec)
     CU_ASSERT_EQUAL_FATAL(db_world_open(world), KV_OK);
 }
 
-struct arrival {
-    struct db_waiter waiter;
-    bool is_here;
-};
-
-static void
-on_arrived(struct db_waiter *waiter, enum kv_status st)
-{
-    CU_ASSERT_EQUAL(st, KV_OK);
-    KV_CONTAINER_OF(waiter, struct arrival, waiter)->is_here = true;
-}
-
 static void
 fetch(struct db_world *world, struct read_ctx *ctx)
 {
-    struct arrival arrival = {.waiter = {.on_arrived = on_arrived}};
+    struct arrival arrival = ARRIVAL;
 
     db_fetch(world->db, ctx, &arrival.waiter);
     while (!arrival.is_here)
