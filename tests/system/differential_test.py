@@ -29,6 +29,7 @@ SEED = int(os.environ.get("KV_SEED") or random.SystemRandom().randrange(1 << 31)
 COMMAND_COUNT = int(os.environ.get("KV_COMMANDS") or 100000)
 SKIP = 77
 PAIR_COUNT = 4
+NO_EVICT = [b"CLIENT", b"NO-EVICT", b"on"]
 
 
 def show(args):
@@ -52,6 +53,9 @@ class Pair:
     def open(self):
         self.redis = Connection(self.world.redis)
         self.kvd = Connection(self.world.kvd)
+        # A random MGET may need more than the quarter of kvd's tiny memory that is for clients.
+        for connection in (self.redis, self.kvd):
+            connection.call(*NO_EVICT)
 
     def reopen(self):
         self.close()
@@ -136,7 +140,11 @@ class World:
             count = 1
         else:
             count = self.random.choice([2, 5, 16, 16, 50, 100])
-        commands = [generator.make() for _ in range(count)]
+        commands = []
+        for _ in range(count):
+            commands.append(generator.make())
+            if commands[-1][0].upper() == b"RESET":
+                commands.append(NO_EVICT)
         parts = []
         for args in commands:
             line = inline(self.random, args) if self.random.random() < 0.1 else None
@@ -363,7 +371,6 @@ class World:
     def check_huge_value(self):
         """A value larger than all of kvd's memory-limit, from who may need that much."""
         pair = Pair(self)
-        pair.call(b"CLIENT", b"NO-EVICT", b"on")
         pair.call(b"SET", b"h0", self.generator.noise * 6)
         pair.call(b"APPEND", b"h0", b"end")
         pair.call(b"GETRANGE", b"h0", b"-100", b"-1")
@@ -389,6 +396,7 @@ class World:
 
     def check_client_reply(self):
         pair = Pair(self)
+        pair.call(b"CLIENT", b"NO-EVICT", b"OFF")
         for name in (b"OFF", b"SKIP"):
             data = encode([b"CLIENT", b"REPLY", name]) + encode([b"ECHO", b"unheard"])
             last = [b"CLIENT", b"REPLY", b"ON"]

@@ -205,7 +205,7 @@ class Generator:
         return self.pick([
             [b"CLIENT", b"ID"], [b"CLIENT", b"INFO"], [b"CLIENT", b"GETNAME"],
             [b"CLIENT", b"SETNAME", self.pick([b"name", b"", b"a b", b"a\n", b"\x7f", b"n" * 60])],
-            [b"CLIENT", b"NO-EVICT", self.pick([b"on", b"OFF", b"maybe"])],
+            [b"CLIENT", b"NO-EVICT", self.pick([b"on", b"maybe"])],
             [b"CLIENT", b"REPLY", self.pick([b"ON", b"maybe"])],
             [b"CLIENT", b"KILL", self.pick([b"1.2.3.4:5", b"", b"ID", b"x y"])],
             [b"CLIENT", b"KILL", b"ID", self.pick([b"999999999", b"0", b"-1", b"x"])],
