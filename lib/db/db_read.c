@@ -3,22 +3,20 @@
  * Everything that a pass looks at cannot change under it, since nothing else runs; what it finds
  * is folded to what a user sees.  A pass that misses a block has changed nothing but ctx.
  */
-#include "base/hash.h"
 #include "db/db_internal.h"
 #include "db/db_merge_read.h"
 #include "key/entity.h"
 
 static void
-find_in_memtables(const struct db *db, uint32_t cf_id, struct slice key, uint64_t seq_max,
+find_in_memtables(const struct db *db, uint32_t cf_id, const struct table_target *target,
                   struct lookup *found)
 {
-    const uint64_t hash = hash_xxph3(key.data, key.size);
-
-    memtable_get_hashed(db->active, cf_id, key, hash, seq_max, found);
+    memtable_get_hashed(db->active, cf_id, target->key, target->filter_hash, target->seq_max,
+                        found);
     for (const struct list *node = db->frozen.prev;
          found->kind == LOOKUP_ABSENT && node != &db->frozen; node = node->prev)
-        memtable_get_hashed(LIST_ENTRY(node, struct frozen, link)->memtable, cf_id, key, hash,
-                            seq_max, found);
+        memtable_get_hashed(LIST_ENTRY(node, struct frozen, link)->memtable, cf_id, target->key,
+                            target->filter_hash, target->seq_max, found);
 }
 
 /* From what is stored to what a user sees. */
@@ -43,42 +41,37 @@ fold(struct db *db, struct read_ctx *ctx, uint32_t cf_id, struct slice key, stru
     return KV_CORRUPT;
 }
 
-/* `probe` may be NULL. */
-static enum kv_status
-get(struct db *db, struct read_ctx *ctx, uint32_t cf_id, const struct version_probe *probe,
-    struct slice key, uint64_t seq_max, struct lookup *found)
-{
-    const uint32_t wants_before = ctx->want_count;
-    struct column_family *family;
-    enum kv_status st;
-
-    *found = (struct lookup){.kind = LOOKUP_ABSENT};
-    find_in_memtables(db, cf_id, key, seq_max, found);
-    if (found->kind != LOOKUP_ABSENT)
-        return fold(db, ctx, cf_id, key, found);
-    family = version_set_family(db->versions, cf_id);
-    KV_ASSERT(family != NULL);
-    if (probe != NULL && probe->version == family->current)
-        st = version_get_probed(family->current, ctx, probe, found);
-    else
-        st = version_get(family->current, ctx, key, seq_max, found);
-    /* A layer that swallowed KV_WANT_BLOCK would turn "not read yet" into "not there". */
-    KV_ASSERT(st == KV_WANT_BLOCK || ctx->want_count == wants_before);
-    return st == KV_OK ? fold(db, ctx, cf_id, key, found) : st;
-}
-
 enum kv_status
 db_get(struct db *db, struct read_ctx *ctx, uint32_t cf_id, struct slice key, uint64_t seq_max,
        struct lookup *found)
 {
-    return get(db, ctx, cf_id, NULL, key, seq_max, found);
+    const struct version_probe probe = {.target = table_target_of(key, seq_max)};
+
+    return db_get_probed(db, ctx, cf_id, &probe, found);
 }
 
 enum kv_status
 db_get_probed(struct db *db, struct read_ctx *ctx, uint32_t cf_id,
               const struct version_probe *probe, struct lookup *found)
 {
-    return get(db, ctx, cf_id, probe, probe->target.key, SEQUENCE_MAX, found);
+    const struct slice key = probe->target.key;
+    const uint32_t wants_before = ctx->want_count;
+    struct column_family *family;
+    enum kv_status st;
+
+    *found = (struct lookup){.kind = LOOKUP_ABSENT};
+    find_in_memtables(db, cf_id, &probe->target, found);
+    if (found->kind != LOOKUP_ABSENT)
+        return fold(db, ctx, cf_id, key, found);
+    family = version_set_family(db->versions, cf_id);
+    KV_ASSERT(family != NULL);
+    if (probe->version == family->current)
+        st = version_get_probed(family->current, ctx, probe, found);
+    else
+        st = version_find(family->current, ctx, &probe->target, found);
+    /* A layer that swallowed KV_WANT_BLOCK would turn "not read yet" into "not there". */
+    KV_ASSERT(st == KV_WANT_BLOCK || ctx->want_count == wants_before);
+    return st == KV_OK ? fold(db, ctx, cf_id, key, found) : st;
 }
 
 void
@@ -90,15 +83,15 @@ db_prefetch(struct db *db, uint32_t cf_id, const struct slice *keys, unsigned co
     uint32_t in_memtables;
 
     KV_ASSERT(family != NULL && count <= READ_PREFETCH_COUNT_MAX);
-    for (unsigned i = 0; i < count; i++)
-        hashes[i] = hash_xxph3(keys[i].data, keys[i].size);
+    for (unsigned i = 0; i < count; i++) {
+        probes_out[i] = (struct version_probe){.target = table_target_of(keys[i], SEQUENCE_MAX)};
+        hashes[i] = probes_out[i].target.filter_hash;
+    }
     in_memtables = memtable_prefetch(db->active, cf_id, keys, hashes, count);
     for (const struct list *node = db->frozen.prev; node != &db->frozen; node = node->prev)
         in_memtables |= memtable_prefetch(LIST_ENTRY(node, struct frozen, link)->memtable, cf_id,
                                           keys, hashes, count);
-    version_prefetch(family->current, db->cache, keys, count, in_memtables, probes_out);
-    for (unsigned i = 0; i < count; i++)
-        probes_out[i].target.key = keys[i];
+    version_prefetch(family->current, db->cache, probes_out, count, in_memtables);
 }
 
 struct block_cache *

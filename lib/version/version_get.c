@@ -99,12 +99,20 @@ enum kv_status
 version_get(struct version *version, struct read_ctx *ctx, struct slice key, uint64_t seq_max,
             struct lookup *found)
 {
-    struct candidate_walk walk = {.version = version, .key = key};
     const struct table_target target = table_target_of(key, seq_max);
 
+    return version_find(version, ctx, &target, found);
+}
+
+enum kv_status
+version_find(struct version *version, struct read_ctx *ctx, const struct table_target *target,
+             struct lookup *found)
+{
+    struct candidate_walk walk = {.version = version, .key = target->key};
+
     KV_ASSERT(version->ref_count > 0);
-    prefetch_filters(version, &target);
-    return find_in_tables(&walk, ctx, &target, found);
+    prefetch_filters(version, target);
+    return find_in_tables(&walk, ctx, target, found);
 }
 
 enum kv_status
@@ -172,25 +180,21 @@ pass_filters(struct version_probe *probe)
 
 void
 version_prefetch(const struct version *version, const struct block_cache *cache,
-                 const struct slice *keys, unsigned count, uint32_t skipped,
-                 struct version_probe *probes_out)
+                 struct version_probe *probes, unsigned count, uint32_t skipped)
 {
     struct table_prefetch items[READ_PREFETCH_COUNT_MAX];
 
     KV_ASSERT(count <= READ_PREFETCH_COUNT_MAX);
     for (unsigned i = 0; i < count; i++) {
-        const bool skip = (skipped & UINT32_C(1) << i) != 0;
-
-        probes_out[i] = (struct version_probe){.version = skip ? NULL : version};
-        if (skip)
+        if ((skipped & UINT32_C(1) << i) != 0)
             continue;
-        probes_out[i].target = table_target_of(keys[i], SEQUENCE_MAX);
-        prefetch_filters(version, &probes_out[i].target);
+        probes[i].version = version;
+        prefetch_filters(version, &probes[i].target);
     }
     for (unsigned i = 0; i < count; i++)
         items[i] = (struct table_prefetch){
-            .table = probes_out[i].version == NULL ? NULL : pass_filters(&probes_out[i]),
-            .target = &probes_out[i].target,
+            .table = probes[i].version == NULL ? NULL : pass_filters(&probes[i]),
+            .target = &probes[i].target,
         };
     table_prefetch_run(items, count, cache);
 }

@@ -115,18 +115,21 @@ void version_set_on_obsolete(struct version_set *set,
 MUST_CHECK enum kv_status version_get(struct version *version, struct read_ctx *ctx,
                                       struct slice key, uint64_t seq_max, struct lookup *found);
 
+/* The same for a target, whose `located` may be empty. */
+MUST_CHECK enum kv_status version_find(struct version *version, struct read_ctx *ctx,
+                                       const struct table_target *target, struct lookup *found);
+
 /* A point read that was begun, and is best ended soon: what it will touch is near, and the tables
  * whose filters exclude the key have been passed. */
 struct version_probe {
-    const struct version *version; /* NULL: nothing was begun */
+    const struct version *version; /* NULL: only the target is known */
     struct table_target target;
     uint32_t level, index; /* of the first table to ask; level LEVEL_COUNT: none */
 };
-/* Begins the reads of `count` <= READ_PREFETCH_COUNT_MAX keys, but for those in the set `skipped`
- * (bit i: keys[i]); see table_prefetch.h.  The keys must outlive the probes. */
+/* Begins the reads of `count` <= READ_PREFETCH_COUNT_MAX probes that have nothing but their
+ * targets, except those in the set `skipped` (bit i: probes[i]); see table_prefetch.h. */
 void version_prefetch(const struct version *version, const struct block_cache *cache,
-                      const struct slice *keys, unsigned count, uint32_t skipped,
-                      struct version_probe *probes_out);
+                      struct version_probe *probes, unsigned count, uint32_t skipped);
 /* As version_get, for the key of a probe that was begun in this version. */
 MUST_CHECK enum kv_status version_get_probed(struct version *version, struct read_ctx *ctx,
                                              const struct version_probe *probe,

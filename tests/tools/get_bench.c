@@ -108,9 +108,10 @@ get_group(struct bench *bench, uint64_t first, uint64_t count)
     struct version_probe probes[GROUP_COUNT] = {0};
     struct slice keys[GROUP_COUNT];
 
-    for (unsigned i = 0; i < GROUP_COUNT; i++)
-        probes[i].target.key = keys[i] =
-            probe_make(bench, bytes[i], first + random_below(&bench->random, count));
+    for (unsigned i = 0; i < GROUP_COUNT; i++) {
+        keys[i] = probe_make(bench, bytes[i], first + random_below(&bench->random, count));
+        probes[i].target = table_target_of(keys[i], SEQUENCE_MAX);
+    }
     if (bench->prefetch)
         db_prefetch(bench->tool.db, CF_DEFAULT, keys, GROUP_COUNT, probes);
     for (unsigned i = 0; i < GROUP_COUNT; i++)
@@ -172,7 +173,8 @@ main(int argc, char **argv)
         fill_table(&bench, 3 * (uint64_t)bench.key_count / table_count);
     random_init(&bench.random, 2); /* whether it was filled now or before */
     for (uint64_t i = 0; i < bench.key_count; i++)
-        get(&bench, &(struct version_probe){.target.key = key_make(key, i)});
+        get(&bench,
+            &(struct version_probe){.target = table_target_of(key_make(key, i), SEQUENCE_MAX)});
     tool_db_turn(&bench.tool);
     measure(&bench, "any", 0, bench.key_count);
     measure(&bench, "hot", bench.key_count / 2, bench.key_count / 100);
