@@ -1,4 +1,4 @@
-/* command_handlers.h - the functions that command_table.c names, by the file they are in. */
+/* command_handlers.h - the functions that the rows name, by the file they are in. */
 #ifndef KV_DAEMON_COMMAND_HANDLERS_H
 #define KV_DAEMON_COMMAND_HANDLERS_H
 
