@@ -283,7 +283,7 @@ class World:
         commands = []
         while len(commands) < 60:
             args = self.random.choice([makers.set, makers.mset, makers.append, makers.count,
-                                       makers.delete, makers.getdel])()
+                                       makers.delete, makers.getdel, makers.bit, makers.move_name])()
             commands.append(args)
         wanted = self.random.randrange(len(commands))
         connection = Connection(self.kvd)
