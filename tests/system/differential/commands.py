@@ -177,8 +177,8 @@ class Generator:
         if self.random.random() < 0.5:
             return [b"GETBIT", self.key(), self.bit_offset()]
         offset = self.bit_offset()
-        if offset[:6] in (b"429496", b"536870") and self.random.random() < 0.9:
-            offset = b"1"  # each makes a value of up to 512 MB
+        if offset in (b"4294967295", b"4294967288", b"536870912"):
+            offset = b"4294967296"  # too much: they would make values of up to 512 MB
         return [b"SETBIT", self.key(), offset, self.pick([b"0", b"1", b"1", b"2", b"-1", b"x"])]
 
     def bit_range(self):
