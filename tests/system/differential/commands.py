@@ -88,7 +88,7 @@ class Generator:
             if self.random.random() < 0.04:
                 commands.append(self.pick([
                     self.unknown, self.wrong_arity, self.select, lambda: [b"MULTI"],
-                    lambda: [b"WATCH", self.key()], lambda: [b"UNWATCH"], lambda: [b"SHUTDOWN"],
+                    lambda: [b"WATCH", self.key()], lambda: [b"UNWATCH"], lambda: [b"SHUTDOWN", b"ABORT"],
                     lambda: [b"EXEC", b"x"]])())
             else:
                 commands.append(self.pick(self.queueable)())
