@@ -3,6 +3,7 @@
 #define KV_DAEMON_CLIENT_INTERNAL_H
 
 #include "daemon/client.h"
+#include "daemon/command.h"
 
 /* Runs the commands at the front of `input` while nothing makes the client wait; returns how
  * many bytes they took. */
@@ -15,9 +16,9 @@ db_arrived_fn client_on_arrived;
 /* For EXEC, whose commands are run, told and counted like others: what a status means to the one
  * who sent the command; */
 void client_reply_status(struct resp_writer *reply, enum kv_status st);
-/* the statistics; */
-void client_count_command(struct client *client, const struct command *command, struct slice reply,
-                          uint64_t time_us);
+/* the statistics of a finished command, failures by the first word of the error, and SLOWLOG; */
+void client_count_command(const struct command_call *call, struct slice reply, uint64_t run_us,
+                          uint64_t wait_us);
 /* and the time since the last lap; one look at the clock a command. */
 uint64_t client_clock_lap(struct server *server);
 /* Ends a command that will not be run again: its client is closed. */

@@ -124,22 +124,32 @@ client_reply_status(struct resp_writer *reply, enum kv_status st)
     }
 }
 
-/* If it failed, by the first word of the error. */
-void
-client_count_command(struct client *client, const struct command *command, struct slice reply,
-                     uint64_t time_us)
+static void
+note_if_slow(const struct command_call *call, uint64_t run_us, uint64_t wait_us)
 {
-    struct server *server = client->server;
-    struct command_stats *stats = &server->stats.commands[command_index(command)];
+    const struct config *config = &call->server->config;
+
+    if (run_us + wait_us >= config->slowlog_us && config->slowlog_us != UINT64_MAX &&
+        !(call->command->flags & COMMAND_SKIP_SLOWLOG))
+        slowlog_add(&call->server->slowlog, call, run_us, wait_us, config->slowlog_length_max);
+}
+
+void
+client_count_command(const struct command_call *call, struct slice reply, uint64_t run_us,
+                     uint64_t wait_us)
+{
+    struct server *server = call->server;
+    struct command_stats *stats = &server->stats.commands[command_index(call->command)];
 
     stats->call_count++;
-    stats->time_us += time_us;
+    stats->time_us += run_us;
     server->stats.command_count++;
-    client->command_count++;
+    call->client->command_count++;
     if (reply.size > 0 && reply.data[0] == '-') {
         stats->failed_count++;
         server_count_error(server, slice_of(reply.data + 1, reply.size - 1));
     }
+    note_if_slow(call, run_us, wait_us);
 }
 
 static struct slice
@@ -357,6 +367,7 @@ execute(struct client *client, struct slice input_behind)
         .batch = &server->batch,
         .reply = {.target = &client->replies.bytes, .protocol = client->protocol},
     };
+    uint64_t waited_us;
     enum kv_status st;
 
     if (!client->command_started) {
@@ -383,8 +394,8 @@ execute(struct client *client, struct slice input_behind)
     client->is_cold = client->is_cold && (client->try_count > 0 || client->wave.is_alive);
     if (st != KV_OK)
         client_reply_status(&call.reply, st);
-    client_count_command(client, call.command, reply_since(client, reply_start),
-                         client->command_us);
+    waited_us = server->now_us - client->begun_us - client->command_us;
+    client_count_command(&call, reply_since(client, reply_start), client->command_us, waited_us);
     end_command(client);
     if (server->batch.bytes.capacity > BATCH_BYTES_KEPT) {
         write_batch_deinit(&server->batch);

@@ -43,8 +43,11 @@ static const struct {
     const char *command, *category;
     bool is_in;
 } category_exceptions[] = {
-    {"client", "connection", false}, {"command", "connection", true}, {"dbsize", "keyspace", true},
-    {"flushall", "keyspace", true},  {"flushdb", "keyspace", true},   {"info", "dangerous", true},
+    {"client", "connection", false},  {"cluster", "cluster", false},
+    {"readonly", "connection", true}, {"readwrite", "connection", true},
+    {"role", "admin", true},          {"command", "connection", true},
+    {"dbsize", "keyspace", true},     {"flushall", "keyspace", true},
+    {"flushdb", "keyspace", true},    {"info", "dangerous", true},
     {"object", "keyspace", false},
 };
 

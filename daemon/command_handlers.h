@@ -78,6 +78,9 @@ enum kv_status command_keys(struct command_call *call);
 enum kv_status command_randomkey(struct command_call *call);
 enum kv_status command_scan(struct command_call *call);
 
+/* command_slowlog.c */
+extern const struct subcommand slowlog_subcommands[];
+
 /* command_string.c */
 enum kv_status command_del(struct command_call *call);
 enum kv_status command_exists(struct command_call *call);
@@ -101,5 +104,11 @@ enum kv_status command_decrby(struct command_call *call);
 enum kv_status command_incr(struct command_call *call);
 enum kv_status command_incrby(struct command_call *call);
 enum kv_status command_incrbyfloat(struct command_call *call);
+
+/* command_tools.c */
+extern const struct subcommand module_subcommands[];
+enum kv_status command_cluster(struct command_call *call);
+enum kv_status command_readonly(struct command_call *call);
+enum kv_status command_role(struct command_call *call);
 
 #endif

@@ -245,18 +245,24 @@ run_all(struct command_call *call)
 }
 
 static void
-count_all(struct command_call *call)
+count_all(struct command_call *exec)
 {
-    const struct transaction *transaction = &call->client->transaction;
+    const struct transaction *transaction = &exec->client->transaction;
+    struct slice *args = kv_alloc((transaction->arg_count_max + 1) * sizeof(args[0]));
 
     for (uint32_t i = 0; i < transaction->command_count; i++) {
         const struct queued_command *queued = &transaction->commands[i];
+        const struct slice reply = slice_of(exec->client->replies.bytes.data + queued->reply_start,
+                                            queued->reply_end - queued->reply_start);
+        struct command_call call = *exec;
 
-        client_count_command(call->client, queued->command,
-                             slice_of(call->client->replies.bytes.data + queued->reply_start,
-                                      queued->reply_end - queued->reply_start),
-                             queued->time_us);
+        load_arguments(transaction, queued, args);
+        call.command = queued->command;
+        call.args = args;
+        call.arg_count = queued->arg_count;
+        client_count_command(&call, reply, queued->time_us, 0);
     }
+    free(args);
 }
 
 /* Runs the commands and writes what they wrote. */

@@ -9,6 +9,7 @@
 #define ONE_KEY .key_first = 1, .key_last = 1, .key_step = 1
 
 extern const struct command command_rows_bitmap[];
+extern const struct command command_rows_cluster[];
 extern const struct command command_rows_connection[];
 extern const struct command command_rows_generic[];
 extern const struct command command_rows_server[];

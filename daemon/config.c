@@ -86,6 +86,7 @@ static const struct name bottommost_names[] = {
     {0},
 };
 static const struct name auto_names[] = {{"auto", 0}, {0}};
+static const struct name never_names[] = {{"-1", UINT64_MAX}, {0}};
 static const struct name level_names[] = {
     {"debug", LOG_LEVEL_DEBUG},
     {"verbose", LOG_LEVEL_VERBOSE},
@@ -201,6 +202,10 @@ static const struct row rows[] = {
         "SELECT takes numbers below this"),
     INT("keys-max-results", keys_max_results, "100000", 1, UINT32_MAX, NULL, true,
         "KEYS says an error rather than return more"),
+    INT("slowlog-log-slower-than", slowlog_us, "10000", 0, 3600 * SECOND_US, never_names, true,
+        "microseconds, waits included, from which SLOWLOG keeps a command; -1: never"),
+    INT("slowlog-max-len", slowlog_length_max, "128", 0, SLOWLOG_LENGTH_MAX, NULL, true,
+        "commands that SLOWLOG keeps"),
 };
 
 enum { ROW_COUNT = sizeof(rows) / sizeof(rows[0]) };

@@ -20,6 +20,7 @@ enum {
     CONFIG_WORKERS_EXTERNAL = 0, /* `workers external` */
     CONFIG_OPTION_COUNT_MAX = 64,
     CONFIG_ERROR_BYTES = 256,
+    SLOWLOG_LENGTH_MAX = 100000,
 };
 
 enum config_source {
@@ -74,6 +75,8 @@ struct config {
     uint64_t bulk_bytes_max; /* proto-max-bulk-len */
     uint64_t databases;
     uint64_t keys_max_results;
+    uint64_t slowlog_us; /* UINT64_MAX: never */
+    uint64_t slowlog_length_max;
 
     enum config_source source[CONFIG_OPTION_COUNT_MAX]; /* by the table's index */
     char *file;                                         /* absolute; NULL: none was given */

@@ -431,6 +431,7 @@ server_close(struct server *server)
     }
     write_batch_deinit(&server->batch);
     scan_cursors_free(server->cursors);
+    slowlog_reset(&server->slowlog);
     config_deinit(&server->config);
     return code;
 }

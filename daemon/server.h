@@ -11,6 +11,7 @@
 #include "daemon/command_table.h"
 #include "daemon/config.h"
 #include "daemon/read_ahead.h"
+#include "daemon/slowlog.h"
 #include "db/db.h"
 #include "io/ring.h"
 
@@ -113,6 +114,7 @@ struct server {
     uint64_t watchdog_told_us;
     uint32_t client_count_max; /* maxclients, or what the descriptor limit allows */
     struct server_stats stats;
+    struct slowlog slowlog;
 };
 
 /* Everything but the engine: ring, listening sockets, signals.  `server` is zeroed.  Returns the

@@ -88,7 +88,7 @@ class Generator:
         for _ in range(self.random.randrange(12)):
             if self.random.random() < 0.04:
                 commands.append(self.pick([
-                    self.unknown, self.wrong_arity, self.select, lambda: [b"MULTI"],
+                    self.unknown, self.select, lambda: [b"GET"], lambda: [b"MULTI"],
                     lambda: [b"WATCH", self.key()], lambda: [b"UNWATCH"], lambda: [b"SHUTDOWN", b"ABORT"],
                     lambda: [b"EXEC", b"x"]])())
             else:
@@ -357,6 +357,10 @@ class Generator:
                           [b"SHUTDOWN", b"ABORT"], [b"SHUTDOWN", b"FOO"],
                           [b"SHUTDOWN", b"SAVE", b"NOSAVE"], [b"SHUTDOWN", b"ABORT", b"NOW"],
                           [b"AUTH", b"nobody", b"x"], [b"AUTH", b"a", b"b", b"c"], [b"TIME", b"x"],
+                          [b"ROLE"], [b"READONLY"], [b"READWRITE"], [b"CLUSTER", b"INFO"],
+                          [b"MODULE", b"LIST"], [b"SLOWLOG", b"LEN"], [b"SLOWLOG", b"GET", b"0"],
+                          [b"SLOWLOG", b"GET", b"-2"], [b"SLOWLOG", b"GET", b"x"],
+                          [b"SLOWLOG", b"GET", b"1", b"2"], [b"SLOWLOG", b"RESET"],
                           [b"RESET", b"x"], [b"ECHO"], [b"SELECT"], [b"HELLO", b"3", b"2"]])
 
     def walk(self):

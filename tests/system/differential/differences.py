@@ -126,6 +126,7 @@ COMPARERS = {
     (b"command", b"info"): same_command_rows,
     (b"command", b"list"): subset_but_ours,
     (b"config", b"get"): same_config_names,
+    (b"slowlog", b"len"): same_kind,
     (b"object", b"encoding"): same_encoding,
     (b"object", b"refcount"): same_kind,
     (b"dbsize", None): same_kind,
