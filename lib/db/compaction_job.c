@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "db/compaction.h"
+#include "db/db_snapshot.h"
 #include "key/internal_key.h"
 
 /* --- parts --- */
@@ -179,8 +180,8 @@ compaction_fill_job(struct compaction_part *part)
     job->spec.merge_operator = db_merge_operator_spec(db, family->name);
     job->spec.begin = part->begin;
     job->spec.end = part->end;
-    job->spec.snapshots = NULL; /* the engine has none yet */
-    job->spec.snapshot_count = 0;
+    free(part->snapshots);
+    job->spec.snapshots = part->snapshots = db_snapshot_copy(db, &job->spec.snapshot_count);
     fill_outputs(part);
 }
 

@@ -3,6 +3,7 @@
 
 #include "db/compactor.h"
 #include "db/db_internal.h"
+#include "db/db_snapshot.h"
 
 static void
 count_tables(struct db *db, struct db_stats *stats)
@@ -54,6 +55,9 @@ db_get_stats(struct db *db, struct db_stats *stats)
     stats->write_delay_count = db->paced_count;
     stats->write_delay_us = db->paced_us;
     stats->obsolete_count = db->obsolete_count;
+    stats->snapshot_count = db->snapshot_count;
+    if (db->snapshot_count > 0)
+        stats->snapshot_oldest_seq = db_snapshot_oldest(db);
     stats->wal_number = wal_number(db->wal);
     stats->fault = db->fault;
     stats->read_only = db->fault != KV_OK;

@@ -19,7 +19,7 @@ enum {
     WORKER_LARGE_BYTES_MAX = 256 * 1024 * 1024,
     WORKER_PROTOCOL_VERSION = 2,
     WORKER_JOB_OUTPUT_COUNT_MAX = 256, /* a larger job is given out in parts */
-    WORKER_JOB_SNAPSHOT_COUNT_MAX = 1024,
+    WORKER_JOB_SNAPSHOT_COUNT_MAX = COMPACT_SNAPSHOT_COUNT_MAX,
     WORKER_TEXT_BYTES_MAX = 255,    /* names and identities */
     WORKER_REASON_BYTES_MAX = 1000, /* as a line of the log */
 };

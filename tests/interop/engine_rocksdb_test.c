@@ -90,7 +90,7 @@ same(struct run *run, const char *what)
 static bool
 check_model(struct run *run, const struct diff_op *op)
 {
-    const struct diff_cell *cell = diff_model_cell(&run->model, op->family, op->key);
+    const struct diff_cell *cell = diff_model_cell(&run->model, op);
 
     buffer_clear(&run->theirs);
     if (cell->exists)
@@ -117,11 +117,27 @@ hand_over(struct run *run, const struct diff_op *op)
     return diff_engine_import(&run->engine, dir);
 }
 
+/* A family from end to end, as of the snapshot of that place, or now. */
+static bool
+compare_scan(struct run *run, uint32_t family, uint32_t snapshot, bool is_forward)
+{
+    buffer_clear(&run->ours);
+    buffer_clear(&run->theirs);
+    diff_rocks_scan(&run->rocks, family, snapshot, is_forward, &run->theirs);
+    if (!diff_engine_scan(&run->engine, family, snapshot, is_forward, &run->ours))
+        return fail(run, "kvd's scan: %s", run->engine.failure);
+    return same(run, snapshot == DIFF_SNAPSHOT_COUNT ? "scan" : "scan of a snapshot");
+}
+
 static bool
 apply(struct run *run, const struct diff_op *given)
 {
     struct diff_op op = *given;
+    bool is_read;
 
+    if (diff_op_scans(&op) &&
+        !compare_scan(run, op.family, diff_op_snapshot(&op), (op.number & 4) != 0))
+        return false;
     buffer_clear(&run->ours);
     buffer_clear(&run->theirs);
     diff_model_apply(&run->model, &op);
@@ -129,20 +145,17 @@ apply(struct run *run, const struct diff_op *given)
     if (!diff_engine_apply(&run->engine, &op, &run->ours) ||
         (op.kind == DIFF_HAND_OVER && !hand_over(run, &op)))
         return fail(run, "kvd: %s", run->engine.failure);
-    return same(run, "rocksdb") && (op.kind != DIFF_GET || check_model(run, &op));
+    is_read = op.kind == DIFF_GET || op.kind == DIFF_SNAPSHOT_GET;
+    return same(run, "rocksdb") && (!is_read || check_model(run, &op));
 }
 
 static bool
 compare_all(struct run *run)
 {
     for (uint32_t family = 0; family < DIFF_FAMILY_COUNT; family++) {
-        for (int forward = 0; forward < 2; forward++) {
-            buffer_clear(&run->ours);
-            buffer_clear(&run->theirs);
-            diff_rocks_scan(&run->rocks, family, forward != 0, &run->theirs);
-            if (!diff_engine_scan(&run->engine, family, forward != 0, &run->ours))
-                return fail(run, "kvd's scan: %s", run->engine.failure);
-            if (!same(run, "scan"))
+        for (uint32_t snapshot = 0; snapshot <= DIFF_SNAPSHOT_COUNT; snapshot++) {
+            if (!compare_scan(run, family, snapshot, true) ||
+                !compare_scan(run, family, snapshot, false))
                 return false;
         }
     }
@@ -174,8 +187,8 @@ check_directory(struct run *run)
         for (int forward = 0; is_same && forward < 2; forward++) {
             buffer_clear(&run->ours);
             buffer_clear(&run->theirs);
-            diff_rocks_scan(&reader, family, forward != 0, &run->ours);
-            diff_rocks_scan(&run->rocks, family, forward != 0, &run->theirs);
+            diff_rocks_scan(&reader, family, DIFF_SNAPSHOT_COUNT, forward != 0, &run->ours);
+            diff_rocks_scan(&run->rocks, family, DIFF_SNAPSHOT_COUNT, forward != 0, &run->theirs);
             is_same = same(run, "the directory");
         }
     }
