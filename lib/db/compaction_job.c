@@ -10,6 +10,8 @@
 #include "db/db_snapshot.h"
 #include "key/internal_key.h"
 
+enum { HELD_PART = 16 }; /* one of so many entries is not worth a rewrite */
+
 /* --- parts --- */
 
 static bool
@@ -199,6 +201,17 @@ compaction_drop_tables(struct compaction_part *part)
     part->table_count = 0;
 }
 
+/* Where nothing older is below, only a snapshot keeps deletions and superseded versions, and no
+ * later compaction would come by for them: the picker is told, and waits until it is released. */
+static bool
+is_held_by_snapshot(const struct compaction_spec *spec, const struct table_summary *table)
+{
+    const uint64_t waste_count = table->superseded_count + table->deletion_count;
+
+    return spec->below_count == 0 && spec->output_level > 0 && spec->snapshot_count > 0 &&
+           table->seq_largest > spec->snapshots[0] && waste_count * HELD_PART >= table->entry_count;
+}
+
 void
 compaction_keep_tables(struct compaction_part *part, const struct table_summary *tables,
                        uint32_t count)
@@ -210,6 +223,7 @@ compaction_keep_tables(struct compaction_part *part, const struct table_summary 
     part->table_count = count;
     for (uint32_t i = 0; i < count; i++) {
         db_fill_table_meta(&part->tables[i], &tables[i], compaction->creation_time_s);
+        part->tables[i].marked_for_compaction = is_held_by_snapshot(&part->job.spec, &tables[i]);
         compaction->output_bytes += tables[i].file_bytes;
     }
 }

@@ -72,7 +72,7 @@ struct worker_progress {
 struct worker_table {
     uint64_t job_id;
     uint64_t file_number, file_bytes, seq_smallest, seq_largest;
-    uint64_t entry_count, deletion_count, range_tombstone_count;
+    uint64_t entry_count, deletion_count, range_tombstone_count, superseded_count;
     uint32_t checksum_crc32c;
     struct buffer smallest, largest; /* internal keys: a footer at least */
 };

@@ -7,7 +7,8 @@
  * everything at the end, and then librocksdb's of the directory that the engine left.  What
  * differs is shrunk: operations are left out as long as it still does.
  *
- * KVD_DIFF_OPS=5000000 makes it long; `seed=N` with KVD_DIFF_OPS=1 repeats one round. */
+ * KVD_DIFF_OPS=5000000 makes it long; `seed=N` with KVD_DIFF_OPS=1 repeats one round;
+ * KVD_DIFF_STYLE=leveled, universal or fifo keeps to one style of compaction. */
 #include <CUnit/Basic.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -283,18 +284,23 @@ shrink(struct run *run)
 {
     const time_t end = time(NULL) + SHRINK_SECONDS;
     char failure[TEXT_BYTES];
+    uint32_t op_count;
 
     if (run->op_failed < run->op_count)
         run->op_count = run->op_failed + 1;
     memcpy(failure, run->failure, sizeof(failure));
-    for (uint32_t width = run->op_count / 2; width > 0; width /= 2) {
-        for (uint32_t from = 0; from + width <= run->op_count && time(NULL) < end;) {
-            if (fails_without(run, from, width))
-                memcpy(failure, run->failure, sizeof(failure));
-            else
-                from += width;
+    /* What could not go at first may go when others have. */
+    do {
+        op_count = run->op_count;
+        for (uint32_t width = (op_count + 1) / 2; width > 0; width /= 2) {
+            for (uint32_t from = 0; from + width <= run->op_count && time(NULL) < end;) {
+                if (fails_without(run, from, width))
+                    memcpy(failure, run->failure, sizeof(failure));
+                else
+                    from += width;
+            }
         }
-    }
+    } while (run->op_count < op_count && time(NULL) < end);
     printf("shrunk to %u operations of %u keys: %s\n", run->op_count, run->key_count, failure);
     for (uint32_t i = 0; i < run->op_count && i < 400; i++)
         diff_op_print(&run->ops[i]);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -122,6 +123,23 @@ open_engine(struct diff_engine *engine)
     return true;
 }
 
+/* Any, unless KVD_DIFF_STYLE names one. */
+static enum compaction_style
+draw_style(struct random *random)
+{
+    static const char *const names[] = {[COMPACTION_LEVELED] = "leveled",
+                                        [COMPACTION_UNIVERSAL] = "universal",
+                                        [COMPACTION_FIFO] = "fifo"};
+    const char *wish = getenv("KVD_DIFF_STYLE");
+    const enum compaction_style drawn = (enum compaction_style)random_below(random, 4);
+
+    for (int i = COMPACTION_LEVELED; wish != NULL && i <= COMPACTION_FIFO; i++) {
+        if (strcmp(wish, names[i]) == 0)
+            return (enum compaction_style)i;
+    }
+    return drawn;
+}
+
 static void
 draw_settings(struct diff_engine *engine, uint32_t number)
 {
@@ -131,7 +149,7 @@ draw_settings(struct diff_engine *engine, uint32_t number)
     engine->options.compaction = (struct db_compaction_settings){
         .job_count = 1 + (uint32_t)random_below(&random, 3),
         .has_style = true,
-        .style = (enum compaction_style)random_below(&random, 4),
+        .style = draw_style(&random),
         .fifo_bytes_max = UINT64_C(1) << 40,
         .file_bytes = UINT64_C(1000) << random_below(&random, 8),
         .level_base_bytes = UINT64_C(2000) << random_below(&random, 8),

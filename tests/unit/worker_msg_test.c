@@ -71,6 +71,7 @@ make_table(struct worker_msg *msg, size_t key_bytes)
                                        .seq_largest = 9,
                                        .entry_count = 5,
                                        .deletion_count = 2,
+                                       .superseded_count = 1,
                                        .range_tombstone_count = 1,
                                        .checksum_crc32c = 0xdeadbeef};
     for (size_t i = 0; i < key_bytes; i++) {
