@@ -56,22 +56,42 @@ diff_rocks_open(struct diff_rocks *rocks, const char *dir, bool is_read_only)
     check(error);
 }
 
+/* librocksdb's iterators look at their snapshot when they open tables, so it has to outlive them.
+ */
+static void
+release_unused(struct diff_rocks *rocks, const rocksdb_snapshot_t *snapshot)
+{
+    bool is_used = snapshot == NULL;
+
+    for (uint32_t i = 0; i < DIFF_SNAPSHOT_COUNT; i++)
+        is_used |= rocks->snapshots[i] == snapshot;
+    for (uint32_t i = 0; i < DIFF_SLOT_COUNT; i++)
+        is_used |= rocks->iter_snapshots[i] == snapshot;
+    if (!is_used)
+        rocksdb_release_snapshot(rocks->db, snapshot);
+}
+
 static void
 close_iter(struct diff_rocks *rocks, uint32_t slot)
 {
+    const rocksdb_snapshot_t *snapshot = rocks->iter_snapshots[slot];
+
     if (rocks->iters[slot] == NULL)
         return;
     rocksdb_iter_destroy(rocks->iters[slot]);
     rocksdb_readoptions_destroy(rocks->iter_options[slot]);
     rocks->iters[slot] = NULL;
+    rocks->iter_snapshots[slot] = NULL;
+    release_unused(rocks, snapshot);
 }
 
 static void
 release(struct diff_rocks *rocks, uint32_t place)
 {
-    if (rocks->snapshots[place] != NULL)
-        rocksdb_release_snapshot(rocks->db, rocks->snapshots[place]);
+    const rocksdb_snapshot_t *snapshot = rocks->snapshots[place];
+
     rocks->snapshots[place] = NULL;
+    release_unused(rocks, snapshot);
 }
 
 /* What does not outlive an engine. */
@@ -193,6 +213,8 @@ open_iter(struct diff_rocks *rocks, const struct diff_op *op)
         rocksdb_readoptions_set_iterate_upper_bound(options, rocks->bounds[slot][1], bound.size);
     }
     rocks->iter_options[slot] = options;
+    rocks->iter_snapshots[slot] =
+        diff_op_uses_snapshot(op) ? rocks->snapshots[diff_op_snapshot(op)] : NULL;
     rocks->iters[slot] =
         rocksdb_create_iterator_cf(rocks->db, options, rocks->families[op->family]);
 }

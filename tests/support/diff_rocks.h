@@ -18,6 +18,7 @@ struct diff_rocks {
     const rocksdb_snapshot_t *snapshots[DIFF_SNAPSHOT_COUNT]; /* NULL: none */
     rocksdb_iterator_t *iters[DIFF_SLOT_COUNT];               /* NULL: none */
     rocksdb_readoptions_t *iter_options[DIFF_SLOT_COUNT];
+    const rocksdb_snapshot_t *iter_snapshots[DIFF_SLOT_COUNT]; /* that they read through, or NULL */
     bool is_keys_only[DIFF_SLOT_COUNT];
     char bounds[DIFF_SLOT_COUNT][2][DIFF_KEY_BYTES_MAX]; /* borrowed by them */
     struct buffer scratch;
