@@ -298,9 +298,11 @@ move_meta(struct version_edit *edit, uint32_t level, struct table_meta *meta)
     *meta = (struct table_meta){0};
 }
 
-/* The description of a table as the current version has it. */
+/* The description of a table as the current version has it.  Moving is what a mark asks for, but
+ * for one that waits for a snapshot: that asks for a rewrite. */
 static void
-copy_meta(struct version_edit *edit, uint32_t level, const struct table_meta *meta)
+copy_meta(struct version_edit *edit, uint32_t level, const struct table_meta *meta,
+          uint64_t snapshot_oldest)
 {
     struct table_meta *copy = version_edit_add_table(edit, level);
 
@@ -308,7 +310,8 @@ copy_meta(struct version_edit *edit, uint32_t level, const struct table_meta *me
     copy->smallest = copy->largest = (struct buffer){0};
     buffer_append_slice(&copy->smallest, buffer_slice(&meta->smallest));
     buffer_append_slice(&copy->largest, buffer_slice(&meta->largest));
-    copy->marked_for_compaction = false;
+    copy->marked_for_compaction =
+        meta->marked_for_compaction && meta->seq_largest > snapshot_oldest;
 }
 
 /* Index of the first file of a sorted level that ends at `smallest` or behind it. */
@@ -382,7 +385,8 @@ compaction_make_edit(struct compaction *compaction, const struct version *versio
 
         version_edit_remove_table(edit, input->level, input->number);
         if (plan->kind == COMPACTION_MOVE)
-            copy_meta(edit, plan->output_level, find_meta(version, input));
+            copy_meta(edit, plan->output_level, find_meta(version, input),
+                      db_snapshot_oldest(compaction->db));
     }
     if (plan->kind == COMPACTION_MERGE)
         add_outputs(compaction, edit, ancestor_time_s(compaction, version));

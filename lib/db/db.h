@@ -225,7 +225,8 @@ struct db_stats {
     uint64_t obsolete_count;                    /* table files that wait to be deleted */
     uint64_t level_table_count[LEVEL_COUNT], level_bytes[LEVEL_COUNT];
     uint64_t family_count;
-    uint64_t snapshot_count, snapshot_oldest_seq; /* moments that are held; 0: none */
+    uint64_t snapshot_count; /* moments that are held */
+    uint64_t snapshot_oldest_seq, snapshot_oldest_age_us;
     uint64_t read_fetch_count, read_fetch_bytes;
     uint64_t wal_number;
     bool read_only;       /* a WAL or MANIFEST fault is being repaired */

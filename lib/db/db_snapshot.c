@@ -28,6 +28,7 @@
 struct db_snapshot {
     struct list link; /* in db->snapshots, ascending */
     uint64_t seq;
+    uint64_t created_us;
     uint32_t ref_count;
 };
 
@@ -57,6 +58,7 @@ db_snapshot_create(struct db *db, struct db_snapshot **snapshot_out)
             return KV_LIMIT;
         snapshot = kv_alloc_zero(sizeof(*snapshot));
         snapshot->seq = db->last_seq;
+        snapshot->created_us = io_now_us(db->io);
         list_push_back(&db->snapshots, &snapshot->link);
         db->snapshot_count++;
     }
@@ -96,6 +98,18 @@ db_snapshot_oldest(const struct db *db)
     const struct db_snapshot *snapshot = oldest(db);
 
     return snapshot == NULL ? SEQUENCE_MAX : snapshot->seq;
+}
+
+void
+db_snapshot_get_stats(const struct db *db, struct db_stats *stats)
+{
+    const struct db_snapshot *snapshot = oldest(db);
+
+    stats->snapshot_count = db->snapshot_count;
+    if (snapshot == NULL)
+        return;
+    stats->snapshot_oldest_seq = snapshot->seq;
+    stats->snapshot_oldest_age_us = io_now_us(db->io) - snapshot->created_us;
 }
 
 uint64_t *

@@ -6,7 +6,8 @@
  *
  * It costs no memory but for old versions, which flushes and compactions keep for it: so space is
  * what a snapshot that nobody releases costs.  A view or an iterator needs none: it holds memtables
- * and tables as a whole.  Snapshots end with the engine; they are not stored.
+ * and tables as a whole.  Snapshots end with the engine; they are not stored.  FIFO drops its
+ * oldest tables all the same.
  *
  * What it shows may not be durable yet.  By the rule of db.h a reply that tells of a snapshot, or
  * of anything read through it, waits for the sequence that it depends on; if that fails, the
@@ -37,6 +38,7 @@ uint64_t db_snapshot_seq(const struct db_snapshot *snapshot);
 
 /* SEQUENCE_MAX: there is none. */
 uint64_t db_snapshot_oldest(const struct db *db);
+void db_snapshot_get_stats(const struct db *db, struct db_stats *stats);
 /* The live ones, strictly ascending, as jobs are told; owned by the caller.  NULL: there are none.
  * A snapshot that is taken later is safe from the job: see db_snapshot.c. */
 uint64_t *db_snapshot_copy(const struct db *db, uint32_t *count_out);

@@ -55,9 +55,7 @@ db_get_stats(struct db *db, struct db_stats *stats)
     stats->write_delay_count = db->paced_count;
     stats->write_delay_us = db->paced_us;
     stats->obsolete_count = db->obsolete_count;
-    stats->snapshot_count = db->snapshot_count;
-    if (db->snapshot_count > 0)
-        stats->snapshot_oldest_seq = db_snapshot_oldest(db);
+    db_snapshot_get_stats(db, stats);
     stats->wal_number = wal_number(db->wal);
     stats->fault = db->fault;
     stats->read_only = db->fault != KV_OK;

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "db/db_view.h"
 #include "io/file.h"
 
 enum { PATIENCE_TURN_COUNT = 2000000, FILE_BYTES_LIMIT = 1 << 30 };
@@ -473,6 +474,7 @@ open_iter(struct diff_engine *engine, const struct diff_op *op)
 {
     struct diff_iter *iter = &engine->iters[op->slot];
     char lower[DIFF_KEY_BYTES_MAX], upper[DIFF_KEY_BYTES_MAX];
+    struct db_view view;
     struct db_iter_options options = {
         .cf_id = engine->cf_ids[op->family],
         .seq_max = seq_for(engine, op),
@@ -489,7 +491,13 @@ open_iter(struct diff_engine *engine, const struct diff_op *op)
     if (options.has_upper)
         options.upper = diff_key(op->key_end, upper);
     read_ctx_init(&iter->ctx, db_block_cache(engine->db));
+    if ((op->number & 32) != 0) {
+        db_view_pin(&view, engine->db, options.cf_id, options.seq_max);
+        options.view = &view;
+    }
     iter->iter = db_iter_new(engine->db, &iter->ctx, &options);
+    if (options.view != NULL)
+        db_view_unpin(&view);
 }
 
 static enum kv_status
