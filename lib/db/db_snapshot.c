@@ -1,16 +1,17 @@
 /* db_snapshot.c - the live snapshots, and why a job need not know of those that come after it.
  *
  * A job is told of the snapshots that live when it starts, and may run for hours.  Let S be one
- * that is taken meanwhile.  Everything in the job's inputs was durable when it started, so it is no
- * newer than the last sequence of that time, which is no newer than S: S sees all of the inputs,
- * and of each key their newest version.  That one is in the job's uppermost stripe, above all
- * snapshots that it knows, and stands for it in the output, or has left with what it hid:
+ * that is taken meanwhile.  Everything in the job's inputs was there when it started, so it is no
+ * newer than the last sequence of that time, nor than S: S sees all of the inputs.  Whoever does
+ * finds after the job what he found before, as every read of the latest state does; and a job sees
+ * to that by what is in its inputs and below them, never by what is above, which S may not see:
  *
- *   - what is older in the stripe is hidden from S, too, since S sees what hides it;
- *   - a deletion goes only where nothing older is left that it hid from S, a single deletion only
- *     with its put, and S, which sees both, finds neither before nor after;
- *   - operands become one, or a value, under the newest one's sequence, which S sees as it saw them
- *     all; a range tombstone goes under the same terms as a deletion;
+ *   - a version goes because a newer one of its stripe, or a range tombstone, hides it; S sees what
+ *     hides it, too;
+ *   - a deletion or a range tombstone goes when nothing that it hides is left, and a single
+ * deletion with its put: S, which sees both, finds neither before nor after;
+ *   - operands become one, or a value, under the sequence of the newest, and S sees it as it saw
+ *     them all;
  *   - a value whose sequence becomes 0 was seen by S, and is.
  *
  * The same holds for a part of a plan that begins anew after a pause: it is told of those that live
