@@ -64,7 +64,7 @@ read_ahead_look(struct read_ahead *ahead, struct db *db, uint32_t cf_id, struct 
     else
         ahead->end = rest.data + 1; /* perhaps again behind this one */
     if (ahead->count > 1)
-        db_prefetch(db, cf_id, ahead->keys, ahead->count, ahead->probes);
+        db_prefetch(db, cf_id, SEQUENCE_MAX, ahead->keys, ahead->count, ahead->probes);
     else
         ahead->count = 0;
 }
@@ -79,7 +79,7 @@ read_ahead_begin(struct read_ahead *ahead, struct db *db, uint32_t cf_id, const 
         if (args[i * step].size <= KEY_BYTES_MAX)
             ahead->keys[ahead->count++] = args[i * step];
     }
-    db_prefetch(db, cf_id, ahead->keys, ahead->count, ahead->probes);
+    db_prefetch(db, cf_id, SEQUENCE_MAX, ahead->keys, ahead->count, ahead->probes);
 }
 
 const struct version_probe *
@@ -120,7 +120,7 @@ want_blocks(struct read_ahead *ahead, struct db *db, struct read_ctx *ctx)
 {
     struct lookup found;
 
-    db_prefetch(db, ahead->cf_id, ahead->keys, ahead->count, ahead->probes);
+    db_prefetch(db, ahead->cf_id, SEQUENCE_MAX, ahead->keys, ahead->count, ahead->probes);
     for (uint32_t i = 0; i < ahead->count; i++) {
         const enum kv_status st = db_get_probed(db, ctx, ahead->cf_id, &ahead->probes[i], &found);
 

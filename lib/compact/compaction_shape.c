@@ -28,6 +28,13 @@ version_level_first_used(const struct version *version)
 }
 
 bool
+picker_is_marked(const struct picker *picker, const struct table_file *file)
+{
+    return file->meta.marked_for_compaction &&
+           file->meta.seq_largest <= picker->view->snapshot_oldest;
+}
+
+bool
 picker_has_deletions(const struct picker *picker, const struct table_file *file,
                      uint32_t percent_max)
 {

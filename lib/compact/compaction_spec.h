@@ -39,7 +39,7 @@ struct compaction_spec {
     const struct compact_input *inputs;
     uint32_t input_count;
     struct slice begin, end; /* user keys; empty: no bound */
-    /* Live ones, ascending, at most WORKER_JOB_SNAPSHOT_COUNT_MAX (ipc/worker_msg.h). */
+    /* Live ones, ascending, at most COMPACT_SNAPSHOT_COUNT_MAX. */
     const uint64_t *snapshots;
     uint32_t snapshot_count;
 
@@ -67,6 +67,7 @@ struct compaction_spec {
 };
 
 enum {
+    COMPACT_SNAPSHOT_COUNT_MAX = 1024, /* that a job, also a flush, is told of */
     COMPACT_INPUT_COUNT_MAX = 64 * 1024,
     COMPACT_RANGE_COUNT_MAX = 1024 * 1024, /* below, and grandparents */
     COMPACT_OUTPUT_COUNT_MAX = 64 * 1024,

@@ -250,13 +250,15 @@ are_disjoint(const struct version_level *level, struct level_range range)
     return disjoint;
 }
 
+/* A rewrite frees something that a move does not. */
 static bool
-has_droppable_deletions(const struct picker *picker, uint32_t level, struct level_range range)
+has_waste(const struct picker *picker, uint32_t level, struct level_range range)
 {
     const struct version_level *tables = &picker->version->levels[level];
 
     for (uint32_t i = range.first; i < range.end; i++) {
-        if (picker_has_deletions(picker, tables->files[i], picker->options->deletion_percent_max))
+        if (picker_is_marked(picker, tables->files[i]) ||
+            picker_has_deletions(picker, tables->files[i], picker->options->deletion_percent_max))
             return true;
     }
     return false;
@@ -286,7 +288,7 @@ draft_is_move(const struct picker *picker, const struct draft *draft)
         compaction_options_compression(options, picker->view->compression, output, base,
                                        is_bottommost))
         return false;
-    if (is_bottommost && has_droppable_deletions(picker, level, draft->ranges[level]))
+    if (is_bottommost && has_waste(picker, level, draft->ranges[level]))
         return false;
     /* A table across too much of the level below its new one would cost that much one day. */
     return output + 1 >= LEVEL_COUNT ||

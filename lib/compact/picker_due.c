@@ -21,9 +21,8 @@ is_older(const struct picker *picker, uint64_t since_s, uint64_t age_s)
 static bool
 is_marked(const struct picker *picker, uint32_t level, const struct table_file *file)
 {
-    (void)picker;
     (void)level;
-    return file->meta.marked_for_compaction;
+    return picker_is_marked(picker, file);
 }
 
 static bool

@@ -119,6 +119,8 @@ void plan_from_draft(const struct picker *picker, const struct draft *draft,
 void picker_measure(struct picker *picker);
 /* The first level below 0 with tables; LEVEL_COUNT: none. */
 uint32_t version_level_first_used(const struct version *version);
+/* Something in it should go, and no snapshot keeps it. */
+bool picker_is_marked(const struct picker *picker, const struct table_file *file);
 /* Deletions are more than the options allow, counted, and no snapshot keeps them. */
 bool picker_has_deletions(const struct picker *picker, const struct table_file *file,
                           uint32_t percent_max);

@@ -41,6 +41,7 @@ compaction_free(struct compaction *compaction)
         compaction_drop_tables(&compaction->parts[i]);
         free(compaction->parts[i].inputs);
         free(compaction->parts[i].below);
+        free(compaction->parts[i].snapshots);
     }
     free(compaction->parts);
     free(compaction->grandparents);

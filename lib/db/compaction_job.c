@@ -7,7 +7,10 @@
 
 #include "base/alloc.h"
 #include "db/compaction.h"
+#include "db/db_snapshot.h"
 #include "key/internal_key.h"
+
+enum { HELD_PART = 16 }; /* one of so many entries is not worth a rewrite */
 
 /* --- parts --- */
 
@@ -179,8 +182,8 @@ compaction_fill_job(struct compaction_part *part)
     job->spec.merge_operator = db_merge_operator_spec(db, family->name);
     job->spec.begin = part->begin;
     job->spec.end = part->end;
-    job->spec.snapshots = NULL; /* the engine has none yet */
-    job->spec.snapshot_count = 0;
+    free(part->snapshots);
+    job->spec.snapshots = part->snapshots = db_snapshot_copy(db, &job->spec.snapshot_count);
     fill_outputs(part);
 }
 
@@ -198,6 +201,17 @@ compaction_drop_tables(struct compaction_part *part)
     part->table_count = 0;
 }
 
+/* Where nothing older is below, only a snapshot keeps deletions and superseded versions, and no
+ * later compaction would come by for them: the picker is told, and waits until it is released. */
+static bool
+is_held_by_snapshot(const struct compaction_spec *spec, const struct table_summary *table)
+{
+    const uint64_t waste_count = table->superseded_count + table->deletion_count;
+
+    return spec->below_count == 0 && spec->output_level > 0 && spec->snapshot_count > 0 &&
+           table->seq_largest > spec->snapshots[0] && waste_count * HELD_PART >= table->entry_count;
+}
+
 void
 compaction_keep_tables(struct compaction_part *part, const struct table_summary *tables,
                        uint32_t count)
@@ -209,6 +223,7 @@ compaction_keep_tables(struct compaction_part *part, const struct table_summary 
     part->table_count = count;
     for (uint32_t i = 0; i < count; i++) {
         db_fill_table_meta(&part->tables[i], &tables[i], compaction->creation_time_s);
+        part->tables[i].marked_for_compaction = is_held_by_snapshot(&part->job.spec, &tables[i]);
         compaction->output_bytes += tables[i].file_bytes;
     }
 }
@@ -283,9 +298,11 @@ move_meta(struct version_edit *edit, uint32_t level, struct table_meta *meta)
     *meta = (struct table_meta){0};
 }
 
-/* The description of a table as the current version has it. */
+/* The description of a table as the current version has it.  Moving is what a mark asks for, but
+ * for one that waits for a snapshot: that asks for a rewrite. */
 static void
-copy_meta(struct version_edit *edit, uint32_t level, const struct table_meta *meta)
+copy_meta(struct version_edit *edit, uint32_t level, const struct table_meta *meta,
+          uint64_t snapshot_oldest)
 {
     struct table_meta *copy = version_edit_add_table(edit, level);
 
@@ -293,7 +310,8 @@ copy_meta(struct version_edit *edit, uint32_t level, const struct table_meta *me
     copy->smallest = copy->largest = (struct buffer){0};
     buffer_append_slice(&copy->smallest, buffer_slice(&meta->smallest));
     buffer_append_slice(&copy->largest, buffer_slice(&meta->largest));
-    copy->marked_for_compaction = false;
+    copy->marked_for_compaction =
+        meta->marked_for_compaction && meta->seq_largest > snapshot_oldest;
 }
 
 /* Index of the first file of a sorted level that ends at `smallest` or behind it. */
@@ -367,7 +385,8 @@ compaction_make_edit(struct compaction *compaction, const struct version *versio
 
         version_edit_remove_table(edit, input->level, input->number);
         if (plan->kind == COMPACTION_MOVE)
-            copy_meta(edit, plan->output_level, find_meta(version, input));
+            copy_meta(edit, plan->output_level, find_meta(version, input),
+                      db_snapshot_oldest(compaction->db));
     }
     if (plan->kind == COMPACTION_MERGE)
         add_outputs(compaction, edit, ancestor_time_s(compaction, version));

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "db/compaction.h"
 #include "db/compactor_manual.h"
+#include "db/db_snapshot.h"
 
 struct compactor *
 compactor_new(struct db *db)
@@ -78,7 +79,7 @@ compactor_view_init(struct compactor *compactor, const struct column_family *fam
         .options = &compactor->view_options,
         .compression = db->options.compression,
         .running = running,
-        .snapshot_oldest = SEQUENCE_MAX, /* the engine has none yet */
+        .snapshot_oldest = db_snapshot_oldest(db),
         .now_s = io_wall_us(db->io) / 1000000,
     };
     for (const struct list *node = compactor->compactions.next; node != &compactor->compactions;

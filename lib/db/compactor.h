@@ -43,6 +43,7 @@ struct compaction_part {
     struct slice begin, end;      /* the plan's keys; empty: no bound */
     struct compact_input *inputs; /* owned: the plan's inputs that reach into the part */
     struct compact_range *below;  /* owned, likewise */
+    uint64_t *snapshots;          /* owned: those that the job was told of */
     struct table_meta *tables;    /* owned array, when DONE */
     uint32_t table_count;
 };

@@ -111,10 +111,11 @@ struct db_waiter {
     enum kv_status st;      /* private */
 };
 
-/* The newest version of `key` with sequence <= seq_max (SEQUENCE_MAX: the latest), folded to
- * what a user sees: LOOKUP_VALUE (an entity's default column) or LOOKUP_ABSENT, with found->seq
- * being the sequence that decided it (0: nothing was ever there).  The value lives until
- * anything else is called on the db or ctx is deinited.
+/* The newest version of `key` with sequence <= seq_max (SEQUENCE_MAX: the latest; or that of a
+ * live snapshot, db_snapshot.h: others' versions may be gone), folded to what
+ * a user sees: LOOKUP_VALUE (an entity's default column) or LOOKUP_ABSENT, with found->seq being
+ * the sequence that decided it (0: nothing was ever there).  The value lives until anything else
+ * is called on the db or ctx is deinited.
  * KV_WANT_BLOCK: db_fetch, then call again with the same ctx.
  * KV_UNSUPPORTED: the key holds merge operands of an operator that kvd does not know or that is
  * not set.  KV_INVALID: its operands cannot be applied to what they were written to. */
@@ -122,9 +123,9 @@ MUST_CHECK enum kv_status db_get(struct db *db, struct read_ctx *ctx, uint32_t c
                                  struct slice key, uint64_t seq_max, struct lookup *found);
 /* Begins the reads of up to READ_PREFETCH_COUNT_MAX keys that are about to be read, in any order
  * and with anything between: their waits for memory overlap.  Changes no answer. */
-void db_prefetch(struct db *db, uint32_t cf_id, const struct slice *keys, unsigned count,
-                 struct version_probe *probes_out);
-/* db_get of the newest version of a probe's key, which the probe may make faster.  It is of no
+void db_prefetch(struct db *db, uint32_t cf_id, uint64_t seq_max, const struct slice *keys,
+                 unsigned count, struct version_probe *probes_out);
+/* db_get of a probe's key at its sequence, which the probe may make faster.  It is of no
  * use after the next turn, and must be forgotten then, with the bytes of its key. */
 MUST_CHECK enum kv_status db_get_probed(struct db *db, struct read_ctx *ctx, uint32_t cf_id,
                                         const struct version_probe *probe, struct lookup *found);
@@ -226,6 +227,8 @@ struct db_stats {
     uint64_t obsolete_count;                    /* table files that wait to be deleted */
     uint64_t level_table_count[LEVEL_COUNT], level_bytes[LEVEL_COUNT];
     uint64_t family_count;
+    uint64_t snapshot_count; /* moments that are held */
+    uint64_t snapshot_oldest_seq, snapshot_oldest_age_us;
     uint64_t read_fetch_count, read_fetch_bytes;
     uint64_t wal_number;
     bool read_only;       /* a WAL or MANIFEST fault is being repaired */

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "db/compactor.h"
 #include "db/db_internal.h"
+#include "db/db_snapshot.h"
 #include "io/file.h"
 #include "version/file_name.h"
 
@@ -32,6 +33,7 @@ db_frozen_free(struct frozen *frozen)
     list_remove(&frozen->link);
     free_edits(frozen);
     free(frozen->job.outputs);
+    free(frozen->snapshots);
     memtable_unref(frozen->memtable);
     free(frozen);
 }
@@ -196,8 +198,8 @@ start_flush(struct frozen *frozen)
     job->dir = db->dir;
     job->db_identity = version_set_db_id(db->versions);
     job->creation_time_s = io_wall_us(db->io) / 1000000;
-    job->snapshots = NULL; /* the engine has none yet */
-    job->snapshot_count = 0;
+    free(frozen->snapshots);
+    job->snapshots = frozen->snapshots = db_snapshot_copy(db, &job->snapshot_count);
     job->on_done = on_flush_done;
     job->owner = frozen;
     frozen->state = FROZEN_RUNNING;
@@ -311,6 +313,8 @@ install(struct frozen *frozen)
     frozen->edits[0].has_min_log_to_keep = true;
     frozen->edits[0].min_log_to_keep = frozen->log_next;
     frozen->state = FROZEN_INSTALLING;
+    if (memtable_seq_last(frozen->memtable) > db->tables_seq_max)
+        db->tables_seq_max = memtable_seq_last(frozen->memtable);
     db->changes_in_flight++;
     version_set_apply(db->versions, frozen->edits, frozen->edit_count, on_installed, frozen);
 }

@@ -39,6 +39,7 @@ struct frozen {
     bool sealed;               /* memtable_freeze was called: all of it is durable */
     uint64_t log_next;         /* the WAL that goes on after it; 0: not known before the repair */
     struct flush_job job;
+    uint64_t *snapshots;        /* owned: those that the job was told of */
     struct version_edit *edits; /* owned array: what to install, when BUILT */
     uint32_t edit_count;
     uint64_t bytes; /* of its tables */
@@ -78,7 +79,10 @@ struct db {
     uint64_t last_seq;
     uint64_t memtable_change_count; /* writes and rollbacks: what a scan must not live through */
     uint64_t rollback_count;
-    uint64_t log_live; /* WALs from here on are needed */
+    struct list snapshots;   /* see db_snapshot.c */
+    uint32_t snapshot_count; /* with sequences of their own */
+    uint64_t tables_seq_max; /* nothing in tables is newer */
+    uint64_t log_live;       /* WALs from here on are needed */
     struct block_cache *cache;
     struct block_fetcher *fetcher;
     struct list flush_waiters;

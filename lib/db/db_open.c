@@ -134,6 +134,7 @@ db_new(const struct db_options *options)
     list_init(&db->frozen);
     list_init(&db->flush_waiters);
     list_init(&db->obsolete);
+    list_init(&db->snapshots);
     db->frozen_id_next = 1;
     db->job_id_next = 1;
     /* One active, one being flushed and a spare: the usual number in turn. */
@@ -215,6 +216,7 @@ db_open(const struct db_options *options, struct db **db_out)
         return st;
     }
     version_set_purge(db->versions);
+    db->tables_seq_max = db->last_seq;
     db_update_budget(db);
     *db_out = db;
     return KV_OK;
@@ -240,7 +242,7 @@ db_close(struct db *db)
 {
     enum kv_status st = KV_OK;
 
-    KV_ASSERT(db_is_idle(db));
+    KV_ASSERT(db_is_idle(db) && db->snapshot_count == 0);
     db_stop(db);
     if (!wal_is_failed(db->wal))
         st = wal_drain(db->wal);

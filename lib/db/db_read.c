@@ -85,8 +85,8 @@ db_get_probed(struct db *db, struct read_ctx *ctx, uint32_t cf_id,
 }
 
 void
-db_prefetch(struct db *db, uint32_t cf_id, const struct slice *keys, unsigned count,
-            struct version_probe *probes_out)
+db_prefetch(struct db *db, uint32_t cf_id, uint64_t seq_max, const struct slice *keys,
+            unsigned count, struct version_probe *probes_out)
 {
     const struct column_family *family = version_set_family(db->versions, cf_id);
     uint64_t hashes[READ_PREFETCH_COUNT_MAX];
@@ -94,13 +94,16 @@ db_prefetch(struct db *db, uint32_t cf_id, const struct slice *keys, unsigned co
 
     KV_ASSERT(family != NULL && count <= READ_PREFETCH_COUNT_MAX);
     for (unsigned i = 0; i < count; i++) {
-        probes_out[i] = (struct version_probe){.target = table_target_of(keys[i], SEQUENCE_MAX)};
+        probes_out[i] = (struct version_probe){.target = table_target_of(keys[i], seq_max)};
         hashes[i] = probes_out[i].target.filter_hash;
     }
     in_memtables = memtable_prefetch(db->active, cf_id, keys, hashes, count);
     for (const struct list *node = db->frozen.prev; node != &db->frozen; node = node->prev)
         in_memtables |= memtable_prefetch(LIST_ENTRY(node, struct frozen, link)->memtable, cf_id,
                                           keys, hashes, count);
+    /* What a memtable has of a key may be too new for an old sequence. */
+    if (seq_max < db->last_seq)
+        in_memtables = 0;
     version_prefetch(family->current, db->cache, probes_out, count, in_memtables);
 }
 

@@ -3,6 +3,7 @@
 
 #include "db/compactor.h"
 #include "db/db_internal.h"
+#include "db/db_snapshot.h"
 
 static void
 count_tables(struct db *db, struct db_stats *stats)
@@ -54,6 +55,7 @@ db_get_stats(struct db *db, struct db_stats *stats)
     stats->write_delay_count = db->paced_count;
     stats->write_delay_us = db->paced_us;
     stats->obsolete_count = db->obsolete_count;
+    db_snapshot_get_stats(db, stats);
     stats->wal_number = wal_number(db->wal);
     stats->fault = db->fault;
     stats->read_only = db->fault != KV_OK;

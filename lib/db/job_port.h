@@ -32,8 +32,8 @@ struct flush_job {
     const char *dir;           /* where outputs go, as NNNNNN.sst */
     const char *db_identity;
     uint64_t creation_time_s;
-    /* Live ones, ascending, at most WORKER_JOB_SNAPSHOT_COUNT_MAX (ipc/worker_msg.h); borrowed
-     * until the job is done. */
+    /* Those that live when it starts, ascending, at most COMPACT_SNAPSHOT_COUNT_MAX; borrowed until
+     * the job is done. */
     const uint64_t *snapshots;
     uint32_t snapshot_count;
     struct flush_output *outputs; /* owned array, ascending by family */

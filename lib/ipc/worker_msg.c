@@ -188,6 +188,7 @@ encode_table(const struct worker_table *table, Kvd__Envelope *envelope, struct b
     wire.entry_count = table->entry_count;
     wire.deletion_count = table->deletion_count;
     wire.range_tombstone_count = table->range_tombstone_count;
+    wire.superseded_count = table->superseded_count;
     wire.checksum_crc32c = table->checksum_crc32c;
     wire.smallest = worker_wire_bytes(buffer_slice(&table->smallest));
     wire.largest = worker_wire_bytes(buffer_slice(&table->largest));
@@ -378,7 +379,9 @@ decode_table(const Kvd__Table *wire, struct worker_table *table)
         return false;
     if (wire->seq_smallest > wire->seq_largest || wire->seq_largest > SEQUENCE_MAX)
         return false;
-    if (wire->deletion_count > wire->entry_count || wire->range_tombstone_count > wire->entry_count)
+    if (wire->deletion_count > wire->entry_count ||
+        wire->range_tombstone_count > wire->entry_count ||
+        wire->superseded_count > wire->entry_count)
         return false;
     table->job_id = wire->job_id;
     table->file_number = wire->file_number;
@@ -388,6 +391,7 @@ decode_table(const Kvd__Table *wire, struct worker_table *table)
     table->entry_count = wire->entry_count;
     table->deletion_count = wire->deletion_count;
     table->range_tombstone_count = wire->range_tombstone_count;
+    table->superseded_count = wire->superseded_count;
     table->checksum_crc32c = wire->checksum_crc32c;
     return take_internal_key(&wire->smallest, &table->smallest) &&
            take_internal_key(&wire->largest, &table->largest);

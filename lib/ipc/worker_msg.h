@@ -19,7 +19,7 @@ enum {
     WORKER_LARGE_BYTES_MAX = 256 * 1024 * 1024,
     WORKER_PROTOCOL_VERSION = 2,
     WORKER_JOB_OUTPUT_COUNT_MAX = 256, /* a larger job is given out in parts */
-    WORKER_JOB_SNAPSHOT_COUNT_MAX = 1024,
+    WORKER_JOB_SNAPSHOT_COUNT_MAX = COMPACT_SNAPSHOT_COUNT_MAX,
     WORKER_TEXT_BYTES_MAX = 255,    /* names and identities */
     WORKER_REASON_BYTES_MAX = 1000, /* as a line of the log */
 };
@@ -72,7 +72,7 @@ struct worker_progress {
 struct worker_table {
     uint64_t job_id;
     uint64_t file_number, file_bytes, seq_smallest, seq_largest;
-    uint64_t entry_count, deletion_count, range_tombstone_count;
+    uint64_t entry_count, deletion_count, range_tombstone_count, superseded_count;
     uint32_t checksum_crc32c;
     struct buffer smallest, largest; /* internal keys: a footer at least */
 };

@@ -296,6 +296,8 @@ add_entry(struct table_builder *builder, struct slice key, struct slice value)
     /* Versions of one user key have it in the filter once. */
     if (last_size != key.size || shared + KEY_FOOTER_BYTES < key.size)
         filter_builder_add(&builder->filter, internal_key_user(key));
+    else
+        builder->counts.superseded_count++;
     block_builder_add(&builder->data, key, shared, value);
     count_entry(builder, key, value);
     return KV_OK;
@@ -508,6 +510,7 @@ fill_summary(const struct table_builder *builder, struct table_summary *summary)
     summary->entry_count = builder->counts.entry_count;
     summary->deletion_count = builder->counts.deletion_count;
     summary->range_tombstone_count = builder->counts.range_tombstone_count;
+    summary->superseded_count = builder->counts.superseded_count;
     summary->checksum_crc32c = builder->crc;
     KV_ASSERT(internal_key_compare(buffer_slice(&summary->smallest), largest) <= 0);
 }

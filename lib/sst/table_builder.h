@@ -40,7 +40,8 @@ struct table_summary {
     uint64_t entry_count; /* with range tombstones, as the property num.entries */
     uint64_t deletion_count;
     uint64_t range_tombstone_count;
-    uint32_t checksum_crc32c; /* of the whole file; unmasked */
+    uint64_t superseded_count; /* entries with a newer version of their key in the table */
+    uint32_t checksum_crc32c;  /* of the whole file; unmasked */
 };
 void table_summary_deinit(struct table_summary *summary);
 

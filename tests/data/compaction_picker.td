@@ -439,6 +439,31 @@ pick
 ----
 merge L6: 11 -> L6 (marked in the manifest, LZ4, bottommost)
 
+# ... but not as long as a snapshot needs what it was marked for,
+define
+L6 10:[a..f] 64MB 11:[g..k] 64MB marked seq=5-20
+----
+ok
+
+pick snapshot=19
+----
+nothing to do
+
+pick snapshot=20
+----
+merge L6: 11 -> L6 (marked in the manifest, LZ4, bottommost)
+
+# ... and where it overlaps nothing below, a move would not do.
+define
+L5 10:[a..f] 1MB 11:[g..k] 1MB marked seq=5-20
+L6 1:[l..z] 300MB
+----
+ok
+
+pick snapshot=20
+----
+merge L5: 11 -> L6 (marked in the manifest, LZ4, bottommost)
+
 # Thirty days, but not in the last level.
 define
 L5 20:[a..b] 10MB age=2592000 21:[c..d] 10MB age=2591999

@@ -7,7 +7,8 @@
  * everything at the end, and then librocksdb's of the directory that the engine left.  What
  * differs is shrunk: operations are left out as long as it still does.
  *
- * KVD_DIFF_OPS=5000000 makes it long; `seed=N` with KVD_DIFF_OPS=1 repeats one round. */
+ * KVD_DIFF_OPS=5000000 makes it long; `seed=N` with KVD_DIFF_OPS=1 repeats one round;
+ * KVD_DIFF_STYLE=leveled, universal or fifo keeps to one style of compaction. */
 #include <CUnit/Basic.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -90,7 +91,7 @@ same(struct run *run, const char *what)
 static bool
 check_model(struct run *run, const struct diff_op *op)
 {
-    const struct diff_cell *cell = diff_model_cell(&run->model, op->family, op->key);
+    const struct diff_cell *cell = diff_model_cell(&run->model, op);
 
     buffer_clear(&run->theirs);
     if (cell->exists)
@@ -117,11 +118,27 @@ hand_over(struct run *run, const struct diff_op *op)
     return diff_engine_import(&run->engine, dir);
 }
 
+/* A family from end to end, as of the snapshot of that place, or now. */
+static bool
+compare_scan(struct run *run, uint32_t family, uint32_t snapshot, bool is_forward)
+{
+    buffer_clear(&run->ours);
+    buffer_clear(&run->theirs);
+    diff_rocks_scan(&run->rocks, family, snapshot, is_forward, &run->theirs);
+    if (!diff_engine_scan(&run->engine, family, snapshot, is_forward, &run->ours))
+        return fail(run, "kvd's scan: %s", run->engine.failure);
+    return same(run, snapshot == DIFF_SNAPSHOT_COUNT ? "scan" : "scan of a snapshot");
+}
+
 static bool
 apply(struct run *run, const struct diff_op *given)
 {
     struct diff_op op = *given;
+    bool is_read;
 
+    if (diff_op_scans(&op) &&
+        !compare_scan(run, op.family, diff_op_snapshot(&op), (op.number & 4) != 0))
+        return false;
     buffer_clear(&run->ours);
     buffer_clear(&run->theirs);
     diff_model_apply(&run->model, &op);
@@ -129,20 +146,17 @@ apply(struct run *run, const struct diff_op *given)
     if (!diff_engine_apply(&run->engine, &op, &run->ours) ||
         (op.kind == DIFF_HAND_OVER && !hand_over(run, &op)))
         return fail(run, "kvd: %s", run->engine.failure);
-    return same(run, "rocksdb") && (op.kind != DIFF_GET || check_model(run, &op));
+    is_read = op.kind == DIFF_GET || op.kind == DIFF_SNAPSHOT_GET;
+    return same(run, "rocksdb") && (!is_read || check_model(run, &op));
 }
 
 static bool
 compare_all(struct run *run)
 {
     for (uint32_t family = 0; family < DIFF_FAMILY_COUNT; family++) {
-        for (int forward = 0; forward < 2; forward++) {
-            buffer_clear(&run->ours);
-            buffer_clear(&run->theirs);
-            diff_rocks_scan(&run->rocks, family, forward != 0, &run->theirs);
-            if (!diff_engine_scan(&run->engine, family, forward != 0, &run->ours))
-                return fail(run, "kvd's scan: %s", run->engine.failure);
-            if (!same(run, "scan"))
+        for (uint32_t snapshot = 0; snapshot <= DIFF_SNAPSHOT_COUNT; snapshot++) {
+            if (!compare_scan(run, family, snapshot, true) ||
+                !compare_scan(run, family, snapshot, false))
                 return false;
         }
     }
@@ -174,8 +188,8 @@ check_directory(struct run *run)
         for (int forward = 0; is_same && forward < 2; forward++) {
             buffer_clear(&run->ours);
             buffer_clear(&run->theirs);
-            diff_rocks_scan(&reader, family, forward != 0, &run->ours);
-            diff_rocks_scan(&run->rocks, family, forward != 0, &run->theirs);
+            diff_rocks_scan(&reader, family, DIFF_SNAPSHOT_COUNT, forward != 0, &run->ours);
+            diff_rocks_scan(&run->rocks, family, DIFF_SNAPSHOT_COUNT, forward != 0, &run->theirs);
             is_same = same(run, "the directory");
         }
     }
@@ -270,18 +284,23 @@ shrink(struct run *run)
 {
     const time_t end = time(NULL) + SHRINK_SECONDS;
     char failure[TEXT_BYTES];
+    uint32_t op_count;
 
     if (run->op_failed < run->op_count)
         run->op_count = run->op_failed + 1;
     memcpy(failure, run->failure, sizeof(failure));
-    for (uint32_t width = run->op_count / 2; width > 0; width /= 2) {
-        for (uint32_t from = 0; from + width <= run->op_count && time(NULL) < end;) {
-            if (fails_without(run, from, width))
-                memcpy(failure, run->failure, sizeof(failure));
-            else
-                from += width;
+    /* What could not go at first may go when others have. */
+    do {
+        op_count = run->op_count;
+        for (uint32_t width = (op_count + 1) / 2; width > 0; width /= 2) {
+            for (uint32_t from = 0; from + width <= run->op_count && time(NULL) < end;) {
+                if (fails_without(run, from, width))
+                    memcpy(failure, run->failure, sizeof(failure));
+                else
+                    from += width;
+            }
         }
-    }
+    } while (run->op_count < op_count && time(NULL) < end);
     printf("shrunk to %u operations of %u keys: %s\n", run->op_count, run->key_count, failure);
     for (uint32_t i = 0; i < run->op_count && i < 400; i++)
         diff_op_print(&run->ops[i]);

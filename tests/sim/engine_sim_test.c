@@ -76,6 +76,8 @@ add_up(struct sim_world_report *sum, const struct sim_world_report *one)
     sum->refused_count += one->refused_count;
     sum->get_count += one->get_count;
     sum->scan_count += one->scan_count;
+    sum->snapshot_count += one->snapshot_count;
+    sum->snapshot_get_count += one->snapshot_get_count;
     sum->flush_count += one->flush_count;
     sum->flush_failure_count += one->flush_failure_count;
     sum->compaction_count += one->compaction_count;
@@ -105,18 +107,19 @@ print_sum(const struct sim_world_report *sum, uint64_t count, double took_s)
     printf("\n  %" PRIu64 " seeds, %.0f/s: %" PRIu64 " steps, %" PRIu64 " power cuts (%" PRIu64
            " while opening), %" PRIu64 " kills, %" PRIu64 " stops,\n"
            "  %" PRIu64 " batches (%" PRIu64 " refused), %" PRIu64 " acknowledgements, %" PRIu64
-           " gets, %" PRIu64 " scans, %" PRIu64 " flushes (%" PRIu64 " failed),\n"
+           " gets (%" PRIu64 " through %" PRIu64 " snapshots), %" PRIu64 " scans, %" PRIu64
+           " flushes (%" PRIu64 " failed),\n"
            "  %" PRIu64 " compactions in %" PRIu64 " jobs (%" PRIu64 " failed), %" PRIu64
            " moves, %" PRIu64 " asked for,\n"
            "  %" PRIu64 " faults, %" PRIu64 " logs failed (%" PRIu64 " with batches taken back), "
            "%.0f virtual s, %.1f of them at most to come to rest\n  ",
            count, (double)count / took_s, sum->step_count, sum->cut_count + sum->cut_in_open_count,
            sum->cut_in_open_count, sum->kill_count, sum->stop_count, sum->batch_count,
-           sum->refused_count, sum->acked_count, sum->get_count, sum->scan_count, sum->flush_count,
-           sum->flush_failure_count, sum->compaction_count, sum->compaction_job_count,
-           sum->compaction_failure_count, sum->move_count, sum->manual_count, sum->fault_count,
-           sum->wal_failure_count, sum->taken_back_count, (double)sum->virtual_us / 1e6,
-           (double)sum->settle_us_max / 1e6);
+           sum->refused_count, sum->acked_count, sum->get_count, sum->snapshot_get_count,
+           sum->snapshot_count, sum->scan_count, sum->flush_count, sum->flush_failure_count,
+           sum->compaction_count, sum->compaction_job_count, sum->compaction_failure_count,
+           sum->move_count, sum->manual_count, sum->fault_count, sum->wal_failure_count,
+           sum->taken_back_count, (double)sum->virtual_us / 1e6, (double)sum->settle_us_max / 1e6);
 }
 
 static void

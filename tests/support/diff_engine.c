@@ -5,10 +5,12 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "db/db_view.h"
 #include "io/file.h"
 
 enum { PATIENCE_TURN_COUNT = 2000000, FILE_BYTES_LIMIT = 1 << 30 };
@@ -122,6 +124,23 @@ open_engine(struct diff_engine *engine)
     return true;
 }
 
+/* Any, unless KVD_DIFF_STYLE names one. */
+static enum compaction_style
+draw_style(struct random *random)
+{
+    static const char *const names[] = {[COMPACTION_LEVELED] = "leveled",
+                                        [COMPACTION_UNIVERSAL] = "universal",
+                                        [COMPACTION_FIFO] = "fifo"};
+    const char *wish = getenv("KVD_DIFF_STYLE");
+    const enum compaction_style drawn = (enum compaction_style)random_below(random, 4);
+
+    for (int i = COMPACTION_LEVELED; wish != NULL && i <= COMPACTION_FIFO; i++) {
+        if (strcmp(wish, names[i]) == 0)
+            return (enum compaction_style)i;
+    }
+    return drawn;
+}
+
 static void
 draw_settings(struct diff_engine *engine, uint32_t number)
 {
@@ -131,7 +150,7 @@ draw_settings(struct diff_engine *engine, uint32_t number)
     engine->options.compaction = (struct db_compaction_settings){
         .job_count = 1 + (uint32_t)random_below(&random, 3),
         .has_style = true,
-        .style = (enum compaction_style)random_below(&random, 4),
+        .style = draw_style(&random),
         .fifo_bytes_max = UINT64_C(1) << 40,
         .file_bytes = UINT64_C(1000) << random_below(&random, 8),
         .level_base_bytes = UINT64_C(2000) << random_below(&random, 8),
@@ -181,6 +200,14 @@ close_iter(struct diff_iter *iter)
 }
 
 static void
+release(struct diff_engine *engine, uint32_t place)
+{
+    if (engine->snapshots[place] != NULL)
+        db_snapshot_release(engine->db, engine->snapshots[place]);
+    engine->snapshots[place] = NULL;
+}
+
+static void
 count_what_it_did(struct diff_engine *engine)
 {
     struct db_stats stats;
@@ -198,6 +225,8 @@ leave(struct diff_engine *engine)
 {
     for (int i = 0; i < DIFF_SLOT_COUNT; i++)
         close_iter(&engine->iters[i]);
+    for (uint32_t i = 0; i < DIFF_SNAPSHOT_COUNT; i++)
+        release(engine, i);
     inline_port_deinit(&engine->port);
     engine->port.hold = true;
     engine->is_leaving = true;
@@ -379,21 +408,45 @@ fetch(struct diff_engine *engine, struct read_ctx *ctx)
     return arrival.st == KV_OK || fail(engine, "fetch: %s", kv_status_text(arrival.st));
 }
 
-static enum kv_status
-get_one_way(struct diff_engine *engine, struct read_ctx *ctx, uint32_t family, struct slice key,
-            struct lookup *found)
+static uint64_t
+seq_at(const struct diff_engine *engine, uint32_t place)
 {
-    const uint32_t cf_id = engine->cf_ids[family];
+    if (place == DIFF_SNAPSHOT_COUNT || engine->snapshots[place] == NULL)
+        return SEQUENCE_MAX;
+    return db_snapshot_seq(engine->snapshots[place]);
+}
+
+static uint64_t
+seq_for(const struct diff_engine *engine, const struct diff_op *op)
+{
+    return diff_op_uses_snapshot(op) ? seq_at(engine, diff_op_snapshot(op)) : SEQUENCE_MAX;
+}
+
+static bool
+take(struct diff_engine *engine, uint32_t place)
+{
+    if (engine->snapshots[place] != NULL ||
+        db_snapshot_create(engine->db, &engine->snapshots[place]) == KV_OK)
+        return true;
+    return fail(engine, "no snapshot");
+}
+
+static enum kv_status
+get_one_way(struct diff_engine *engine, struct read_ctx *ctx, const struct diff_op *op,
+            struct slice key, struct lookup *found)
+{
+    const uint32_t cf_id = engine->cf_ids[op->family];
+    const uint64_t seq_max = seq_for(engine, op);
     struct version_probe probe;
 
     if (random_below(&engine->random, 2) == 0)
-        return db_get(engine->db, ctx, cf_id, key, SEQUENCE_MAX, found);
-    db_prefetch(engine->db, cf_id, &key, 1, &probe);
+        return db_get(engine->db, ctx, cf_id, key, seq_max, found);
+    db_prefetch(engine->db, cf_id, seq_max, &key, 1, &probe);
     return db_get_probed(engine->db, ctx, cf_id, &probe, found);
 }
 
-bool
-diff_engine_get(struct diff_engine *engine, uint32_t family, uint32_t key, struct buffer *answer)
+static bool
+get(struct diff_engine *engine, const struct diff_op *op, struct buffer *answer)
 {
     char bytes[DIFF_KEY_BYTES_MAX];
     struct lookup found;
@@ -402,7 +455,7 @@ diff_engine_get(struct diff_engine *engine, uint32_t family, uint32_t key, struc
     bool is_fine = true;
 
     read_ctx_init(&ctx, db_block_cache(engine->db));
-    while ((st = get_one_way(engine, &ctx, family, diff_key(key, bytes), &found)) ==
+    while ((st = get_one_way(engine, &ctx, op, diff_key(op->key, bytes), &found)) ==
                KV_WANT_BLOCK &&
            is_fine)
         is_fine = fetch(engine, &ctx);
@@ -421,9 +474,10 @@ open_iter(struct diff_engine *engine, const struct diff_op *op)
 {
     struct diff_iter *iter = &engine->iters[op->slot];
     char lower[DIFF_KEY_BYTES_MAX], upper[DIFF_KEY_BYTES_MAX];
+    struct db_view view;
     struct db_iter_options options = {
         .cf_id = engine->cf_ids[op->family],
-        .seq_max = SEQUENCE_MAX,
+        .seq_max = seq_for(engine, op),
         .ahead_bytes_max = (op->number & 4) != 0 ? 64 * 1024 : 0,
         .keys_only = diff_op_is_keys_only(op),
         .skip_count_max = (op->number & 8) != 0 ? 1 + op->number / 16 % 20 : 0,
@@ -437,7 +491,13 @@ open_iter(struct diff_engine *engine, const struct diff_op *op)
     if (options.has_upper)
         options.upper = diff_key(op->key_end, upper);
     read_ctx_init(&iter->ctx, db_block_cache(engine->db));
+    if ((op->number & 32) != 0) {
+        db_view_pin(&view, engine->db, options.cf_id, options.seq_max);
+        options.view = &view;
+    }
     iter->iter = db_iter_new(engine->db, &iter->ctx, &options);
+    if (options.view != NULL)
+        db_view_unpin(&view);
 }
 
 static enum kv_status
@@ -512,11 +572,12 @@ use_iter(struct diff_engine *engine, const struct diff_op *op, struct buffer *an
 }
 
 bool
-diff_engine_scan(struct diff_engine *engine, uint32_t family, bool is_forward,
+diff_engine_scan(struct diff_engine *engine, uint32_t family, uint32_t snapshot, bool is_forward,
                  struct buffer *answer)
 {
-    const struct db_iter_options options = {
-        .cf_id = engine->cf_ids[family], .seq_max = SEQUENCE_MAX, .ahead_bytes_max = 64 * 1024};
+    const struct db_iter_options options = {.cf_id = engine->cf_ids[family],
+                                            .seq_max = seq_at(engine, snapshot),
+                                            .ahead_bytes_max = 64 * 1024};
     enum diff_kind kind = is_forward ? DIFF_ITER_FIRST : DIFF_ITER_LAST;
     struct diff_iter iter = {0};
     bool is_fine;
@@ -681,14 +742,18 @@ diff_engine_apply(struct diff_engine *engine, const struct diff_op *op, struct b
     }
     if (!commit(engine))
         return false;
-    if (op->kind == DIFF_GET)
-        return diff_engine_get(engine, op->family, op->key, answer);
+    if (op->kind == DIFF_GET || op->kind == DIFF_SNAPSHOT_GET)
+        return get(engine, op, answer);
     if (op->kind == DIFF_ITER_OPEN)
         open_iter(engine, op);
     else if (op->kind == DIFF_ITER_CLOSE)
         close_iter(&engine->iters[op->slot]);
     else if (op->kind <= DIFF_ITER_PREV)
         return use_iter(engine, op, answer);
+    else if (op->kind == DIFF_SNAPSHOT)
+        return take(engine, diff_op_snapshot(op));
+    else if (op->kind == DIFF_RELEASE)
+        release(engine, diff_op_snapshot(op));
     else
         return do_background(engine, op);
     return true;

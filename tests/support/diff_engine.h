@@ -7,6 +7,7 @@
 #define KV_TESTS_SUPPORT_DIFF_ENGINE_H
 
 #include "db/db_iter.h"
+#include "db/db_snapshot.h"
 #include "support/diff_op.h"
 #include "support/inline_port.h"
 #include "support/sim_liar.h"
@@ -34,6 +35,7 @@ struct diff_engine {
     struct diff_batch *pending;    /* owned: not known to be durable, ascending */
     uint32_t pending_count, pending_capacity;
     struct diff_iter iters[DIFF_SLOT_COUNT];
+    struct db_snapshot *snapshots[DIFF_SNAPSHOT_COUNT]; /* NULL: none */
     uint32_t compact_count; /* db_compacts that have not been answered */
     bool is_leaving;        /* so they may end in any way */
     bool has_cancelled;     /* likewise */
@@ -50,12 +52,10 @@ void diff_engine_init(struct diff_engine *engine, uint64_t seed, const char *dir
 void diff_engine_deinit(struct diff_engine *engine);
 /* Appends what it said to `answer`.  False: engine->failure says why. */
 bool diff_engine_apply(struct diff_engine *engine, const struct diff_op *op, struct buffer *answer);
-/* The value of the key, or that there is none, as an answer. */
-bool diff_engine_get(struct diff_engine *engine, uint32_t family, uint32_t key,
-                     struct buffer *answer);
-/* All that is there, forward or backward, through a new iterator. */
-bool diff_engine_scan(struct diff_engine *engine, uint32_t family, bool is_forward,
-                      struct buffer *answer);
+/* All that is there, forward or backward, through a new iterator, as of the snapshot of that place;
+ * DIFF_SNAPSHOT_COUNT, or if there is none: now. */
+bool diff_engine_scan(struct diff_engine *engine, uint32_t family, uint32_t snapshot,
+                      bool is_forward, struct buffer *answer);
 /* Closes, and writes its files into the directory; is_settled: when nothing is left to compact. */
 bool diff_engine_export(struct diff_engine *engine, const char *dir, bool is_settled);
 /* Opens what is in the directory, in place of what it had. */

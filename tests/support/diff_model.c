@@ -6,13 +6,107 @@
 void
 diff_model_init(struct diff_model *model, uint32_t key_count)
 {
-    model->key_count = key_count;
+    *model = (struct diff_model){.key_count = key_count};
     model->cells = kv_alloc_zero(sizeof(model->cells[0]) * key_count * DIFF_FAMILY_COUNT);
 }
+
+static uint32_t
+cell_count(const struct diff_model *model)
+{
+    return model->key_count * DIFF_FAMILY_COUNT;
+}
+
+/* --- snapshots --- */
+
+/* The one that was taken last before `number`; NULL: none. */
+static struct diff_past *
+past_before(struct diff_model *model, uint64_t number)
+{
+    struct diff_past *found = NULL;
+
+    for (uint32_t i = 0; i < DIFF_SNAPSHOT_COUNT; i++) {
+        struct diff_past *past = &model->pasts[i];
+
+        if (past->number != 0 && past->number < number &&
+            (found == NULL || past->number > found->number))
+            found = past;
+    }
+    return found;
+}
+
+static void
+take(struct diff_model *model, struct diff_past *past)
+{
+    if (past->number != 0)
+        return;
+    past->number = ++model->snapshot_number;
+    past->cells = kv_alloc_zero(sizeof(past->cells[0]) * cell_count(model));
+    past->has_cell = kv_alloc_zero(sizeof(past->has_cell[0]) * cell_count(model));
+}
+
+/* What it has kept becomes the one's before it. */
+static void
+release(struct diff_model *model, struct diff_past *past)
+{
+    struct diff_past *before = past_before(model, past->number);
+
+    for (uint32_t i = 0; past->number != 0 && i < cell_count(model); i++) {
+        if (past->has_cell[i] && before != NULL && !before->has_cell[i]) {
+            before->has_cell[i] = true;
+            before->cells[i] = past->cells[i];
+        } else {
+            buffer_deinit(&past->cells[i].value);
+        }
+    }
+    free(past->cells);
+    free(past->has_cell);
+    *past = (struct diff_past){0};
+}
+
+static void
+release_all(struct diff_model *model)
+{
+    for (uint32_t i = 0; i < DIFF_SNAPSHOT_COUNT; i++)
+        release(model, &model->pasts[i]);
+}
+
+/* Before the cell changes. */
+static void
+keep(struct diff_model *model, const struct diff_cell *cell)
+{
+    struct diff_past *past = past_before(model, UINT64_MAX);
+    const size_t index = (size_t)(cell - model->cells);
+
+    if (past == NULL || past->has_cell[index])
+        return;
+    past->has_cell[index] = true;
+    past->cells[index].exists = cell->exists;
+    buffer_append_slice(&past->cells[index].value, buffer_slice(&cell->value));
+}
+
+static const struct diff_cell *
+cell_in_past(const struct diff_model *model, const struct diff_past *past,
+             const struct diff_cell *cell)
+{
+    const size_t index = (size_t)(cell - model->cells);
+    const struct diff_past *found = NULL;
+
+    for (uint32_t i = 0; i < DIFF_SNAPSHOT_COUNT; i++) {
+        const struct diff_past *other = &model->pasts[i];
+
+        if (other->number >= past->number && other->number != 0 && other->has_cell[index] &&
+            (found == NULL || other->number < found->number))
+            found = other;
+    }
+    return found != NULL ? &found->cells[index] : cell;
+}
+
+/* --- cells --- */
 
 void
 diff_model_deinit(struct diff_model *model)
 {
+    release_all(model);
     for (uint32_t i = 0; i < model->key_count * DIFF_FAMILY_COUNT; i++)
         buffer_deinit(&model->cells[i].value);
     free(model->cells);
@@ -26,9 +120,12 @@ cell_of(const struct diff_model *model, uint32_t family, uint32_t key)
 }
 
 const struct diff_cell *
-diff_model_cell(const struct diff_model *model, uint32_t family, uint32_t key)
+diff_model_cell(const struct diff_model *model, const struct diff_op *op)
 {
-    return cell_of(model, family, key);
+    const struct diff_cell *cell = cell_of(model, op->family, op->key);
+    const struct diff_past *past = &model->pasts[diff_op_snapshot(op)];
+
+    return diff_op_uses_snapshot(op) && past->number != 0 ? cell_in_past(model, past, cell) : cell;
 }
 
 static void
@@ -98,6 +195,8 @@ diff_model_apply(struct diff_model *model, struct diff_op *op)
     struct diff_cell *cell = cell_of(model, op->family, op->key);
 
     op->kind = allowed_kind(cell, op);
+    if (diff_op_writes(op) && op->kind != DIFF_DELETE_RANGE)
+        keep(model, cell);
     switch (op->kind) {
     case DIFF_PUT:
         put(cell, op);
@@ -110,8 +209,22 @@ diff_model_apply(struct diff_model *model, struct diff_op *op)
         clear(cell);
         break;
     case DIFF_DELETE_RANGE:
-        for (uint32_t key = op->key; key < op->key_end && key < model->key_count; key++)
-            clear(cell_of(model, op->family, key));
+        for (uint32_t key = op->key; key < op->key_end && key < model->key_count; key++) {
+            cell = cell_of(model, op->family, key);
+            keep(model, cell);
+            clear(cell);
+        }
+        break;
+    case DIFF_SNAPSHOT:
+        take(model, &model->pasts[diff_op_snapshot(op)]);
+        break;
+    case DIFF_RELEASE:
+        release(model, &model->pasts[diff_op_snapshot(op)]);
+        break;
+    case DIFF_REOPEN:
+    case DIFF_CRASH:
+    case DIFF_HAND_OVER: /* they don't outlive an engine */
+        release_all(model);
         break;
     default:
         break;

@@ -17,7 +17,8 @@
 
 enum {
     DIFF_FAMILY_COUNT = 3,
-    DIFF_SLOT_COUNT = 4, /* iterators that are open at once */
+    DIFF_SLOT_COUNT = 4,     /* iterators that are open at once */
+    DIFF_SNAPSHOT_COUNT = 6, /* that are held at once */
     DIFF_KEY_BYTES_MAX = 64,
 };
 
@@ -28,7 +29,7 @@ enum diff_kind {
     DIFF_DELETE_RANGE, /* [key, key_end) */
     DIFF_MERGE,
     DIFF_GET,
-    DIFF_ITER_OPEN, /* in the slot, in place of what was there; bounds by `number` */
+    DIFF_ITER_OPEN, /* in the slot, in place of what was there; by `number`: bounds, snapshot */
     DIFF_ITER_FIRST,
     DIFF_ITER_LAST,
     DIFF_ITER_SEEK,
@@ -36,6 +37,9 @@ enum diff_kind {
     DIFF_ITER_NEXT, /* `number` times, unless an end comes first */
     DIFF_ITER_PREV,
     DIFF_ITER_CLOSE,
+    DIFF_SNAPSHOT,     /* is taken, if its place is free */
+    DIFF_SNAPSHOT_GET, /* through it; now, if there is none */
+    DIFF_RELEASE,      /* a snapshot */
     DIFF_FLUSH,
     DIFF_COMPACT,   /* [key, key_end], by hand; of an even number it is waited for */
     DIFF_SETTLE,    /* until there is nothing left to compact */
@@ -92,6 +96,27 @@ static inline bool
 diff_op_has_upper(const struct diff_op *op)
 {
     return (op->number & 2) != 0;
+}
+
+/* The place of the snapshot that the operation is about. */
+static inline uint32_t
+diff_op_snapshot(const struct diff_op *op)
+{
+    return op->number / 64 % DIFF_SNAPSHOT_COUNT;
+}
+
+/* Whether it reads through the snapshot, if that is there. */
+static inline bool
+diff_op_uses_snapshot(const struct diff_op *op)
+{
+    return op->kind == DIFF_SNAPSHOT_GET || (op->kind == DIFF_ITER_OPEN && (op->number & 16) != 0);
+}
+
+/* DIFF_RELEASE: whether all that a family has is read through it before. */
+static inline bool
+diff_op_scans(const struct diff_op *op)
+{
+    return op->kind == DIFF_RELEASE && op->number % 4 == 0;
 }
 
 #endif

@@ -39,8 +39,7 @@ diff_rocks_open(struct diff_rocks *rocks, const char *dir, bool is_read_only)
     static const char *const names[DIFF_FAMILY_COUNT] = {"default", "append", "plain"};
     char *error = NULL;
 
-    *rocks = (struct diff_rocks){.read = rocksdb_readoptions_create(),
-                                 .write = rocksdb_writeoptions_create(),
+    *rocks = (struct diff_rocks){.write = rocksdb_writeoptions_create(),
                                  .batch = rocksdb_writebatch_create()};
     rocks->options[0] = make_options("merge_operator=uint64add");
     rocks->options[1] = make_options("merge_operator=stringappend");
@@ -57,33 +56,63 @@ diff_rocks_open(struct diff_rocks *rocks, const char *dir, bool is_read_only)
     check(error);
 }
 
+/* librocksdb's iterators look at their snapshot when they open tables, so it has to outlive them.
+ */
+static void
+release_unused(struct diff_rocks *rocks, const rocksdb_snapshot_t *snapshot)
+{
+    bool is_used = snapshot == NULL;
+
+    for (uint32_t i = 0; i < DIFF_SNAPSHOT_COUNT; i++)
+        is_used |= rocks->snapshots[i] == snapshot;
+    for (uint32_t i = 0; i < DIFF_SLOT_COUNT; i++)
+        is_used |= rocks->iter_snapshots[i] == snapshot;
+    if (!is_used)
+        rocksdb_release_snapshot(rocks->db, snapshot);
+}
+
 static void
 close_iter(struct diff_rocks *rocks, uint32_t slot)
 {
+    const rocksdb_snapshot_t *snapshot = rocks->iter_snapshots[slot];
+
     if (rocks->iters[slot] == NULL)
         return;
     rocksdb_iter_destroy(rocks->iters[slot]);
     rocksdb_readoptions_destroy(rocks->iter_options[slot]);
     rocks->iters[slot] = NULL;
+    rocks->iter_snapshots[slot] = NULL;
+    release_unused(rocks, snapshot);
 }
 
 static void
-close_iters(struct diff_rocks *rocks)
+release(struct diff_rocks *rocks, uint32_t place)
+{
+    const rocksdb_snapshot_t *snapshot = rocks->snapshots[place];
+
+    rocks->snapshots[place] = NULL;
+    release_unused(rocks, snapshot);
+}
+
+/* What does not outlive an engine. */
+static void
+let_go(struct diff_rocks *rocks)
 {
     for (uint32_t i = 0; i < DIFF_SLOT_COUNT; i++)
         close_iter(rocks, i);
+    for (uint32_t i = 0; i < DIFF_SNAPSHOT_COUNT; i++)
+        release(rocks, i);
 }
 
 void
 diff_rocks_close(struct diff_rocks *rocks)
 {
-    close_iters(rocks);
+    let_go(rocks);
     for (uint32_t i = 0; i < DIFF_FAMILY_COUNT; i++)
         rocksdb_column_family_handle_destroy(rocks->families[i]);
     rocksdb_close(rocks->db);
     for (uint32_t i = 0; i < DIFF_FAMILY_COUNT; i++)
         rocksdb_options_destroy(rocks->options[i]);
-    rocksdb_readoptions_destroy(rocks->read);
     rocksdb_writeoptions_destroy(rocks->write);
     rocksdb_writebatch_destroy(rocks->batch);
     buffer_deinit(&rocks->scratch);
@@ -130,28 +159,47 @@ commit(struct diff_rocks *rocks)
 
 /* --- reading --- */
 
+/* Options of a read through the snapshot of that place, if there is one. */
+static rocksdb_readoptions_t *
+options_at(struct diff_rocks *rocks, uint32_t place)
+{
+    rocksdb_readoptions_t *options = rocksdb_readoptions_create();
+
+    if (place < DIFF_SNAPSHOT_COUNT && rocks->snapshots[place] != NULL)
+        rocksdb_readoptions_set_snapshot(options, rocks->snapshots[place]);
+    return options;
+}
+
+static uint32_t
+place_of(const struct diff_op *op)
+{
+    return diff_op_uses_snapshot(op) ? diff_op_snapshot(op) : DIFF_SNAPSHOT_COUNT;
+}
+
 static void
 get(struct diff_rocks *rocks, const struct diff_op *op, struct buffer *answer)
 {
     char bytes[DIFF_KEY_BYTES_MAX], *error = NULL, *value;
     const struct slice key = diff_key(op->key, bytes);
+    rocksdb_readoptions_t *options = options_at(rocks, place_of(op));
     size_t size;
 
-    value = rocksdb_get_cf(rocks->db, rocks->read, rocks->families[op->family], bytes, key.size,
-                           &size, &error);
+    value = rocksdb_get_cf(rocks->db, options, rocks->families[op->family], bytes, key.size, &size,
+                           &error);
     check(error);
     if (value != NULL)
         diff_answer_value(answer, slice_of(value, size));
     else
         diff_answer_none(answer);
     free(value);
+    rocksdb_readoptions_destroy(options);
 }
 
 static void
 open_iter(struct diff_rocks *rocks, const struct diff_op *op)
 {
     const uint32_t slot = op->slot;
-    rocksdb_readoptions_t *options = rocksdb_readoptions_create();
+    rocksdb_readoptions_t *options = options_at(rocks, place_of(op));
     struct slice bound;
 
     close_iter(rocks, slot);
@@ -165,6 +213,8 @@ open_iter(struct diff_rocks *rocks, const struct diff_op *op)
         rocksdb_readoptions_set_iterate_upper_bound(options, rocks->bounds[slot][1], bound.size);
     }
     rocks->iter_options[slot] = options;
+    rocks->iter_snapshots[slot] =
+        diff_op_uses_snapshot(op) ? rocks->snapshots[diff_op_snapshot(op)] : NULL;
     rocks->iters[slot] =
         rocksdb_create_iterator_cf(rocks->db, options, rocks->families[op->family]);
 }
@@ -223,10 +273,12 @@ use_iter(struct diff_rocks *rocks, const struct diff_op *op, struct buffer *answ
 }
 
 void
-diff_rocks_scan(struct diff_rocks *rocks, uint32_t family, bool is_forward, struct buffer *answer)
+diff_rocks_scan(struct diff_rocks *rocks, uint32_t family, uint32_t snapshot, bool is_forward,
+                struct buffer *answer)
 {
+    rocksdb_readoptions_t *options = options_at(rocks, snapshot);
     rocksdb_iterator_t *iter =
-        rocksdb_create_iterator_cf(rocks->db, rocks->read, rocks->families[family]);
+        rocksdb_create_iterator_cf(rocks->db, options, rocks->families[family]);
     enum diff_kind kind = is_forward ? DIFF_ITER_FIRST : DIFF_ITER_LAST;
 
     do {
@@ -235,6 +287,14 @@ diff_rocks_scan(struct diff_rocks *rocks, uint32_t family, bool is_forward, stru
         kind = is_forward ? DIFF_ITER_NEXT : DIFF_ITER_PREV;
     } while (rocksdb_iter_valid(iter));
     rocksdb_iter_destroy(iter);
+    rocksdb_readoptions_destroy(options);
+}
+
+static void
+take(struct diff_rocks *rocks, uint32_t place)
+{
+    if (rocks->snapshots[place] == NULL)
+        rocks->snapshots[place] = rocksdb_create_snapshot(rocks->db);
 }
 
 static void
@@ -258,7 +318,7 @@ diff_rocks_apply(struct diff_rocks *rocks, const struct diff_op *op, struct buff
         return;
     }
     commit(rocks);
-    if (op->kind == DIFF_GET)
+    if (op->kind == DIFF_GET || op->kind == DIFF_SNAPSHOT_GET)
         get(rocks, op, answer);
     else if (op->kind == DIFF_ITER_OPEN)
         open_iter(rocks, op);
@@ -266,8 +326,12 @@ diff_rocks_apply(struct diff_rocks *rocks, const struct diff_op *op, struct buff
         close_iter(rocks, op->slot);
     else if (op->kind <= DIFF_ITER_PREV)
         use_iter(rocks, op, answer);
+    else if (op->kind == DIFF_SNAPSHOT)
+        take(rocks, diff_op_snapshot(op));
+    else if (op->kind == DIFF_RELEASE)
+        release(rocks, diff_op_snapshot(op));
     else if (op->kind == DIFF_REOPEN || op->kind == DIFF_CRASH || op->kind == DIFF_HAND_OVER)
-        close_iters(rocks); /* as the other side's cannot live on */
+        let_go(rocks); /* as the other side's cannot live on */
     else if (op->kind == DIFF_FLUSH && op->number % 8 == 0)
         flush(rocks, op);
     else if (op->kind == DIFF_COMPACT && op->number % 4 == 0)

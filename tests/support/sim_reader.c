@@ -34,6 +34,14 @@ sim_reader_get(struct sim_reader *reader, struct db *db, uint32_t family, uint32
 }
 
 void
+sim_reader_look_back(struct sim_reader *reader, struct sim_snapshot *snapshot)
+{
+    KV_ASSERT(reader->stage == READER_GET && reader->snapshot == NULL);
+    reader->snapshot = snapshot;
+    snapshot->reader_count++;
+}
+
+void
 sim_reader_scan(struct sim_reader *reader, struct db *db, const struct sim_model *model,
                 uint32_t family, uint32_t cf_id)
 {
@@ -51,6 +59,9 @@ sim_reader_end(struct sim_reader *reader)
     KV_ASSERT(!reader->is_waiting);
     db_scan_free(reader->scan);
     reader->scan = NULL;
+    if (reader->snapshot != NULL)
+        reader->snapshot->reader_count--;
+    reader->snapshot = NULL;
     read_ctx_deinit(&reader->ctx);
     reader->stage = READER_IDLE;
 }
@@ -59,16 +70,18 @@ static enum sim_reader_result
 compare_get(struct sim_reader *reader, const struct sim_model *model, const struct lookup *found,
             char *text, size_t text_size)
 {
-    const struct model_value value = model->state.values[reader->family][reader->key];
+    const struct model_state *state =
+        reader->snapshot != NULL ? &reader->snapshot->state : &model->state;
+    const struct model_value value = state->values[reader->family][reader->key];
     const bool is_found = found->kind == LOOKUP_VALUE;
 
     if (is_found == (value.id != 0) && (!is_found || sim_model_is_value(value, found->value)))
         return READER_DONE;
     snprintf(text, text_size,
-             "get of family %u key %u: found %d, %zu bytes, seq %" PRIu64
+             "get of family %u key %u%s: found %d, %zu bytes, seq %" PRIu64
              "; expected value %" PRIu64 ", %u bytes",
-             reader->family, reader->key, is_found, is_found ? found->value.size : 0, found->seq,
-             value.id, value.bytes);
+             reader->family, reader->key, reader->snapshot != NULL ? " at a snapshot" : "",
+             is_found, is_found ? found->value.size : 0, found->seq, value.id, value.bytes);
     return READER_WRONG;
 }
 
@@ -114,7 +127,9 @@ run_pass(struct sim_reader *reader, struct db *db, struct lookup *found, bool *i
     switch (reader->stage) {
     case READER_GET:
         return db_get(db, &reader->ctx, reader->cf_id, sim_model_key(reader->key, key),
-                      SEQUENCE_MAX, found);
+                      reader->snapshot != NULL ? db_snapshot_seq(reader->snapshot->snapshot)
+                                               : SEQUENCE_MAX,
+                      found);
     case READER_SCAN_SEEK:
         return db_scan_seek(reader->scan, slice_from_text(""), is_found);
     case READER_SCAN_NEXT:

@@ -1,12 +1,13 @@
 /* sim_reader.h - a client that reads: one get or one scan at a time, over as many turns as it
  * takes, and compares what it finds with the model.
  *
- * A get is compared with the state at its last pass, a scan with the state when it was begun.
+ * A get is compared with the state at its last pass or, through a snapshot, with the state when
+ * that was taken; a scan with the state when it was begun.
  */
 #ifndef KV_TESTS_SUPPORT_SIM_READER_H
 #define KV_TESTS_SUPPORT_SIM_READER_H
 
-#include "db/db.h"
+#include "db/db_snapshot.h"
 #include "support/sim_model.h"
 
 enum sim_reader_stage {
@@ -14,6 +15,13 @@ enum sim_reader_stage {
     READER_GET,
     READER_SCAN_SEEK,
     READER_SCAN_NEXT,
+};
+
+/* What a snapshot has to show. */
+struct sim_snapshot {
+    struct db_snapshot *snapshot; /* NULL: none */
+    struct model_state state;
+    uint32_t reader_count;
 };
 
 struct sim_reader {
@@ -25,6 +33,7 @@ struct sim_reader {
     uint32_t family;
     uint32_t cf_id;
     uint32_t key;
+    struct sim_snapshot *snapshot; /* borrowed, of a get; NULL: now */
     struct db_scan *scan;
     struct model_state expected; /* of a scan */
     bool is_unsure;              /* versions that the scan may see were taken back */
@@ -36,6 +45,8 @@ enum sim_reader_result { READER_GOES_ON, READER_WAITS, READER_DONE, READER_FAILE
 
 void sim_reader_get(struct sim_reader *reader, struct db *db, uint32_t family, uint32_t cf_id,
                     uint32_t key);
+/* From now on the get is through the snapshot, which stays at least as long. */
+void sim_reader_look_back(struct sim_reader *reader, struct sim_snapshot *snapshot);
 void sim_reader_scan(struct sim_reader *reader, struct db *db, const struct sim_model *model,
                      uint32_t family, uint32_t cf_id);
 /* One pass, unless it waits: a get, or one key of a scan. */

@@ -6,7 +6,7 @@
  *
  *   - after each opening the state is the model's after some batch, not before the last one that
  *     had to survive and not after the last one submitted; whole batches only
- *   - every get and scan equals the model at all times
+ *   - every get and scan equals the model at all times, through a snapshot as it was at its making
  *   - after an opening no file is there that nothing names
  *   - when the faults are over, everything that was begun ends within LIVENESS_US
  *   - an error is only met where a fault was
@@ -30,7 +30,7 @@ struct sim_world_report {
     uint64_t step_count; /* of clients, so far */
     uint64_t life_count, cut_count, kill_count, cut_in_open_count, stop_count;
     uint64_t batch_count, acked_count, taken_back_count, refused_count;
-    uint64_t get_count, scan_count;
+    uint64_t get_count, scan_count, snapshot_count, snapshot_get_count;
     uint64_t flush_count, flush_failure_count, wal_failure_count, fault_count;
     uint64_t compaction_count, compaction_job_count, compaction_failure_count, move_count,
         manual_count;

@@ -10,7 +10,7 @@
 #include "support/sim_reader.h"
 #include "support/sim_world.h"
 
-enum { READER_COUNT = 3, FLUSH_WAIT_COUNT = 3, FAULTS_AT_ONCE_MAX = 3 };
+enum { READER_COUNT = 3, SNAPSHOT_COUNT = 4, FLUSH_WAIT_COUNT = 3, FAULTS_AT_ONCE_MAX = 3 };
 enum { LIVENESS_US = 30 * 1000 * 1000 };
 
 struct sim_world;
@@ -34,6 +34,7 @@ struct sim_world {
     struct db *db; /* NULL while closed */
     struct sim_model model;
     struct sim_reader readers[READER_COUNT];
+    struct sim_snapshot snapshots[SNAPSHOT_COUNT];
     struct flush_wait flushes[FLUSH_WAIT_COUNT];
     struct buffer scratch;
 
@@ -82,6 +83,7 @@ bool sim_world_stop(struct sim_world *world);
 void sim_world_turn(struct sim_world *world);
 bool sim_world_step(struct sim_world *world);
 bool sim_world_step_readers(struct sim_world *world);
+void sim_world_release(struct sim_world *world, struct sim_snapshot *snapshot);
 /* One batch; *status_out: what db_write said. */
 bool sim_world_write(struct sim_world *world, enum kv_status *status_out);
 void sim_world_start_fault(struct sim_world *world);

@@ -14,6 +14,8 @@ end_readers(struct sim_world *world)
 {
     for (uint32_t i = 0; i < READER_COUNT; i++)
         sim_reader_end(&world->readers[i]);
+    for (uint32_t i = 0; i < SNAPSHOT_COUNT; i++)
+        sim_world_release(world, &world->snapshots[i]);
 }
 
 static bool
@@ -235,6 +237,7 @@ sim_world_stop(struct sim_world *world)
     db_compaction_pause(world->db, false);
     if (!settle(world, "before a stop"))
         return false;
+    end_readers(world);
     inline_port_deinit(&world->port);
     forget_engine(world);
     st = db_close(db);

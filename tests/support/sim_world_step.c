@@ -51,6 +51,13 @@ sim_world_on_write_failed(void *owner, uint64_t seq)
     if (sim_model_last_seq(&world->model) > seq)
         world->report->taken_back_count++;
     sim_model_take_back(&world->model, seq);
+    /* One that showed what is gone now shows what is left, whatever is written next. */
+    for (uint32_t i = 0; i < SNAPSHOT_COUNT; i++) {
+        struct sim_snapshot *snapshot = &world->snapshots[i];
+
+        if (snapshot->snapshot != NULL && db_snapshot_seq(snapshot->snapshot) > seq)
+            snapshot->state = world->model.state;
+    }
     for (uint32_t i = 0; i < READER_COUNT; i++)
         world->readers[i].is_unsure = true;
 }
@@ -286,6 +293,47 @@ sim_world_step_readers(struct sim_world *world)
     return true;
 }
 
+void
+sim_world_release(struct sim_world *world, struct sim_snapshot *snapshot)
+{
+    if (snapshot->snapshot == NULL || snapshot->reader_count > 0)
+        return;
+    db_snapshot_release(world->db, snapshot->snapshot);
+    snapshot->snapshot = NULL;
+}
+
+/* In a place that is drawn: takes one, or lets it go. */
+static void
+change_snapshots(struct sim_world *world)
+{
+    struct sim_snapshot *snapshot = &world->snapshots[sim_world_draw(world, SNAPSHOT_COUNT)];
+
+    if (snapshot->snapshot != NULL) {
+        sim_world_release(world, snapshot);
+        return;
+    }
+    if (db_snapshot_create(world->db, &snapshot->snapshot) != KV_OK)
+        (void)sim_world_fail(world, "there are no snapshots left");
+    snapshot->state = world->model.state;
+    world->report->snapshot_count++;
+}
+
+static void
+look_back(struct sim_world *world, struct sim_reader *reader)
+{
+    const uint64_t first = sim_world_draw(world, SNAPSHOT_COUNT);
+
+    for (uint64_t i = 0; i < SNAPSHOT_COUNT; i++) {
+        struct sim_snapshot *snapshot = &world->snapshots[(first + i) % SNAPSHOT_COUNT];
+
+        if (snapshot->snapshot == NULL)
+            continue;
+        sim_reader_look_back(reader, snapshot);
+        world->report->snapshot_get_count++;
+        return;
+    }
+}
+
 static void
 start_reader(struct sim_world *world)
 {
@@ -300,6 +348,8 @@ start_reader(struct sim_world *world)
             sim_reader_get(reader, world->db, family, world->cf_ids[family],
                            (uint32_t)sim_world_draw(world, MODEL_KEY_COUNT));
             world->report->get_count++;
+            if (sim_world_draw(world, 2) == 0)
+                look_back(world, reader);
         } else {
             sim_reader_scan(reader, world->db, &world->model, family, world->cf_ids[family]);
             world->report->scan_count++;
@@ -432,8 +482,10 @@ play_tricks(struct sim_world *world, uint64_t dice)
         ask_for_compaction(world);
     } else if (dice == 17) {
         db_compaction_pause(world->db, sim_world_draw(world, 3) == 0);
-    } else if (dice < 8) {
+    } else if (dice < 6) {
         sim_world_flush(world);
+    } else if (dice < 8) {
+        change_snapshots(world);
     } else if (!world->has_faults) {
         sim_world_turn(world);
     } else if (dice < 11) {

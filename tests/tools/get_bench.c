@@ -113,7 +113,7 @@ get_group(struct bench *bench, uint64_t first, uint64_t count)
         probes[i].target = table_target_of(keys[i], SEQUENCE_MAX);
     }
     if (bench->prefetch)
-        db_prefetch(bench->tool.db, CF_DEFAULT, keys, GROUP_COUNT, probes);
+        db_prefetch(bench->tool.db, CF_DEFAULT, SEQUENCE_MAX, keys, GROUP_COUNT, probes);
     for (unsigned i = 0; i < GROUP_COUNT; i++)
         get(bench, &probes[i]);
 }

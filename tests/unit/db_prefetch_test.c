@@ -97,7 +97,7 @@ check_group(struct world *world)
 
     for (unsigned i = 0; i < count; i++)
         keys[i] = random_key(world, bytes[i]);
-    db_prefetch(world->tool.db, CF_DEFAULT, keys, count, probes);
+    db_prefetch(world->tool.db, CF_DEFAULT, SEQUENCE_MAX, keys, count, probes);
     if (random_below(&world->random, 2) == 0)
         write_some(world, 1);
     for (unsigned i = 0; i < count; i++)

@@ -83,6 +83,7 @@ the_summary_of_points_is_true(void)
     CU_ASSERT_EQUAL(summary.file_number, 7);
     CU_ASSERT_EQUAL(summary.entry_count, 5);
     CU_ASSERT_EQUAL(summary.deletion_count, 2);
+    CU_ASSERT_EQUAL(summary.superseded_count, 2);
     CU_ASSERT_EQUAL(summary.range_tombstone_count, 0);
     CU_ASSERT_EQUAL(summary.seq_smallest, 0);
     CU_ASSERT_EQUAL(summary.seq_largest, 9);

@@ -71,6 +71,7 @@ make_table(struct worker_msg *msg, size_t key_bytes)
                                        .seq_largest = 9,
                                        .entry_count = 5,
                                        .deletion_count = 2,
+                                       .superseded_count = 1,
                                        .range_tombstone_count = 1,
                                        .checksum_crc32c = 0xdeadbeef};
     for (size_t i = 0; i < key_bytes; i++) {
@@ -174,6 +175,7 @@ messages_come_back_as_they_were(void)
     CU_ASSERT_TRUE(
         slice_equal(buffer_slice(&back.table.largest), buffer_slice(&msg.table.largest)));
     CU_ASSERT_EQUAL(back.table.checksum_crc32c, 0xdeadbeef);
+    CU_ASSERT_EQUAL(back.table.superseded_count, 1);
     CU_ASSERT_EQUAL(back.table.file_bytes, UINT64_MAX);
     worker_msg_deinit(&msg);
     worker_msg_deinit(&back);
@@ -330,6 +332,9 @@ values_outside_the_limits_are_refused(void)
     CU_ASSERT_EQUAL(round_trip(&msg, &back), KV_CORRUPT);
     msg.table.seq_largest = 9;
     msg.table.deletion_count = 6;
+    CU_ASSERT_EQUAL(round_trip(&msg, &back), KV_CORRUPT);
+    msg.table.deletion_count = 2;
+    msg.table.superseded_count = 6;
     CU_ASSERT_EQUAL(round_trip(&msg, &back), KV_CORRUPT);
     worker_msg_deinit(&msg);
 
