@@ -5,6 +5,7 @@
 #include "base/list.h"
 #include "db/block_fetch.h"
 #include "db/db.h"
+#include "db/db_holes.h"
 #include "db/write_controller.h"
 #include "io/file.h"
 #include "io/io.h"
@@ -77,6 +78,7 @@ struct db {
     uint64_t last_seq;
     uint64_t memtable_change_count; /* writes and rollbacks: what a scan must not live through */
     uint64_t rollback_count;
+    struct db_holes holes;
     uint64_t log_live; /* WALs from here on are needed */
     struct block_cache *cache;
     struct block_fetcher *fetcher;
@@ -119,6 +121,13 @@ struct db {
     uint64_t flush_count, flush_bytes, flush_failure_count;
     uint64_t recovered_batch_count, recovery_us, recovery_wal_bytes;
 };
+
+/* Of one key. */
+static inline bool
+db_is_deletion(enum value_type type)
+{
+    return type == TYPE_DELETION || type == TYPE_SINGLE_DELETION;
+}
 
 /* db_recover.c: replays the WALs into tables; `edits` (owned by the caller, deinit each) say what
  * to add. */

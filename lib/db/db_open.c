@@ -166,6 +166,7 @@ db_destroy(struct db *db)
     io_timer_stop(db->io, &db->pace_timer);
     io_timer_stop(db->io, &db->repair_timer);
     db_forget_obsolete(db);
+    db_holes_clear(&db->holes);
     memtable_unref(db->active);
     if (db->wal != NULL)
         wal_close(db->wal);
