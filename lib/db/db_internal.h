@@ -6,6 +6,7 @@
 #include "db/block_fetch.h"
 #include "db/db.h"
 #include "db/db_holes.h"
+#include "db/db_sweep.h"
 #include "db/write_controller.h"
 #include "io/file.h"
 #include "io/io.h"
@@ -79,6 +80,7 @@ struct db {
     uint64_t memtable_change_count; /* writes and rollbacks: what a scan must not live through */
     uint64_t rollback_count;
     struct db_holes holes;
+    struct db_sweep sweep;
     uint64_t log_live; /* WALs from here on are needed */
     struct block_cache *cache;
     struct block_fetcher *fetcher;

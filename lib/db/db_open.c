@@ -141,6 +141,7 @@ db_new(const struct db_options *options)
     db->cache = block_cache_new(options->memory_limit_bytes / 8);
     db->fetcher = block_fetcher_new(db->io, db->cache);
     db->compactor = compactor_new(db);
+    db_sweep_init(&db->sweep, db);
     db->pacer.rate_bytes_per_s = db->tables_rate_bytes_per_s = WRITE_RATE_UNLIMITED;
     db->pressure_is_stale = true;
     return db;
@@ -166,6 +167,7 @@ db_destroy(struct db *db)
     io_timer_stop(db->io, &db->pace_timer);
     io_timer_stop(db->io, &db->repair_timer);
     db_forget_obsolete(db);
+    db_sweep_deinit(&db->sweep);
     db_holes_clear(&db->holes);
     memtable_unref(db->active);
     if (db->wal != NULL)
@@ -224,6 +226,7 @@ db_stop(struct db *db)
 {
     db->is_closing = true;
     compactor_stop(db->compactor);
+    db_sweep_stop(&db->sweep);
 }
 
 bool

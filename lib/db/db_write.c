@@ -190,4 +190,5 @@ db_turn(struct db *db)
     db_start_flushes(db);
     compactor_turn(db->compactor);
     db_update_pressure(db);
+    db_sweep_turn(&db->sweep);
 }

@@ -138,6 +138,11 @@ version_push(struct memtable *memtable, struct mem_family *family, struct mem_en
     entry->newest = mem_offset(memtable, version);
     family->entry_count++;
     family->key_count_delta += key_count_change(version->footer);
+    if (record->type == TYPE_DELETION || record->type == TYPE_SINGLE_DELETION) {
+        memtable->deletion_count++;
+        memtable->deleted_entry = mem_offset(memtable, entry);
+        memtable->deleted_cf_id = family->cf_id;
+    }
 }
 
 void
