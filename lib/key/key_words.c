@@ -45,6 +45,7 @@ key_words_build(struct key_words *words, const struct slice *keys, size_t stride
         words->words[i] = word_load(keys[i * stride], shared);
     for (size_t i = count; i < KEY_WORDS_COUNT_MAX; i++)
         words->words[i] = WORD_UNUSED;
+    words_make_steps(words->words, words->steps);
 }
 
 /* How the key's first bytes compare to the prefix; 0: it begins with it. */
@@ -86,6 +87,7 @@ key_words_insert(struct key_words *words, const struct slice *keys, size_t index
             (count - index) * sizeof(words->words[0]));
     words->words[index] = word_load(keys[index], words->prefix_size);
     words->count++;
+    words_make_steps(words->words, words->steps);
 }
 
 size_t
@@ -100,7 +102,7 @@ key_words_up_to(const struct key_words *words, const struct slice *keys, size_t 
     if (order != 0)
         return order < 0 ? 0 : count;
     word = word_load(key, words->prefix_size);
-    low = words_count_below(words->words, word);
+    low = words_find(words->words, words->steps, word);
     low = low < count ? low : count;
     for (high = low; high < count && words->words[high] == word;)
         high++;

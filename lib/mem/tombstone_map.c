@@ -56,7 +56,6 @@ struct node {
 };
 
 _Static_assert(KEY_WORDS_COUNT_MAX == 64, "a bit for each stretch");
-_Static_assert(offsetof(struct node, begins) == 9 * 64, "most searches read nine cache lines");
 
 struct tombstone_map {
     struct node *root;            /* owned */

@@ -52,6 +52,8 @@ range_tombstones_add(struct range_tombstones *tombstones, struct slice begin, st
     }
     tombstones->items[tombstones->count++] =
         (struct range_tombstone){.begin = begin, .end = end, .seq = seq};
+    if (seq > tombstones->seq_newest)
+        tombstones->seq_newest = seq;
 }
 
 static int
