@@ -144,6 +144,8 @@ key_tree_init(struct key_tree *tree, const struct slice *keys, size_t count)
 
     KV_ASSERT(count > 0);
     *tree = (struct key_tree){.keys = keys, .count = count};
+    if (key_lines_init(&tree->lines, keys, count))
+        return;
     do {
         KV_ASSERT(tree->level_count < KEY_TREE_LEVEL_COUNT_MAX);
         count = node_count_over(count);
@@ -160,6 +162,7 @@ key_tree_init(struct key_tree *tree, const struct slice *keys, size_t count)
 void
 key_tree_deinit(struct key_tree *tree)
 {
+    key_lines_deinit(&tree->lines);
     free(tree->nodes);
     *tree = (struct key_tree){0};
 }
@@ -170,6 +173,8 @@ key_tree_up_to(const struct key_tree *tree, struct slice key)
     size_t at = 0; /* in the level: a node, then a key or a node below */
     unsigned level = tree->level_count;
 
+    if (tree->lines.count > 0)
+        return key_lines_up_to(&tree->lines, key);
     KV_ASSERT(level > 0);
     for (;;) {
         const struct key_words *node = &tree->nodes[tree->level_starts[--level] + at];

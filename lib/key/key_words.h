@@ -8,6 +8,7 @@
 #ifndef KV_KEY_KEY_WORDS_H
 #define KV_KEY_KEY_WORDS_H
 
+#include "key/key_lines.h"
 #include "key/words.h"
 
 enum {
@@ -46,11 +47,12 @@ key_words_prefetch(const struct key_words *words)
     __builtin_prefetch(words->steps);
 }
 
-/* Any number of ascending keys: the words of each 64 of them, then of the first ones of those, up
- * to a single root. */
+/* Any number of ascending keys.  As lines; or if these do not serve, the words of each 64 of them,
+ * then of the first ones of those, up to a single root. */
 struct key_tree {
     const struct slice *keys; /* borrowed */
     size_t count;
+    struct key_lines lines;
     struct key_words *nodes; /* owned: level 0 and up */
     size_t node_count;
     size_t level_starts[KEY_TREE_LEVEL_COUNT_MAX]; /* level -> its first node */
@@ -66,7 +68,7 @@ size_t key_tree_up_to(const struct key_tree *tree, struct slice key);
 static inline size_t
 key_tree_bytes(const struct key_tree *tree)
 {
-    return tree->node_count * sizeof(struct key_words);
+    return tree->node_count * sizeof(struct key_words) + key_lines_bytes(&tree->lines);
 }
 
 #endif

@@ -23,7 +23,8 @@ struct range_tombstones {
     struct slice *borders; /* owned: all begins and ends, ascending, distinct */
     size_t border_count;
     struct key_tree border_tree; /* of the borders */
-    uint64_t *stretch_newest;    /* owned: stretch -> its newest sequence, or STRETCH_BARE */
+    uint64_t *stretch_newest;    /* owned: stretch -> its newest sequence */
+    uint64_t *covered;           /* owned: a bit for each stretch that has one */
     size_t *node_starts;         /* owned: node -> its first sequence; range_tombstones.c */
     uint64_t *node_seqs;         /* owned */
 };
