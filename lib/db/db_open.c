@@ -142,6 +142,7 @@ db_new(const struct db_options *options)
     db->fetcher = block_fetcher_new(db->io, db->cache);
     db->compactor = compactor_new(db);
     db_sweep_init(&db->sweep, db);
+    db->txn = db_txn_new();
     db->pacer.rate_bytes_per_s = db->tables_rate_bytes_per_s = WRITE_RATE_UNLIMITED;
     db->pressure_is_stale = true;
     return db;
@@ -163,6 +164,7 @@ db_destroy(struct db *db)
         free(waiter);
     }
     compactor_free(db->compactor);
+    db_txn_free(db->txn);
     io_timer_stop(db->io, &db->stall_timer);
     io_timer_stop(db->io, &db->pace_timer);
     io_timer_stop(db->io, &db->repair_timer);
