@@ -5,6 +5,8 @@
 #include "base/list.h"
 #include "db/block_fetch.h"
 #include "db/db.h"
+#include "db/db_holes.h"
+#include "db/db_sweep.h"
 #include "db/write_controller.h"
 #include "io/file.h"
 #include "io/io.h"
@@ -82,7 +84,9 @@ struct db {
     struct list snapshots;   /* see db_snapshot.c */
     uint32_t snapshot_count; /* with sequences of their own */
     uint64_t tables_seq_max; /* nothing in tables is newer */
-    uint64_t log_live;       /* WALs from here on are needed */
+    struct db_holes holes;
+    struct db_sweep sweep;
+    uint64_t log_live; /* WALs from here on are needed */
     struct block_cache *cache;
     struct block_fetcher *fetcher;
     struct list flush_waiters;
@@ -125,6 +129,13 @@ struct db {
     uint64_t flush_count, flush_bytes, flush_failure_count;
     uint64_t recovered_batch_count, recovery_us, recovery_wal_bytes;
 };
+
+/* Of one key. */
+static inline bool
+db_is_deletion(enum value_type type)
+{
+    return type == TYPE_DELETION || type == TYPE_SINGLE_DELETION;
+}
 
 /* db_recover.c: replays the WALs into tables; `edits` (owned by the caller, deinit each) say what
  * to add. */

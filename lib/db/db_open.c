@@ -142,6 +142,7 @@ db_new(const struct db_options *options)
     db->cache = block_cache_new(options->memory_limit_bytes / 8);
     db->fetcher = block_fetcher_new(db->io, db->cache);
     db->compactor = compactor_new(db);
+    db_sweep_init(&db->sweep, db);
     db->txn = db_txn_new();
     db->pacer.rate_bytes_per_s = db->tables_rate_bytes_per_s = WRITE_RATE_UNLIMITED;
     db->pressure_is_stale = true;
@@ -169,6 +170,8 @@ db_destroy(struct db *db)
     io_timer_stop(db->io, &db->pace_timer);
     io_timer_stop(db->io, &db->repair_timer);
     db_forget_obsolete(db);
+    db_sweep_deinit(&db->sweep);
+    db_holes_clear(&db->holes);
     memtable_unref(db->active);
     if (db->wal != NULL)
         wal_close(db->wal);
@@ -227,6 +230,7 @@ db_stop(struct db *db)
 {
     db->is_closing = true;
     compactor_stop(db->compactor);
+    db_sweep_stop(&db->sweep);
 }
 
 bool

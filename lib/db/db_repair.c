@@ -124,6 +124,7 @@ db_on_wal_failed(void *owner, enum kv_status st)
     db->repair_has_log = false;
     db->memtable_change_count++;
     db->rollback_count++;
+    db_holes_clear(&db->holes);
     memtable_rollback(db->active, durable);
     for (struct list *node = db->frozen.next; node != &db->frozen; node = node->next) {
         struct frozen *frozen = LIST_ENTRY(node, struct frozen, link);

@@ -116,6 +116,24 @@ family_is_live(void *owner, uint32_t cf_id)
     return version_set_family(db->versions, cf_id) != NULL;
 }
 
+/* What was a hole has keys again. */
+static void
+fill_holes(struct db *db, const struct write_batch *batch)
+{
+    struct write_batch_reader reader;
+    struct batch_record record;
+    enum kv_status st = write_batch_reader_init(&reader, buffer_slice(&batch->bytes));
+    bool found = true;
+
+    while (st == KV_OK && found) {
+        st = write_batch_reader_next(&reader, &record, &found);
+        if (st == KV_OK && found && !db_is_deletion(record.type) &&
+            record.type != TYPE_RANGE_DELETION)
+            db_holes_put(&db->holes, record.cf_id, record.key);
+    }
+    KV_ASSERT(st == KV_OK); /* the memtable took it */
+}
+
 enum kv_status
 db_write(struct db *db, struct write_batch *batch, uint64_t *seq_last_out)
 {
@@ -144,6 +162,8 @@ db_write(struct db *db, struct write_batch *batch, uint64_t *seq_last_out)
     if (db->pacer.rate_bytes_per_s != WRITE_RATE_UNLIMITED)
         write_pacer_charge(&db->pacer, batch->bytes.size, io_now_us(db->io));
     memtable_apply(db->active, buffer_slice(&batch->bytes), family_is_live, db);
+    if (db->holes.count > 0)
+        fill_holes(db, batch);
     db->memtable_change_count++;
     db->last_seq += count;
     *seq_last_out = db->last_seq;
@@ -176,4 +196,5 @@ db_turn(struct db *db)
     db_start_flushes(db);
     compactor_turn(db->compactor);
     db_update_pressure(db);
+    db_sweep_turn(&db->sweep);
 }

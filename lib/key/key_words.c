@@ -45,6 +45,7 @@ key_words_build(struct key_words *words, const struct slice *keys, size_t stride
         words->words[i] = word_load(keys[i * stride], shared);
     for (size_t i = count; i < KEY_WORDS_COUNT_MAX; i++)
         words->words[i] = WORD_UNUSED;
+    words_make_steps(words->words, words->steps);
 }
 
 /* How the key's first bytes compare to the prefix; 0: it begins with it. */
@@ -86,6 +87,7 @@ key_words_insert(struct key_words *words, const struct slice *keys, size_t index
             (count - index) * sizeof(words->words[0]));
     words->words[index] = word_load(keys[index], words->prefix_size);
     words->count++;
+    words_make_steps(words->words, words->steps);
 }
 
 size_t
@@ -100,7 +102,7 @@ key_words_up_to(const struct key_words *words, const struct slice *keys, size_t 
     if (order != 0)
         return order < 0 ? 0 : count;
     word = word_load(key, words->prefix_size);
-    low = words_count_below(words->words, word);
+    low = words_find(words->words, words->steps, word);
     low = low < count ? low : count;
     for (high = low; high < count && words->words[high] == word;)
         high++;
@@ -142,6 +144,8 @@ key_tree_init(struct key_tree *tree, const struct slice *keys, size_t count)
 
     KV_ASSERT(count > 0);
     *tree = (struct key_tree){.keys = keys, .count = count};
+    if (key_lines_init(&tree->lines, keys, count))
+        return;
     do {
         KV_ASSERT(tree->level_count < KEY_TREE_LEVEL_COUNT_MAX);
         count = node_count_over(count);
@@ -158,6 +162,7 @@ key_tree_init(struct key_tree *tree, const struct slice *keys, size_t count)
 void
 key_tree_deinit(struct key_tree *tree)
 {
+    key_lines_deinit(&tree->lines);
     free(tree->nodes);
     *tree = (struct key_tree){0};
 }
@@ -168,6 +173,8 @@ key_tree_up_to(const struct key_tree *tree, struct slice key)
     size_t at = 0; /* in the level: a node, then a key or a node below */
     unsigned level = tree->level_count;
 
+    if (tree->lines.count > 0)
+        return key_lines_up_to(&tree->lines, key);
     KV_ASSERT(level > 0);
     for (;;) {
         const struct key_words *node = &tree->nodes[tree->level_starts[--level] + at];

@@ -8,6 +8,7 @@
 #ifndef KV_KEY_KEY_WORDS_H
 #define KV_KEY_KEY_WORDS_H
 
+#include "key/key_lines.h"
 #include "key/words.h"
 
 enum {
@@ -17,11 +18,15 @@ enum {
 };
 
 struct key_words {
-    int64_t words[KEY_WORDS_COUNT_MAX]; /* WORD_UNUSED from `count` on */
     uint32_t count;
     uint32_t prefix_size;
     uint8_t prefix[KEY_WORDS_PREFIX_INLINE_BYTES]; /* as much of it as fits */
+    uint8_t padding[16];
+    int64_t steps[WORDS_STEP_COUNT];    /* words_find's */
+    int64_t words[KEY_WORDS_COUNT_MAX]; /* WORD_UNUSED from `count` on */
 };
+
+_Static_assert(offsetof(struct key_words, steps) == 64, "a search reads three cache lines");
 
 /* How many bytes the two have in common at their beginning. */
 size_t key_common_size(struct slice a, struct slice b);
@@ -34,19 +39,20 @@ void key_words_insert(struct key_words *words, const struct slice *keys, size_t 
 /* How many of the keys are <= key. */
 size_t key_words_up_to(const struct key_words *words, const struct slice *keys, size_t stride,
                        struct slice key);
-/* Begins to load all that a search reads. */
+/* Begins to load what a search reads first. */
 static inline void
 key_words_prefetch(const struct key_words *words)
 {
-    for (size_t i = 0; i < sizeof(*words); i += 64)
-        __builtin_prefetch((const char *)words + i);
+    __builtin_prefetch(words);
+    __builtin_prefetch(words->steps);
 }
 
-/* Any number of ascending keys: the words of each 64 of them, then of the first ones of those, up
- * to a single root. */
+/* Any number of ascending keys.  As lines; or if these do not serve, the words of each 64 of them,
+ * then of the first ones of those, up to a single root. */
 struct key_tree {
     const struct slice *keys; /* borrowed */
     size_t count;
+    struct key_lines lines;
     struct key_words *nodes; /* owned: level 0 and up */
     size_t node_count;
     size_t level_starts[KEY_TREE_LEVEL_COUNT_MAX]; /* level -> its first node */
@@ -62,7 +68,7 @@ size_t key_tree_up_to(const struct key_tree *tree, struct slice key);
 static inline size_t
 key_tree_bytes(const struct key_tree *tree)
 {
-    return tree->node_count * sizeof(struct key_words);
+    return tree->node_count * sizeof(struct key_words) + key_lines_bytes(&tree->lines);
 }
 
 #endif

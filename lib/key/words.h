@@ -12,7 +12,7 @@
 /* Not below any word, so it needs no mask when words are counted. */
 #define WORD_UNUSED INT64_MAX
 
-enum { WORDS_COUNT = 64 };
+enum { WORDS_COUNT = 64, WORDS_STEP_COUNT = 8 };
 
 static inline int64_t
 word_flip(uint64_t plain)
@@ -50,5 +50,10 @@ word_load(struct slice key, size_t skip)
 unsigned words_count_below(const int64_t *words, int64_t word);
 /* What it is on other CPUs; public so that a test compares the two. */
 unsigned words_count_below_portable(const int64_t *words, int64_t word);
+
+/* The same from two of the words' cache lines: step i is the last word of line i. */
+void words_make_steps(const int64_t *words, int64_t *steps);
+unsigned words_find(const int64_t *words, const int64_t *steps, int64_t word);
+unsigned words_find_portable(const int64_t *words, const int64_t *steps, int64_t word);
 
 #endif

@@ -138,6 +138,11 @@ version_push(struct memtable *memtable, struct mem_family *family, struct mem_en
     entry->newest = mem_offset(memtable, version);
     family->entry_count++;
     family->key_count_delta += key_count_change(version->footer);
+    if (record->type == TYPE_DELETION || record->type == TYPE_SINGLE_DELETION) {
+        memtable->deletion_count++;
+        memtable->deleted_entry = mem_offset(memtable, entry);
+        memtable->deleted_cf_id = family->cf_id;
+    }
 }
 
 void
@@ -218,6 +223,17 @@ entry_version(const struct memtable *memtable, const struct mem_entry *entry, ui
     return version;
 }
 
+/* Whether no range tombstone can matter to who reads the present: the entry's newest version is
+ * newer than all of them, since it lies behind the last. */
+static bool
+is_above_tombstones(const struct memtable *memtable, const struct mem_family *family,
+                    const struct mem_entry *entry, uint64_t seq_max)
+{
+    return family->tombstone_newest == 0 ||
+           (entry != NULL && entry->newest > family->tombstone_newest &&
+            seq_max >= mem_header(memtable)->seq_last);
+}
+
 /* NULL: there is none. */
 static const struct mem_entry *
 family_entry(const struct memtable *memtable, const struct mem_family *family, struct slice key)
@@ -264,7 +280,7 @@ memtable_get_hashed(const struct memtable *memtable, uint32_t cf_id, struct slic
     const struct mem_family *family = mem_family_find(memtable, cf_id);
     const struct mem_version *version = NULL;
     const struct mem_entry *entry = NULL;
-    uint64_t covering_seq;
+    uint64_t covering_seq = 0;
 
     KV_ASSERT(memtable->pool != NULL);
     *found = (struct lookup){.kind = LOOKUP_ABSENT};
@@ -275,7 +291,8 @@ memtable_get_hashed(const struct memtable *memtable, uint32_t cf_id, struct slic
     /* The version comes near while tombstones are looked for. */
     if (entry != NULL)
         __builtin_prefetch(memtable->base + entry->newest);
-    covering_seq = mem_tombstone_covering(memtable, family, key, seq_max);
+    if (!is_above_tombstones(memtable, family, entry, seq_max))
+        covering_seq = mem_tombstone_covering(memtable, family, key, seq_max);
     if (entry != NULL)
         version = entry_version(memtable, entry, seq_max);
     if (covering_seq > 0 && (version == NULL || version_seq(version) < covering_seq)) {

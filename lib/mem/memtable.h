@@ -71,6 +71,11 @@ uint64_t memtable_covering_tombstone(const struct memtable *memtable, uint32_t c
  * rolled back. */
 void memtable_tombstone_stretch(const struct memtable *memtable, uint32_t cf_id, struct slice key,
                                 uint64_t seq_max, struct tombstone_stretch *stretch_out);
+/* How many deletions of single keys have been added, those that were rolled back too; and the key
+ * of the newest one.  False: there is none.  Both only for memtables of one's own. */
+uint64_t memtable_deletion_count(const struct memtable *memtable);
+bool memtable_newest_deletion(const struct memtable *memtable, uint32_t *cf_id_out,
+                              struct slice *user_key_out);
 /* A user key of the family, by `random`, which says all: every key has nearly the same chance.
  * False: there is none. */
 bool memtable_pick(const struct memtable *memtable, uint32_t cf_id, uint64_t random,

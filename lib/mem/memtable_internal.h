@@ -130,7 +130,10 @@ struct memtable {
     uint64_t key_count;       /* entries in all trees */
     uint64_t leaf_count;
     uint64_t inner_count;
-    uint64_t split_count; /* changes when remembered leaves may be wrong */
+    uint64_t split_count;    /* changes when remembered leaves may be wrong */
+    uint64_t deletion_count; /* of single keys, since it was made */
+    uint32_t deleted_entry;  /* the newest one's; 0: none */
+    uint32_t deleted_cf_id;
 };
 
 static inline struct mem_header *

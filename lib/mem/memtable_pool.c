@@ -131,6 +131,8 @@ memtable_reset(struct memtable *memtable)
     };
     mem_tombstone_maps_free(memtable);
     mem_filter_reset(&memtable->filter, memtable->mapped_bytes);
+    memtable->deletion_count = 0;
+    memtable->deleted_entry = 0;
     memtable->used_bytes = MEM_HEADER_BYTES;
     memtable->ref_count = 1;
     memtable->frozen = false;

@@ -81,3 +81,24 @@ memtable_part_below(const struct memtable *memtable, uint32_t cf_id, struct slic
     KV_ASSERT(memtable->pool != NULL);
     return family == NULL || family->root == 0 ? 0 : tree_part_below(memtable, family, key);
 }
+
+uint64_t
+memtable_deletion_count(const struct memtable *memtable)
+{
+    KV_ASSERT(memtable->pool != NULL);
+    return memtable->deletion_count;
+}
+
+bool
+memtable_newest_deletion(const struct memtable *memtable, uint32_t *cf_id_out,
+                         struct slice *user_key_out)
+{
+    const struct mem_entry *entry = mem_entry_at(memtable, memtable->deleted_entry);
+
+    KV_ASSERT(memtable->pool != NULL);
+    if (entry == NULL)
+        return false;
+    *cf_id_out = memtable->deleted_cf_id;
+    *user_key_out = slice_of(entry->key, entry->key_size);
+    return true;
+}

@@ -113,7 +113,7 @@ uint64_t
 mem_tombstone_covering(const struct memtable *memtable, const struct mem_family *family,
                        struct slice key, uint64_t seq_max)
 {
-    const struct tombstone_map *map = family_map(memtable, family);
+    struct tombstone_map *map = family_map(memtable, family);
 
     return map == NULL ? 0 : tombstone_map_covering(map, key, seq_max);
 }
@@ -123,7 +123,7 @@ memtable_tombstone_stretch(const struct memtable *memtable, uint32_t cf_id, stru
                            uint64_t seq_max, struct tombstone_stretch *stretch_out)
 {
     const struct mem_family *family = mem_family_find(memtable, cf_id);
-    const struct tombstone_map *map = family == NULL ? NULL : family_map(memtable, family);
+    struct tombstone_map *map = family == NULL ? NULL : family_map(memtable, family);
 
     KV_ASSERT(memtable->pool != NULL);
     *stretch_out = (struct tombstone_stretch){0};

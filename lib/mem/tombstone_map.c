@@ -56,11 +56,34 @@ struct node {
 };
 
 _Static_assert(KEY_WORDS_COUNT_MAX == 64, "a bit for each stretch");
-_Static_assert(offsetof(struct node, begins) == 9 * 64, "most searches read nine cache lines");
+
+/* All stretches side by side, for a map that does not change. */
+struct flat {
+    size_t count;
+    struct slice *begins; /* owned, as are the next two */
+    struct cover *covers;
+    uint64_t *covered; /* a bit for each */
+    struct key_tree tree;
+};
+
+enum {
+    FLAT_STRETCH_COUNT_MAX = 65536, /* a copy takes a millisecond or two */
+    READS_BEFORE_FLAT = 64,         /* and one for each stretch */
+};
 
 struct tombstone_map {
     struct node *root;            /* owned */
     struct hidden *hidden_newest; /* owned */
+    struct flat *flat;            /* owned; NULL: not asked often enough since the last change */
+    size_t stretch_count_max;     /* there are no more */
+    size_t read_count;            /* since the last change */
+};
+
+/* What a read wants to know of a key. */
+struct answer {
+    const struct slice *begin; /* of its stretch; NULL: it is before the first one */
+    const struct slice *end;   /* NULL: there is none */
+    const struct cover *cover; /* NULL: no tombstone */
 };
 
 /* Where a key is. */
@@ -113,11 +136,26 @@ tombstone_map_new(void)
     return map;
 }
 
+static void
+drop_flat(struct tombstone_map *map)
+{
+    map->read_count = 0;
+    if (map->flat == NULL)
+        return;
+    key_tree_deinit(&map->flat->tree);
+    free(map->flat->begins);
+    free(map->flat->covers);
+    free(map->flat->covered);
+    free(map->flat);
+    map->flat = NULL;
+}
+
 void
 tombstone_map_free(struct tombstone_map *map)
 {
     if (map == NULL)
         return;
+    drop_flat(map);
     while (map->hidden_newest != NULL) {
         struct hidden *older = map->hidden_newest->older;
 
@@ -368,6 +406,8 @@ tombstone_map_add(struct tombstone_map *map, struct slice begin, struct slice en
 
     KV_ASSERT(slice_compare(begin, end) < 0);
     KV_ASSERT(seq > 0);
+    drop_flat(map);
+    map->stretch_count_max += 2;
     cut_at(map, begin);
     cut_at(map, end);
     collect(map->root, &collection);
@@ -388,6 +428,72 @@ tombstone_map_add(struct tombstone_map *map, struct slice begin, struct slice en
     }
 }
 
+/* --- reading --- */
+
+static void
+flatten(const struct node *node, struct flat *flat)
+{
+    for (size_t i = 0; i < node->words.count; i++) {
+        if (node->level > 0) {
+            flatten(node->slots[i].child, flat);
+            continue;
+        }
+        flat->begins[flat->count] = node->begins[i];
+        flat->covers[flat->count] = node->slots[i].cover;
+        if (node->slots[i].cover.seq != 0)
+            flat->covered[flat->count / 64] |= UINT64_C(1) << flat->count % 64;
+        flat->count++;
+    }
+}
+
+static struct flat *
+flat_new(const struct tombstone_map *map)
+{
+    const size_t count_max = map->stretch_count_max;
+    struct flat *flat = kv_alloc_zero(sizeof(*flat));
+
+    flat->begins = kv_alloc(count_max * sizeof(flat->begins[0]));
+    flat->covers = kv_alloc(count_max * sizeof(flat->covers[0]));
+    flat->covered = kv_alloc_zero((count_max / 64 + 1) * sizeof(flat->covered[0]));
+    flatten(map->root, flat);
+    KV_ASSERT(flat->count > 0 && flat->count <= count_max);
+    key_tree_init(&flat->tree, flat->begins, flat->count);
+    return flat;
+}
+
+static struct answer
+ask_flat(const struct flat *flat, struct slice key)
+{
+    const size_t up_to = key_tree_up_to(&flat->tree, key), at = up_to - 1;
+    struct answer answer = {.end = up_to < flat->count ? &flat->begins[up_to] : NULL};
+
+    if (up_to == 0)
+        return answer;
+    answer.begin = &flat->begins[at];
+    if ((flat->covered[at / 64] >> at % 64 & 1) != 0)
+        answer.cover = &flat->covers[at];
+    return answer;
+}
+
+static struct answer
+ask(struct tombstone_map *map, struct slice key)
+{
+    struct answer answer;
+    struct place place;
+
+    if (map->flat == NULL && map->root->words.count > 0 &&
+        map->stretch_count_max <= FLAT_STRETCH_COUNT_MAX &&
+        ++map->read_count > READS_BEFORE_FLAT + map->stretch_count_max)
+        map->flat = flat_new(map);
+    if (map->flat != NULL)
+        return ask_flat(map->flat, key);
+    place = find(map, key);
+    answer = (struct answer){.begin = place.begin, .end = place.end};
+    if (place.begin != NULL && (place.leaf->covered >> place.index & 1) != 0)
+        answer.cover = cover_at(&place);
+    return answer;
+}
+
 /* The last of what is hidden that begins at or before the key, which the first one does. */
 static size_t
 search_hidden(const struct hidden *hidden, struct slice key)
@@ -405,16 +511,12 @@ search_hidden(const struct hidden *hidden, struct slice key)
     return low;
 }
 
-/* What the place was covered by before it was hidden, or before that, until seq_max has seen it;
+/* What the stretch was covered by before it was hidden, or before that, until seq_max has seen it;
  * cuts `keys` to where that holds, if it is not NULL. */
 static uint64_t
-covering(const struct place *place, struct slice key, uint64_t seq_max, struct key_stretch *keys)
+covering(const struct cover *cover, struct slice key, uint64_t seq_max, struct key_stretch *keys)
 {
-    const struct cover *cover;
-
-    if (place->begin == NULL || (place->leaf->covered >> place->index & 1) == 0)
-        return 0;
-    for (cover = cover_at(place); cover->seq > seq_max;) {
+    while (cover != NULL && cover->seq > seq_max) {
         const struct hidden *under = cover->under;
         const struct stretch *item;
         bool has_end;
@@ -434,31 +536,31 @@ covering(const struct place *place, struct slice key, uint64_t seq_max, struct k
                                       .has_end = has_end,
                                   });
     }
-    return cover->seq;
+    return cover == NULL ? 0 : cover->seq;
 }
 
 void
-tombstone_map_find(const struct tombstone_map *map, struct slice key, uint64_t seq_max,
+tombstone_map_find(struct tombstone_map *map, struct slice key, uint64_t seq_max,
                    struct tombstone_stretch *stretch_out)
 {
-    const struct place place = find(map, key);
+    const struct answer answer = ask(map, key);
 
     *stretch_out = (struct tombstone_stretch){0};
-    if (place.end != NULL) {
-        stretch_out->keys.end = *place.end;
+    if (answer.end != NULL) {
+        stretch_out->keys.end = *answer.end;
         stretch_out->keys.has_end = true;
     }
-    if (place.begin == NULL)
+    if (answer.begin == NULL)
         return;
-    stretch_out->keys.begin = *place.begin;
+    stretch_out->keys.begin = *answer.begin;
     stretch_out->keys.has_begin = true;
-    stretch_out->seq = covering(&place, key, seq_max, &stretch_out->keys);
+    stretch_out->seq = covering(answer.cover, key, seq_max, &stretch_out->keys);
 }
 
 uint64_t
-tombstone_map_covering(const struct tombstone_map *map, struct slice key, uint64_t seq_max)
+tombstone_map_covering(struct tombstone_map *map, struct slice key, uint64_t seq_max)
 {
-    const struct place place = find(map, key);
+    const struct answer answer = ask(map, key);
 
-    return covering(&place, key, seq_max, NULL);
+    return covering(answer.cover, key, seq_max, NULL);
 }

@@ -3,7 +3,8 @@
  * The keys are cut into stretches over each of which the same tombstone is the newest.  Adding one,
  * which must be newer than all before, costs O(log n) and what it hides; a question about
  * the present costs O(log n).  A question about the past goes down from a tombstone to what it hid,
- * once for each newer one over the key.
+ * once for each newer one over the key.  A map that is asked often and does not change makes a copy
+ * of itself that is searched faster, which is why a question may change it.
  *
  * Belongs to the process, not to the mapping; borrows keys from the mapping.
  */
@@ -21,10 +22,9 @@ void tombstone_map_add(struct tombstone_map *map, struct slice begin, struct sli
                        uint64_t seq);
 /* The stretch around the key over which the newest tombstone <= seq_max is the same, or a part of
  * it. */
-void tombstone_map_find(const struct tombstone_map *map, struct slice key, uint64_t seq_max,
+void tombstone_map_find(struct tombstone_map *map, struct slice key, uint64_t seq_max,
                         struct tombstone_stretch *stretch_out);
 /* Only the sequence; 0: none. */
-uint64_t tombstone_map_covering(const struct tombstone_map *map, struct slice key,
-                                uint64_t seq_max);
+uint64_t tombstone_map_covering(struct tombstone_map *map, struct slice key, uint64_t seq_max);
 
 #endif

@@ -18,9 +18,6 @@
 
 #include "base/alloc.h"
 
-/* No tombstone; sequences have 56 bits. */
-#define STRETCH_BARE UINT64_MAX
-
 /* A tombstone as stretches [low, high). */
 struct span {
     uint64_t seq;
@@ -34,6 +31,7 @@ range_tombstones_deinit(struct range_tombstones *tombstones)
     free(tombstones->borders);
     key_tree_deinit(&tombstones->border_tree);
     free(tombstones->stretch_newest);
+    free(tombstones->covered);
     free(tombstones->node_starts);
     free(tombstones->node_seqs);
     *tombstones = (struct range_tombstones){0};
@@ -52,6 +50,8 @@ range_tombstones_add(struct range_tombstones *tombstones, struct slice begin, st
     }
     tombstones->items[tombstones->count++] =
         (struct range_tombstone){.begin = begin, .end = end, .seq = seq};
+    if (seq > tombstones->seq_newest)
+        tombstones->seq_newest = seq;
 }
 
 static int
@@ -194,10 +194,10 @@ newest_over_stretch(const struct range_tombstones *tombstones, size_t stretch, u
     uint64_t newest;
 
     KV_ASSERT(stretch < stretch_count(tombstones));
-    newest = tombstones->stretch_newest[stretch];
     *seq_out = 0;
-    if (newest == STRETCH_BARE)
+    if ((tombstones->covered[stretch / 64] >> stretch % 64 & 1) == 0)
         return false;
+    newest = tombstones->stretch_newest[stretch];
     if (newest > seq_max)
         return search_way(tombstones, stretch, seq_max, seq_out);
     *seq_out = newest;
@@ -210,9 +210,10 @@ note_newest(struct range_tombstones *tombstones)
     const size_t count = stretch_count(tombstones);
     uint64_t *newest = kv_alloc(count * sizeof(*newest));
 
+    tombstones->covered = kv_alloc_zero((count / 64 + 1) * sizeof(uint64_t));
     for (size_t stretch = 0; stretch < count; stretch++) {
-        if (!search_way(tombstones, stretch, UINT64_MAX, &newest[stretch]))
-            newest[stretch] = STRETCH_BARE;
+        if (search_way(tombstones, stretch, UINT64_MAX, &newest[stretch]))
+            tombstones->covered[stretch / 64] |= UINT64_C(1) << stretch % 64;
     }
     tombstones->stretch_newest = newest;
 }
@@ -263,6 +264,7 @@ range_tombstones_bytes_used(const struct range_tombstones *tombstones)
     bytes += 2 * tombstones->count * sizeof(struct slice);
     bytes += key_tree_bytes(&tombstones->border_tree);
     bytes += stretch_count(tombstones) * sizeof(uint64_t);
+    bytes += (stretch_count(tombstones) / 64 + 1) * sizeof(uint64_t);
     bytes += (node_count + 1) * sizeof(size_t);
     return bytes + tombstones->node_starts[node_count] * sizeof(uint64_t);
 }

@@ -18,11 +18,13 @@ struct range_tombstones {
     struct range_tombstone *items; /* owned, not their keys; see range_tombstones_index */
     size_t count;
     size_t capacity;
+    uint64_t seq_newest; /* of all */
 
     struct slice *borders; /* owned: all begins and ends, ascending, distinct */
     size_t border_count;
     struct key_tree border_tree; /* of the borders */
-    uint64_t *stretch_newest;    /* owned: stretch -> its newest sequence, or STRETCH_BARE */
+    uint64_t *stretch_newest;    /* owned: stretch -> its newest sequence */
+    uint64_t *covered;           /* owned: a bit for each stretch that has one */
     size_t *node_starts;         /* owned: node -> its first sequence; range_tombstones.c */
     uint64_t *node_seqs;         /* owned */
 };
@@ -38,6 +40,13 @@ size_t range_tombstones_bytes_used(const struct range_tombstones *tombstones);
 /* The newest sequence <= seq_max of a tombstone that covers the key; false: none does. */
 bool range_tombstones_cover(const struct range_tombstones *tombstones, struct slice user_key,
                             uint64_t seq_max, uint64_t *seq_out);
+
+/* Whether an entry of the sequence is newer than every tombstone. */
+static inline bool
+range_tombstones_are_older(const struct range_tombstones *tombstones, uint64_t seq)
+{
+    return tombstones->count == 0 || seq > tombstones->seq_newest;
+}
 
 /* Likewise for the whole stretch around the key for which the answer is the same, or for a part of
  * it; borrows keys of the list. */

@@ -22,8 +22,11 @@ table_reader_may_contain(const struct table_reader *table, const struct table_ta
 bool
 table_reader_excludes(const struct table_reader *table, const struct table_target *target)
 {
-    return table->state == TABLE_OPEN && table->tombstones.count == 0 &&
-           !filter_reader_may_contain_hash(&table->filter, target->key, target->filter_hash);
+    uint64_t seq;
+
+    return table->state == TABLE_OPEN &&
+           !filter_reader_may_contain_hash(&table->filter, target->key, target->filter_hash) &&
+           !range_tombstones_cover(&table->tombstones, target->key, target->seq_max, &seq);
 }
 
 static void

@@ -369,6 +369,8 @@ table_reader_find(struct table_reader *table, struct read_ctx *ctx,
         if (st != KV_OK)
             return st;
     }
+    if (found->kind != LOOKUP_ABSENT && range_tombstones_are_older(&table->tombstones, found->seq))
+        return KV_OK;
     if (range_tombstones_cover(&table->tombstones, target->key, target->seq_max, &tombstone_seq) &&
         (found->kind == LOOKUP_ABSENT || tombstone_seq > found->seq))
         *found = (struct lookup){

@@ -42,5 +42,6 @@ smoke 18 "$perf/vs-kvrocks" "$stand_in/kvrocks"
 smoke 6 "$perf/vs-redis-benchmark"
 smoke 7 "$perf/vs-rocksdb"
 smoke 1 "$perf/vs-fio"
+smoke 12 "$perf/deletions"
 [ $ran -gt 0 ] || { echo "none of the peers is installed"; exit 77; }
 exit $failed

@@ -29,6 +29,8 @@ static struct db_world world;
 static struct random rng;
 static struct model now;
 static uint32_t next_value;
+static uint64_t put_percent;
+static uint64_t leap_count; /* of all readers that were closed */
 static char keys[KEY_COUNT][40];
 
 static uint64_t
@@ -88,7 +90,7 @@ add_random_record(struct write_batch *batch)
     const uint64_t kind = below(100);
     char text[1024];
 
-    if (kind < 60) {
+    if (kind < put_percent) {
         now.values[number] = ++next_value;
         now.put_counts[number]++;
         write_batch_put(batch, CF_DEFAULT, key_at(number),
@@ -248,6 +250,10 @@ reader_open(struct reader *reader)
 static void
 reader_close(struct reader *reader)
 {
+    struct db_iter_stats stats;
+
+    db_iter_get_stats(reader->iter, &stats);
+    leap_count += stats.leap_count;
     db_iter_free(reader->iter);
     read_ctx_deinit(&reader->ctx);
     reader->iter = NULL;
@@ -408,6 +414,7 @@ static void
 run(uint64_t seed)
 {
     random_init(&rng, seed);
+    put_percent = below(2) == 0 ? 60 : 10; /* a few keys in a desert */
     memset(&now, 0, sizeof(now));
     next_value = 0;
     db_world_init(&world);
@@ -427,8 +434,9 @@ static void
 it_shows_what_an_ordered_map_shows(void)
 {
     make_keys();
-    for (uint64_t i = 0; i < 6; i++)
+    for (uint64_t i = 0; i < 8; i++)
         run(unit_seed() + i);
+    CU_ASSERT_TRUE(leap_count > 0);
 }
 
 static void
@@ -519,6 +527,94 @@ a_crowd_of_deletions_makes_it_pause(void)
     db_world_deinit(&world);
 }
 
+/* Walks over a desert and back from within; returns the entries that were stepped over. */
+static uint64_t
+cross(const char *from, const char *first, const char *last)
+{
+    struct db_iter_options options = {.cf_id = CF_DEFAULT, .seq_max = SEQUENCE_MAX};
+    struct reader reader = {0};
+    struct db_iter_stats stats;
+
+    read_ctx_init(&reader.ctx, db_block_cache(world.db));
+    reader.iter = db_iter_new(world.db, &reader.ctx, &options);
+    make_move(&reader, MOVE_SEEK, slice_from_text(from));
+    CU_ASSERT_TRUE(slice_equal(db_iter_key(reader.iter), slice_from_text(first)));
+    make_move(&reader, MOVE_SEEK_FOR_PREV, slice_from_text("key999998"));
+    CU_ASSERT_TRUE(slice_equal(db_iter_key(reader.iter), slice_from_text(last)));
+    db_iter_get_stats(reader.iter, &stats);
+    reader_close(&reader);
+    return stats.skip_count;
+}
+
+static void
+write_one(bool is_deletion, int number)
+{
+    struct write_batch batch;
+    char key[16];
+
+    write_batch_init(&batch);
+    (void)snprintf(key, sizeof(key), "key%06d", number);
+    if (is_deletion)
+        write_batch_delete(&batch, CF_DEFAULT, slice_from_text(key));
+    else
+        put_number(&batch, number);
+    commit(&batch);
+    write_batch_deinit(&batch);
+}
+
+/* Method: keys in a table, all but the first and the last deleted one by one in memory.  The first
+ * walk passes them all, the next one none; a key that comes back in the middle is found from both
+ * sides; and a walk that began before it did tells the others nothing that is not true. */
+static void
+a_desert_is_crossed_once(void)
+{
+    enum { COUNT = 20000 };
+    struct db_iter_options options = {
+        .cf_id = CF_DEFAULT, .seq_max = SEQUENCE_MAX, .skip_count_max = 2500};
+    struct reader early = {.pauses = true};
+    struct write_batch batch;
+    char key[16];
+
+    db_world_init(&world);
+    CU_ASSERT_EQUAL_FATAL(db_world_open(&world), KV_OK);
+    db_compaction_pause(world.db, true);
+    write_batch_init(&batch);
+    for (int i = 0; i < COUNT; i++)
+        put_number(&batch, i);
+    put_number(&batch, 999999);
+    commit(&batch);
+    db_world_flush(&world);
+    write_batch_clear(&batch);
+    for (int i = 1; i < COUNT; i++) {
+        (void)snprintf(key, sizeof(key), "key%06d", i);
+        write_batch_delete(&batch, CF_DEFAULT, slice_from_text(key));
+    }
+    commit(&batch);
+    write_batch_deinit(&batch);
+    CU_ASSERT_TRUE(cross("key000001", "key999999", "key000000") > 2 * (COUNT - 1));
+    for (int in_table = 0; in_table < 2; in_table++) {
+        CU_ASSERT_TRUE(cross("key000001", "key999999", "key000000") < 300);
+        CU_ASSERT_TRUE(cross("key010000", "key999999", "key000000") < 300);
+        db_world_flush(&world);
+    }
+
+    read_ctx_init(&early.ctx, db_block_cache(world.db));
+    early.iter = db_iter_new(world.db, &early.ctx, &options);
+    write_one(false, 5000);
+    CU_ASSERT_TRUE(cross("key000001", "key005000", "key005000") < 600);
+    make_move(&early, MOVE_SEEK, slice_from_text("key000001"));
+    CU_ASSERT_TRUE(slice_equal(db_iter_key(early.iter), slice_from_text("key999999")));
+    CU_ASSERT_TRUE(cross("key000001", "key005000", "key005000") < 600);
+    make_move(&early, MOVE_SEEK_FOR_PREV, slice_from_text("key999998"));
+    CU_ASSERT_TRUE(slice_equal(db_iter_key(early.iter), slice_from_text("key000000")));
+    CU_ASSERT_TRUE(cross("key000001", "key005000", "key005000") < 600);
+    write_one(true, 5000);
+    (void)cross("key000001", "key999999", "key000000");
+    CU_ASSERT_TRUE(cross("key000001", "key999999", "key000000") < 300);
+    reader_close(&early);
+    db_world_deinit(&world);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -526,6 +622,7 @@ main(int argc, char **argv)
         UNIT_TEST(it_shows_what_an_ordered_map_shows),
         UNIT_TEST(a_deleted_stretch_is_leapt_over),
         UNIT_TEST(a_crowd_of_deletions_makes_it_pause),
+        UNIT_TEST(a_desert_is_crossed_once),
         UNIT_TEST_END,
     };
 

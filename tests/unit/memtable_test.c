@@ -741,6 +741,14 @@ only_a_sealed_frozen_memtable_opens(void)
     memtable_pool_free(pool);
 }
 
+static int
+compare_words(const void *a, const void *b)
+{
+    const int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
+
+    return (left > right) - (left < right);
+}
+
 /* Method: the dispatched count against the portable one and against a loop, and the order of
  * words against the order of bytes. */
 static void
@@ -752,7 +760,7 @@ words_order_like_bytes(void)
 
     random_init(&random, unit_seed());
     for (unsigned round = 0; round < 2000; round++) {
-        int64_t words[WORDS_COUNT];
+        int64_t words[WORDS_COUNT], steps[WORDS_STEP_COUNT];
         const int64_t wanted =
             random_below(&random, 4) ? (int64_t)random_next(&random) : WORD_UNUSED;
         int order;
@@ -761,6 +769,11 @@ words_order_like_bytes(void)
             words[i] = random_below(&random, 8) ? (int64_t)random_next(&random) : WORD_UNUSED;
         CU_ASSERT_EQUAL(words_count_below(words, wanted),
                         words_count_below_portable(words, wanted));
+        qsort(words, WORDS_COUNT, sizeof(words[0]), compare_words);
+        words_make_steps(words, steps);
+        CU_ASSERT_EQUAL(words_find(words, steps, wanted), words_count_below(words, wanted));
+        CU_ASSERT_EQUAL(words_find_portable(words, steps, wanted),
+                        words_count_below(words, wanted));
         random_key(&random, 2, &a);
         random_key(&random, 2, &b);
         order = slice_compare(buffer_slice(&a), buffer_slice(&b));

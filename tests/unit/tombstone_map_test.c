@@ -52,7 +52,7 @@ covering(const struct tombstone *list, int count, int key, uint64_t seq_max)
 }
 
 static void
-check(const struct tombstone_map *map, const struct tombstone *list, int count, uint64_t seq_max)
+check(struct tombstone_map *map, const struct tombstone *list, int count, uint64_t seq_max)
 {
     for (int i = 0; i < KEY_COUNT; i++) {
         const uint64_t wanted = covering(list, count, i, seq_max);
