@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "cli/kvbench/engine_internal.h"
 #include "daemon/config.h"
+#include "daemon/scan_work.h"
 #include "daemon/server.h"
 #include "daemon/worker_pool.h"
 
@@ -153,24 +154,35 @@ get(struct engine_op *op)
     return st;
 }
 
+/* As a command of kvd's reads a range. */
+static void
+open_scan(struct engine_op *op)
+{
+    const struct db_iter_options options = {
+        .cf_id = CF_DEFAULT,
+        .seq_max = SEQUENCE_MAX,
+        .ahead_bytes_max = SCAN_AHEAD_BYTES_MAX,
+    };
+
+    if (op->scan == NULL)
+        op->scan = db_iter_new(op->engine->db, &op->ctx, &options);
+}
+
 static enum kv_status
 scan(struct engine_op *op)
 {
-    bool found = true;
-    enum kv_status st = KV_OK;
-
-    if (op->scan == NULL)
-        op->scan = db_scan_new(op->engine->db, &op->ctx, CF_DEFAULT);
+    open_scan(op);
     while (op->entry_count < op->entry_count_max) {
-        st = op->is_seeked ? db_scan_next(op->scan, &found)
-                           : db_scan_seek(op->scan, op->key, &found);
-        if (st != KV_OK || !found)
+        const enum kv_status st =
+            op->is_seeked ? db_iter_next(op->scan) : db_iter_seek(op->scan, op->key);
+
+        if (st != KV_OK || db_iter_state(op->scan) != DB_ITER_AT_KEY)
             return st;
         op->is_seeked = true;
         op->entry_count++;
-        op->value_bytes += db_scan_value(op->scan).size;
+        op->value_bytes += db_iter_value(op->scan).size;
     }
-    return st;
+    return KV_OK;
 }
 
 /* One pass, which ends the operation unless a block is missing. */
@@ -187,7 +199,7 @@ try_read(struct engine_op *op)
         db_fetch(op->engine->db, &op->ctx, &op->waiter);
         return;
     }
-    db_scan_free(op->scan);
+    db_iter_free(op->scan);
     op->scan = NULL;
     read_ctx_deinit(&op->ctx);
     end_op(op, st);
@@ -204,7 +216,7 @@ on_arrived(struct db_waiter *waiter, enum kv_status st)
         try_read(op);
         return;
     }
-    db_scan_free(op->scan);
+    db_iter_free(op->scan);
     op->scan = NULL;
     read_ctx_deinit(&op->ctx);
     end_op(op, st);

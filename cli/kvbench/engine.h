@@ -14,6 +14,7 @@
 
 #include "base/list.h"
 #include "db/db.h"
+#include "db/db_iter.h"
 
 struct config;
 struct engine;
@@ -45,7 +46,7 @@ struct engine_op {
     struct engine *engine;
     struct read_ctx ctx;
     struct db_waiter waiter;
-    struct db_scan *scan; /* owned while the scan runs */
+    struct db_iter *scan; /* owned while the scan runs */
     bool is_seeked;
     uint64_t seq;
     struct list link;
