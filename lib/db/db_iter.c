@@ -495,6 +495,17 @@ step_backward(struct db_iter *iter, bool *done)
 
 /* --- the calls --- */
 
+/* Steps off the key that was shown, on which `merged` still stands, without looking at it again. */
+static enum kv_status
+leave_key(struct db_iter *iter)
+{
+    if (iter->state != DB_ITER_AT_KEY || !iter->is_placed || !iter->is_forward ||
+        iter->change_count != iter->db->memtable_change_count)
+        return KV_OK;
+    KV_ASSERT(iter->merged->valid);
+    return iter_next(iter->merged);
+}
+
 static enum kv_status
 go(struct db_iter *iter, bool forward)
 {
@@ -503,8 +514,10 @@ go(struct db_iter *iter, bool forward)
     enum kv_status st;
 
     iter->call_skip_count = 0;
+    st = forward ? leave_key(iter) : KV_OK;
     iter->state = DB_ITER_AT_END;
-    st = place(iter, forward);
+    if (st == KV_OK)
+        st = place(iter, forward);
     while (st == KV_OK && !done)
         st = forward ? step_forward(iter, &version_count, &done) : step_backward(iter, &done);
     if (st != KV_OK) {
