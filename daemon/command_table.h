@@ -1,6 +1,6 @@
 /* command_table.h - what the rest of the daemon asks of the table of commands.
  *
- * The rows are in command_table.c, ordered by group and name; a handler of a row is declared in
+ * The rows are in command_rows_GROUP.c, ordered by name; a handler of a row is declared in
  * command_handlers.h.  A row's index is stable while the process runs.
  */
 #ifndef KV_DAEMON_COMMAND_TABLE_H
@@ -21,8 +21,10 @@ struct subcommand {
     const char *help; /* "ARGS\nwhat it does", for HELP; NULL: not listed */
 };
 
-/* Runs args[1]'s row; replies with Redis's errors for an unknown one or a wrong count, and to
- * HELP. */
-enum kv_status subcommand_run(struct command_call *call, const struct subcommand *table);
+/* Whether args[1] is one of the command's, with so many arguments, or HELP; false: Redis's error
+ * has been replied. */
+bool subcommand_check(struct command_call *call);
+/* Runs args[1]'s row, which subcommand_check has found, or replies to HELP. */
+enum kv_status subcommand_run(struct command_call *call);
 
 #endif

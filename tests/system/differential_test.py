@@ -142,6 +142,9 @@ class World:
             count = self.random.choice([2, 5, 16, 16, 50, 100])
         commands = []
         for _ in range(count):
+            if self.random.random() < 0.03:
+                commands += generator.transaction()
+                continue
             commands.append(generator.make())
             if commands[-1][0].upper() == b"RESET":
                 commands.append(NO_EVICT)
@@ -236,6 +239,7 @@ class World:
     def all_values(self, server):
         """What the server has under all keys that were ever used, by database."""
         connection = Connection(server)
+        connection.call(*NO_EVICT)
         values = []
         for database in range(DATABASES):
             connection.call(b"SELECT", b"%d" % database)
@@ -283,10 +287,11 @@ class World:
         commands = []
         while len(commands) < 60:
             args = self.random.choice([makers.set, makers.mset, makers.append, makers.count,
-                                       makers.delete, makers.getdel])()
+                                       makers.delete, makers.getdel, makers.bit, makers.move_name])()
             commands.append(args)
         wanted = self.random.randrange(len(commands))
         connection = Connection(self.kvd)
+        connection.call(*NO_EVICT)
         connection.send(b"".join(encode(args) for args in commands))
         answers = connection.replies(wanted)
         self.kvd.kill()
@@ -302,6 +307,7 @@ class World:
         keys = sorted({arg for args in commands for arg in args[1:] if len(arg) < 100} &
                       set(self.keys))
         ours_connection, redis = Connection(self.kvd), Connection(self.redis)
+        ours_connection.call(*NO_EVICT)
         ours = ours_connection.call(b"MGET", *keys)
         done = 0
         while done < len(answers) or redis.call(b"MGET", *keys) != ours:
