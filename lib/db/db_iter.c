@@ -199,8 +199,9 @@ place(struct db_iter *iter, bool forward)
         drop_merged(iter);
     if (iter->merged == NULL)
         make_merged(iter);
+    /* The key that was shown, on which `merged` stands, need not be looked at again. */
     if (iter->is_placed && iter->is_forward == forward)
-        return KV_OK;
+        return forward && iter->state == DB_ITER_AT_KEY ? iter_next(iter->merged) : KV_OK;
     iter->is_forward = forward;
     iter->hidden_count = 0;
     st = forward ? seek_forward(iter) : seek_backward(iter);
@@ -495,17 +496,6 @@ step_backward(struct db_iter *iter, bool *done)
 
 /* --- the calls --- */
 
-/* Steps off the key that was shown, on which `merged` still stands, without looking at it again. */
-static enum kv_status
-leave_key(struct db_iter *iter)
-{
-    if (iter->state != DB_ITER_AT_KEY || !iter->is_placed || !iter->is_forward ||
-        iter->change_count != iter->db->memtable_change_count)
-        return KV_OK;
-    KV_ASSERT(iter->merged->valid);
-    return iter_next(iter->merged);
-}
-
 static enum kv_status
 go(struct db_iter *iter, bool forward)
 {
@@ -514,10 +504,8 @@ go(struct db_iter *iter, bool forward)
     enum kv_status st;
 
     iter->call_skip_count = 0;
-    st = forward ? leave_key(iter) : KV_OK;
+    st = place(iter, forward);
     iter->state = DB_ITER_AT_END;
-    if (st == KV_OK)
-        st = place(iter, forward);
     while (st == KV_OK && !done)
         st = forward ? step_forward(iter, &version_count, &done) : step_backward(iter, &done);
     if (st != KV_OK) {
