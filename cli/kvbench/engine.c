@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "cli/kvbench/engine_internal.h"
 #include "daemon/config.h"
+#include "daemon/scan_work.h"
 #include "daemon/server.h"
 #include "daemon/worker_pool.h"
 
@@ -25,7 +26,8 @@ enum {
     IDLE_TURN_COUNT_MAX = 3000,
     IDLE_TURN_US = 10 * 1000,
     SETTLE_TURN_US = 10 * 1000,
-    SETTLE_CALM_COUNT = 20,    /* turns without work in the background */
+    SETTLE_CALM_COUNT = 20, /* turns without work in the background */
+    ENTRIES_BETWEEN_LOOKS = 1024,
     QUIET_TURN_COUNT_MAX = 64, /* turns without a look at the ring, when nothing waits for it */
 };
 
@@ -153,24 +155,73 @@ get(struct engine_op *op)
     return st;
 }
 
+/* As a command of kvd's reads a range: a new iterator goes on where the one before let go. */
+static void
+open_scan(struct engine_op *op)
+{
+    const struct db_iter_options options = {
+        .view = &op->view,
+        .seq_max = SEQUENCE_MAX,
+        .ahead_bytes_max = SCAN_AHEAD_BYTES_MAX,
+    };
+
+    if (op->scan != NULL)
+        return;
+    if (op->entry_count == 0 && op->next.size == 0) {
+        db_view_pin(&op->view, op->engine->db, CF_DEFAULT, SEQUENCE_MAX);
+        buffer_append_slice(&op->next, op->key);
+    }
+    op->scan = db_iter_new(op->engine->db, &op->ctx, &options);
+}
+
+static void
+close_scan(struct engine_op *op)
+{
+    if (op->scan == NULL)
+        return;
+    db_iter_free(op->scan);
+    op->scan = NULL;
+    db_view_unpin(&op->view);
+    buffer_deinit(&op->next);
+}
+
+/* Blocks that were waited for are held until then. */
+static void
+let_go_of_blocks(struct engine_op *op)
+{
+    struct db_iter_stats stats;
+
+    db_iter_get_stats(op->scan, &stats);
+    if (stats.block_bytes < SCAN_SLICE_BYTES)
+        return;
+    buffer_clear(&op->next);
+    buffer_append_slice(&op->next, db_iter_key(op->scan));
+    buffer_append_byte(&op->next, 0); /* the next possible key */
+    db_iter_free(op->scan);
+    read_ctx_deinit(&op->ctx);
+    read_ctx_init(&op->ctx, db_block_cache(op->engine->db));
+    op->scan = NULL;
+    op->is_seeked = false;
+    open_scan(op);
+}
+
 static enum kv_status
 scan(struct engine_op *op)
 {
-    bool found = true;
-    enum kv_status st = KV_OK;
-
-    if (op->scan == NULL)
-        op->scan = db_scan_new(op->engine->db, &op->ctx, CF_DEFAULT);
+    open_scan(op);
     while (op->entry_count < op->entry_count_max) {
-        st = op->is_seeked ? db_scan_next(op->scan, &found)
-                           : db_scan_seek(op->scan, op->key, &found);
-        if (st != KV_OK || !found)
+        const enum kv_status st = op->is_seeked ? db_iter_next(op->scan)
+                                                : db_iter_seek(op->scan, buffer_slice(&op->next));
+
+        if (st != KV_OK || db_iter_state(op->scan) != DB_ITER_AT_KEY)
             return st;
         op->is_seeked = true;
         op->entry_count++;
-        op->value_bytes += db_scan_value(op->scan).size;
+        op->value_bytes += db_iter_value(op->scan).size;
+        if (op->entry_count % ENTRIES_BETWEEN_LOOKS == 0)
+            let_go_of_blocks(op);
     }
-    return st;
+    return KV_OK;
 }
 
 /* One pass, which ends the operation unless a block is missing. */
@@ -187,8 +238,7 @@ try_read(struct engine_op *op)
         db_fetch(op->engine->db, &op->ctx, &op->waiter);
         return;
     }
-    db_scan_free(op->scan);
-    op->scan = NULL;
+    close_scan(op);
     read_ctx_deinit(&op->ctx);
     end_op(op, st);
 }
@@ -204,8 +254,7 @@ on_arrived(struct db_waiter *waiter, enum kv_status st)
         try_read(op);
         return;
     }
-    db_scan_free(op->scan);
-    op->scan = NULL;
+    close_scan(op);
     read_ctx_deinit(&op->ctx);
     end_op(op, st);
 }

@@ -14,6 +14,8 @@
 
 #include "base/list.h"
 #include "db/db.h"
+#include "db/db_iter.h"
+#include "db/db_view.h"
 
 struct config;
 struct engine;
@@ -45,7 +47,9 @@ struct engine_op {
     struct engine *engine;
     struct read_ctx ctx;
     struct db_waiter waiter;
-    struct db_scan *scan; /* owned while the scan runs */
+    struct db_iter *scan; /* owned while the scan runs, as are the next two */
+    struct db_view view;
+    struct buffer next; /* where the iterator begins */
     bool is_seeked;
     uint64_t seq;
     struct list link;

@@ -67,10 +67,25 @@ slice_compare(struct slice a, struct slice b)
     return (a.size > b.size) - (a.size < b.size);
 }
 
+/* Likewise. */
+static inline bool
+slice_equal_words(const uint8_t *a, const uint8_t *b, size_t size)
+{
+    for (size_t at = 0; at + 8 < size; at += 8) {
+        if (slice_word(a + at) != slice_word(b + at))
+            return false;
+    }
+    return slice_word(a + size - 8) == slice_word(b + size - 8);
+}
+
 static inline bool
 slice_equal(struct slice a, struct slice b)
 {
-    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+    if (a.size != b.size)
+        return false;
+    if (a.size >= 8 && a.size <= 64)
+        return slice_equal_words(a.data, b.data, a.size);
+    return a.size == 0 || memcmp(a.data, b.data, a.size) == 0;
 }
 
 static inline bool

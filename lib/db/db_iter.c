@@ -153,8 +153,9 @@ place(struct db_iter *iter, bool forward)
         drop_merged(iter);
     if (iter->merged == NULL)
         make_merged(iter);
+    /* The key that was shown, on which `merged` stands, need not be looked at again. */
     if (iter->is_placed && iter->is_forward == forward)
-        return KV_OK;
+        return forward && iter->state == DB_ITER_AT_KEY ? iter_next(iter->merged) : KV_OK;
     if (iter->is_forward != forward)
         iter->run.key_count = 0;
     iter->is_forward = forward;
@@ -174,8 +175,8 @@ go(struct db_iter *iter, bool forward)
     enum kv_status st;
 
     iter->call_skip_count = 0;
-    iter->state = DB_ITER_AT_END;
     st = place(iter, forward);
+    iter->state = DB_ITER_AT_END;
     while (st == KV_OK && !done)
         st = db_iter_step(iter, &version_count, &done);
     if (st != KV_OK) {

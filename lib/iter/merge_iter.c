@@ -1,22 +1,30 @@
 /* merge_iter.c - a binary heap of children, the one that is next in the direction on top.
  *
- * The heap keeps the first eight bytes of each child's user key as one big-endian number, so most
- * comparisons touch neither the child nor its key.  Runs are common in compactions (the
- * same child stays on top), and cost two comparisons a step.
+ * The heap keeps eight bytes of each child's user key as one big-endian number, so most comparisons
+ * touch neither the child nor its key.  Keys that are near each other begin alike, so the eight
+ * bytes are taken behind what all keys in the heap began with when it was built, less a few bytes
+ * that have room to count up; when a key begins otherwise, all are taken anew.  Runs are common
+ * (the same child stays on top), and cost one comparison a step, with the runner-up.
  *
- * Invariant: heap[0 .. heap_count) are the children that stand on an entry, in heap order; while
- * the merge turns round only heap[0] means something, the child whose entry is shown.
+ * Invariant: heap[0 .. heap_count) are the children that stand on an entry, in heap order; the user
+ * keys of all of them begin with `front`; while the merge turns round only heap[0] means something,
+ * the child whose entry is shown.
  */
 #include "iter/merge_iter.h"
 
 #include "base/alloc.h"
 #include "key/internal_key.h"
 
+enum {
+    FRONT_BYTES_MAX = 56,
+    FRONT_ROOM_BYTES = 4, /* of what keys have in common now, to change before all is taken anew */
+};
+
 enum merge_direction { MERGE_FORWARD, MERGE_BACKWARD, MERGE_TURNING };
 
 struct merge_place {
-    uint64_t prefix; /* of the child's user key, big-endian, zero-padded */
-    uint32_t child;  /* index; breaks ties */
+    uint64_t word;  /* of the child's user key, behind the front; big-endian, zero-padded */
+    uint32_t child; /* index; breaks ties */
 };
 
 struct merge_iter {
@@ -25,7 +33,10 @@ struct merge_iter {
     struct merge_place *heap; /* owned; child_count places */
     size_t child_count;
     size_t heap_count;
+    size_t runner_up; /* heap[1] or heap[2], whichever comes first; 0: not known */
     enum merge_direction direction;
+    size_t front_bytes;
+    uint8_t front[FRONT_BYTES_MAX];
     struct buffer target; /* of a leap, whose key may be the child's own */
 };
 
@@ -35,29 +46,38 @@ merge_of(struct iter *iter)
     return KV_CONTAINER_OF(iter, struct merge_iter, iter);
 }
 
-static uint64_t
-prefix_of(struct slice key)
+/* False: the key does not begin with the front. */
+static inline bool
+word_of(const struct merge_iter *merge, struct slice key, uint64_t *word_out)
 {
-    const size_t size = key.size - KEY_FOOTER_BYTES;
-    uint64_t prefix = 0;
+    const size_t front = merge->front_bytes;
+    size_t rest;
+    uint64_t word = 0;
 
     KV_ASSERT(key.size >= KEY_FOOTER_BYTES);
-    if (size >= sizeof(prefix))
-        return __builtin_bswap64(load_fixed64(key.data));
-    for (size_t i = 0; i < size; i++)
-        prefix |= (uint64_t)key.data[i] << (8 * (7 - i));
-    return prefix;
+    if (key.size - KEY_FOOTER_BYTES < front ||
+        !slice_equal(slice_of(key.data, front), slice_of(merge->front, front)))
+        return false;
+    rest = key.size - KEY_FOOTER_BYTES - front;
+    if (rest >= sizeof(word)) {
+        *word_out = slice_word(key.data + front);
+        return true;
+    }
+    for (size_t i = 0; i < rest; i++)
+        word |= (uint64_t)key.data[front + i] << (8 * (7 - i));
+    *word_out = word;
+    return true;
 }
 
-/* A padded prefix may equal a longer key's, so equal prefixes decide nothing. */
+/* A padded word may equal a longer key's, so equal words decide nothing. */
 static inline bool
 precedes(const struct merge_iter *merge, const struct merge_place *a, const struct merge_place *b)
 {
     const bool forward = merge->direction == MERGE_FORWARD;
     int order;
 
-    if (a->prefix != b->prefix)
-        return forward == (a->prefix < b->prefix);
+    if (a->word != b->word)
+        return forward == (a->word < b->word);
     order = internal_key_compare(merge->children[a->child]->key, merge->children[b->child]->key);
     return forward == (order < 0 || (order == 0 && a->child < b->child));
 }
@@ -97,17 +117,59 @@ show_top(struct merge_iter *merge)
     merge->iter.value = top->value;
 }
 
+static size_t
+shared_bytes(struct slice a, struct slice b)
+{
+    const size_t limit = a.size < b.size ? a.size : b.size;
+    size_t at = 0;
+
+    while (at < limit && a.data[at] == b.data[at])
+        at++;
+    return at;
+}
+
+static struct slice
+user_key_at(const struct merge_iter *merge, size_t at)
+{
+    return internal_key_user(merge->children[merge->heap[at].child]->key);
+}
+
+/* Takes the words anew, behind at most front_bytes_max, and puts the places in order. */
+static void
+order_heap(struct merge_iter *merge, size_t front_bytes_max)
+{
+    struct slice shared;
+
+    merge->front_bytes = merge->runner_up = 0;
+    if (merge->heap_count == 0)
+        return;
+    shared = user_key_at(merge, 0);
+    for (size_t i = 1; i < merge->heap_count; i++)
+        shared.size = shared_bytes(shared, user_key_at(merge, i));
+    if (shared.size > FRONT_ROOM_BYTES)
+        merge->front_bytes = shared.size - FRONT_ROOM_BYTES;
+    if (merge->front_bytes > front_bytes_max)
+        merge->front_bytes = front_bytes_max;
+    memcpy(merge->front, shared.data, merge->front_bytes);
+    for (size_t i = 0; i < merge->heap_count; i++) {
+        const bool fits =
+            word_of(merge, merge->children[merge->heap[i].child]->key, &merge->heap[i].word);
+
+        KV_ASSERT(fits);
+    }
+    for (size_t i = merge->heap_count / 2; i > 0; i--)
+        sift_down(merge, i - 1);
+}
+
 static void
 build_heap(struct merge_iter *merge)
 {
     merge->heap_count = 0;
     for (size_t i = 0; i < merge->child_count; i++) {
         if (merge->children[i]->valid)
-            merge->heap[merge->heap_count++] = (struct merge_place){
-                .prefix = prefix_of(merge->children[i]->key), .child = (uint32_t)i};
+            merge->heap[merge->heap_count++] = (struct merge_place){.child = (uint32_t)i};
     }
-    for (size_t i = merge->heap_count / 2; i > 0; i--)
-        sift_down(merge, i - 1);
+    order_heap(merge, FRONT_BYTES_MAX);
     show_top(merge);
 }
 
@@ -218,18 +280,53 @@ turn_round(struct merge_iter *merge, enum merge_direction direction)
     return KV_OK;
 }
 
+static void
+drop_top(struct merge_iter *merge)
+{
+    merge->heap[0] = merge->heap[--merge->heap_count];
+    merge->runner_up = 0;
+    if (merge->heap_count > 1)
+        sift_down(merge, 0);
+}
+
+/* The top's place has a new word. */
+static void
+sink_top(struct merge_iter *merge)
+{
+    const struct merge_place *heap = merge->heap;
+
+    KV_ASSERT(merge->heap_count > 1);
+    if (merge->runner_up == 0)
+        merge->runner_up = merge->heap_count > 2 && precedes(merge, &heap[2], &heap[1]) ? 2 : 1;
+    if (!precedes(merge, &heap[merge->runner_up], &heap[0]))
+        return;
+    merge->runner_up = 0;
+    sift_down(merge, 0);
+}
+
+/* To what the top's key has of it: the front only becomes shorter until the next seek, so the words
+ * are taken anew a few times and not whenever a group of keys ends. */
+static void
+shorten_front(struct merge_iter *merge)
+{
+    order_heap(merge,
+               shared_bytes(user_key_at(merge, 0), slice_of(merge->front, merge->front_bytes)));
+}
+
 /* The child on top has moved. */
 static void
 settle_top(struct merge_iter *merge)
 {
     const struct iter *top = merge->children[merge->heap[0].child];
 
-    if (top->valid)
-        merge->heap[0].prefix = prefix_of(top->key);
+    if (!top->valid)
+        drop_top(merge);
+    else if (merge->heap_count == 1)
+        KV_ASSERT(top->key.size >= KEY_FOOTER_BYTES);
+    else if (word_of(merge, top->key, &merge->heap[0].word))
+        sink_top(merge);
     else
-        merge->heap[0] = merge->heap[--merge->heap_count];
-    if (merge->heap_count > 1)
-        sift_down(merge, 0);
+        shorten_front(merge);
     show_top(merge);
 }
 
@@ -322,9 +419,7 @@ merge_iter_leap(struct iter *iter, struct slice target)
     KV_ASSERT(merge->direction != MERGE_TURNING);
     iter->valid = false;
     if (target.size == 0) {
-        merge->heap[0] = merge->heap[--merge->heap_count];
-        if (merge->heap_count > 1)
-            sift_down(merge, 0);
+        drop_top(merge);
         show_top(merge);
         return KV_OK;
     }

@@ -260,6 +260,10 @@ compare_to_current(const struct block_iter *iter, const struct raw_entry *entry)
     uint64_t old_footer, new_footer;
     int order;
 
+    /* A writer shares all that is equal, so nearly always the first byte decides. */
+    if (entry->shared < old_bytes && entry->shared < new_bytes &&
+        entry->key_rest.data[0] != iter->key.data[entry->shared])
+        return entry->key_rest.data[0] < iter->key.data[entry->shared] ? -1 : 1;
     if (entry->shared > old_bytes || entry->shared > new_bytes)
         order = (new_bytes > old_bytes) - (new_bytes < old_bytes);
     else
