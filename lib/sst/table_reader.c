@@ -135,27 +135,48 @@ is_partition(const struct table_reader *table, uint64_t offset)
     return low < table->partition_count && table->partitions[low] == offset;
 }
 
+/* A checked payload to a block in the cache, with one pin. */
+static enum kv_status
+make_block(const struct table_reader *table, struct block_cache *cache, struct block_id id,
+           uint8_t type, struct slice payload, struct block **block_out)
+{
+    struct slice dictionary = buffer_slice(&table->dictionary);
+    size_t raw_size;
+    void *raw;
+    enum kv_status st =
+        compression_raw_size(type, table->footer.format_version, &payload, &raw_size);
+
+    if (st != KV_OK)
+        return st;
+    if (is_partition(table, id.offset))
+        dictionary = slice_of(NULL, 0);
+    raw = block_cache_alloc(cache, raw_size);
+    if (raw == NULL)
+        return KV_FAIL(KV_LIMIT, "no memory for a block of %zu bytes", raw_size);
+    st = compression_decompress_into(type, payload, dictionary, raw, raw_size);
+    if (st != KV_OK) {
+        free(raw);
+        return st;
+    }
+    *block_out = block_cache_insert(cache, id, raw, raw_size);
+    return KV_OK;
+}
+
 static enum kv_status
 feed_block(struct table_reader *table, struct block_cache *cache, struct read_ctx *ctx,
            uint64_t offset, struct slice bytes)
 {
     const struct block_id id = {.table_id = table->file_number, .offset = offset};
-    struct slice payload, dictionary = buffer_slice(&table->dictionary);
+    struct slice payload;
     struct block *block;
     uint8_t type;
-    void *raw;
-    size_t raw_size;
     enum kv_status st = table_block_verify(table, offset, bytes, &payload, &type);
 
     if (st != KV_OK)
         return st;
-    if (is_partition(table, offset))
-        dictionary = slice_of(NULL, 0);
-    st = compression_decompress(type, table->footer.format_version, payload, dictionary, &raw,
-                                &raw_size);
+    st = make_block(table, cache, id, type, payload, &block);
     if (st != KV_OK)
         return KV_FAIL(st, "table %s: block at %llu", table->path, (unsigned long long)offset);
-    block = block_cache_insert(cache, id, raw, raw_size);
     if (ctx != NULL)
         read_ctx_hold(ctx, block);
     else
