@@ -170,6 +170,8 @@ static const struct row rows[] = {
          "only"),
     INT("bloom-bits", bloom_bits, "10", 0, 64, NULL, false,
         "bits of filter for each key; 0: no filters"),
+    NAME("direct-reads", direct_reads, "no", bool_names, false,
+         "read blocks past the page cache: for tables that are much larger than memory"),
     NAME("compaction-style", compaction_style, "auto", style_names, true,
          "how tables are kept in shape; auto: as OPTIONS says, leveled if it is new"),
     INT("compaction-jobs", compaction_jobs, "auto", 1, 64, auto_names, true,

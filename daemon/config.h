@@ -52,7 +52,8 @@ struct config {
     uint64_t wal_recovery_mode; /* enum wal_recovery_mode */
     uint64_t compression;       /* enum compression */
     uint64_t block_bytes;
-    uint64_t bloom_bits;  /* a key; 0: no filters */
+    uint64_t bloom_bits; /* a key; 0: no filters */
+    uint64_t direct_reads;
     char *merge_library;  /* "": none */
     char *merge_operator; /* of database 0; "": what is stored */
 

@@ -126,6 +126,7 @@ server_db_options(const struct config *config)
         .compression = (enum compression)config->compression,
         .block_bytes = (uint32_t)config->block_bytes,
         .bloom_bits_per_key = (uint32_t)config->bloom_bits,
+        .direct_reads = config->direct_reads != 0,
         .compaction = server_compaction_settings(config),
         .merge_operator = config->merge_operator,
     };

@@ -34,8 +34,19 @@ enum {
     SLOT_COUNT_MIN = 64,
     TABLE_LIST_COUNT = 1024,
     PROBATION_PART = 10, /* the budget's tenth */
-    HITS_MAX = 3,        /* turns of the clock that the busiest block survives unasked */
+    LINE_BYTES = 64,
+    CHUNK_HEAD_BYTES = 16, /* malloc's, in front of a block */
+    SPARE_BYTES_MAX = 16 * 1024,
+    SPARE_SLACK_BYTES_MAX = 512, /* wasted in a block, which is charged for it */
+    HITS_MAX = 3,                /* turns of the clock that the busiest block survives unasked */
 };
+
+/* Under a sanitizer, what was evicted must be gone. */
+#ifdef KV_DEBUG
+enum { SPARE_COUNT = 1, SPARES_ARE_KEPT = false };
+#else
+enum { SPARE_COUNT = 8, SPARES_ARE_KEPT = true };
+#endif
 
 enum queue_id { QUEUE_PROBATION, QUEUE_MAIN, QUEUE_COUNT };
 
@@ -51,6 +62,14 @@ struct cache_entry {
     struct list table_link;
 };
 
+/* The memory of a block that was evicted, for the next one: in a full cache each read of the disk
+ * would call malloc twice and free twice, which took a tenth of its time. */
+struct spare {
+    struct cache_entry *entry; /* NULL: taken; so is each by itself */
+    void *bytes;
+    size_t bytes_usable;
+};
+
 struct block_cache {
     struct cache_entry **slots; /* owned; slot_count chains */
     uint32_t *ghosts;           /* owned; slot_count fingerprints, 0: none */
@@ -61,6 +80,8 @@ struct block_cache {
     size_t bytes_used;
     struct block_cache_stats stats; /* counts only; bytes are filled in when asked for */
     struct list tables[TABLE_LIST_COUNT];
+    struct spare spares[SPARE_COUNT]; /* owned; not in the budget */
+    uint32_t spare_next;              /* to be given up for a newer one */
 };
 
 static_assert((TABLE_LIST_COUNT & (TABLE_LIST_COUNT - 1)) == 0, "taken by a mask");
@@ -180,6 +201,57 @@ queue_remove(struct block_cache *cache, struct cache_entry *entry)
     cache->queue_bytes[entry->queue] -= entry->charge_bytes;
 }
 
+static void
+spare_free(struct spare *spare)
+{
+    free(spare->entry);
+    free(spare->bytes);
+    *spare = (struct spare){0};
+}
+
+static void
+spare_put(struct block_cache *cache, struct cache_entry *entry)
+{
+    struct spare *spare = &cache->spares[cache->spare_next++ % SPARE_COUNT];
+
+    spare_free(spare);
+    spare->entry = entry;
+    spare->bytes = (void *)(uintptr_t)entry->block.bytes.data;
+    spare->bytes_usable = malloc_usable_size(spare->bytes);
+    if (!SPARES_ARE_KEPT || spare->bytes_usable > SPARE_BYTES_MAX)
+        spare_free(spare);
+}
+
+void *
+block_cache_alloc(struct block_cache *cache, size_t size)
+{
+    for (uint32_t i = 0; i < SPARE_COUNT; i++) {
+        struct spare *spare = &cache->spares[i];
+        void *bytes = spare->bytes;
+
+        if (bytes == NULL || spare->bytes_usable < size ||
+            spare->bytes_usable - size > SPARE_SLACK_BYTES_MAX)
+            continue;
+        spare->bytes = NULL;
+        return bytes;
+    }
+    return malloc(size + 1); /* never 0; the size may be a stranger's, so failing is no bug */
+}
+
+static struct cache_entry *
+entry_alloc(struct block_cache *cache)
+{
+    for (uint32_t i = 0; i < SPARE_COUNT; i++) {
+        struct cache_entry *entry = cache->spares[i].entry;
+
+        if (entry == NULL)
+            continue;
+        cache->spares[i].entry = NULL;
+        return entry;
+    }
+    return kv_alloc(sizeof(*cache->spares[0].entry));
+}
+
 /* Not queued, not pinned. */
 static void
 entry_free(struct block_cache *cache, struct cache_entry *entry)
@@ -192,8 +264,7 @@ entry_free(struct block_cache *cache, struct cache_entry *entry)
     list_remove(&entry->table_link);
     cache->bytes_used -= entry->charge_bytes;
     cache->stats.block_count--;
-    free((void *)(uintptr_t)entry->block.bytes.data);
-    free(entry);
+    spare_put(cache, entry);
 }
 
 static void
@@ -215,6 +286,28 @@ ghost_take(struct block_cache *cache, uint64_t hash)
     return true;
 }
 
+/* Nobody has touched the blocks at the front of a queue for long, so what an eviction looks at is
+ * far away.  Begins to load what hangs on the one that is now the first, and the one behind it,
+ * which will be the first the next time. */
+static void
+prefetch_victims(const struct block_cache *cache, const struct list *queue)
+{
+    const struct cache_entry *first = LIST_ENTRY(queue->next, const struct cache_entry, queue_link);
+
+    if (queue->next == queue)
+        return;
+    __builtin_prefetch(&cache->slots[first->hash & (cache->slot_count - 1)], 1);
+    __builtin_prefetch(first->table_link.prev, 1);
+    __builtin_prefetch(first->table_link.next, 1);
+    __builtin_prefetch(first->block.bytes.data - CHUNK_HEAD_BYTES, 1);
+    if (first->queue_link.next == queue)
+        return;
+    for (size_t at = 0; at < sizeof(*first); at += LINE_BYTES)
+        __builtin_prefetch(
+            (const char *)LIST_ENTRY(first->queue_link.next, struct cache_entry, queue_link) + at,
+            1);
+}
+
 /* Takes one block from the front of a queue and evicts it, moves it, or sets it aside. */
 static void
 evict_step(struct block_cache *cache)
@@ -230,6 +323,7 @@ evict_step(struct block_cache *cache)
 
     KV_ASSERT(!list_empty(&cache->queues[queue]));
     queue_remove(cache, entry);
+    prefetch_victims(cache, &cache->queues[queue]);
     if (entry->block.pin_count > 0)
         return;
     if (entry->hit_count > 0) {
@@ -337,9 +431,11 @@ block_cache_insert(struct block_cache *cache, struct block_id id, void *bytes, s
     }
     if (cache->stats.block_count >= cache->slot_count)
         index_resize(cache, 2 * cache->slot_count);
-    entry = kv_alloc_zero(sizeof(*entry));
-    entry->block = (struct block){.id = id, .bytes = slice_of(bytes, size), .pin_count = 1};
-    entry->hash = (uint32_t)hash;
+    entry = entry_alloc(cache);
+    *entry = (struct cache_entry){
+        .block = {.id = id, .bytes = slice_of(bytes, size), .pin_count = 1},
+        .hash = (uint32_t)hash,
+    };
     entry->charge_bytes = malloc_usable_size(bytes) + malloc_usable_size(entry);
     entry->hash_next = cache->slots[hash & (cache->slot_count - 1)];
     cache->slots[hash & (cache->slot_count - 1)] = entry;
@@ -401,6 +497,8 @@ block_cache_free(struct block_cache *cache)
     block_cache_drop_unpinned(cache);
     KV_ASSERT(cache->stats.block_count == 0);
     KV_ASSERT(cache->bytes_used == index_bytes(cache->slot_count));
+    for (uint32_t i = 0; i < SPARE_COUNT; i++)
+        spare_free(&cache->spares[i]);
     free(cache->slots);
     free(cache->ghosts);
     free(cache);

@@ -44,8 +44,11 @@ const struct block *block_cache_peek(const struct block_cache *cache, struct blo
 /* The block with one more pin, or NULL. */
 struct block *block_cache_pin(struct block_cache *cache, struct block_id id);
 void block_cache_unpin(struct block_cache *cache, struct block *block);
-/* Takes over `bytes` (malloc'd).  Returns the block with one pin.  If the block is already
- * there, frees `bytes` and returns the one that is there. */
+/* Memory for a block that is about to be inserted, of one that was evicted if there is some of
+ * about that size, else malloc'd.  NULL: there is none.  Who doesn't insert it frees it. */
+void *block_cache_alloc(struct block_cache *cache, size_t size);
+/* Takes over `bytes` (malloc'd, or block_cache_alloc's).  Returns the block with one pin.  If the
+ * block is already there, frees `bytes` and returns the one that is there. */
 struct block *block_cache_insert(struct block_cache *cache, struct block_id id, void *bytes,
                                  size_t size);
 /* Drops the unpinned blocks of a table that is gone. */

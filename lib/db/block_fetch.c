@@ -7,6 +7,10 @@
  *
  * Fetches that are over are kept with their buffers for the next ones: cold reads come by the ten
  * thousand a second, and a malloc of a block's size is a search.
+ *
+ * Direct reads are of whole sectors, into buffers that are aligned for them.  How large a sector is
+ * the file system says by refusing; tables that were opened without O_DIRECT, because it was
+ * refused, are read by sectors too, which does no harm.
  */
 #include "db/block_fetch.h"
 
@@ -16,6 +20,7 @@
 
 #include "base/alloc.h"
 #include "base/list.h"
+#include "base/log.h"
 #include "io/io.h"
 #include "sst/table_reader.h"
 
@@ -23,6 +28,8 @@ enum {
     FETCH_BUCKET_COUNT = 1024, /* a power of two; fetches in flight are bounded by clients */
     POOL_COUNT_MAX = 256,      /* fetches that are kept */
     POOL_BYTES_MAX = 8 * 1024, /* of the buffer that each of them keeps */
+    SECTOR_BYTES_MIN = 512,
+    SECTOR_BYTES_MAX = 4096,
 };
 
 /* One read's interest in one fetch. */
@@ -38,8 +45,11 @@ struct fetch {
     struct table_reader *table; /* owned reference */
     uint64_t offset;
     uint64_t size;
-    uint8_t *bytes; /* owned */
+    uint8_t *bytes; /* owned; what is read begins at `read_offset` of the file */
     size_t capacity;
+    uint64_t read_offset; /* whole sectors from here on ... */
+    size_t read_size;     /* ... so many bytes, have the piece in them */
+    uint32_t sector_bytes;
     size_t filled;
     struct list interests;
     struct fetch_interest first; /* of them; most fetches have no other */
@@ -54,20 +64,25 @@ struct block_fetcher {
     struct list opening; /* of fetches */
     struct list pool;    /* of fetches that are over */
     uint32_t pool_count;
+    bool is_direct;        /* tables are opened with O_DIRECT */
+    uint32_t sector_bytes; /* what is read is a multiple of; 1: anything */
     uint32_t in_flight;
     uint64_t fetch_count;
     uint64_t fetch_bytes;
 };
 
 static void fetch_read(struct fetch *fetch);
+static void fetch_start(struct fetch *fetch);
 
 struct block_fetcher *
-block_fetcher_new(struct io *io, struct block_cache *cache)
+block_fetcher_new(struct io *io, struct block_cache *cache, bool is_direct)
 {
     struct block_fetcher *fetcher = kv_alloc_zero(sizeof(*fetcher));
 
     fetcher->io = io;
     fetcher->cache = cache;
+    fetcher->is_direct = is_direct;
+    fetcher->sector_bytes = is_direct ? SECTOR_BYTES_MIN : 1;
     for (uint32_t i = 0; i < FETCH_BUCKET_COUNT; i++)
         list_init(&fetcher->buckets[i]);
     list_init(&fetcher->opening);
@@ -171,8 +186,9 @@ fetch_finish(struct fetch *fetch, enum kv_status st)
     list_remove(&fetch->bucket_link);
     first = LIST_ENTRY(fetch->interests.next, struct fetch_interest, link);
     if (st == KV_OK)
-        st = table_reader_feed(fetch->table, fetcher->cache, first->ctx, fetch->offset,
-                               slice_of(fetch->bytes, fetch->size));
+        st = table_reader_feed(
+            fetch->table, fetcher->cache, first->ctx, fetch->offset,
+            slice_of(fetch->bytes + (fetch->offset - fetch->read_offset), fetch->size));
     if (st == KV_OK) {
         for (struct list *node = fetch->interests.next; node != &fetch->interests;
              node = node->next)
@@ -198,25 +214,81 @@ fetch_finish(struct fetch *fetch, enum kv_status st)
 }
 
 static void
+fetch_make_room(struct fetch *fetch, size_t size)
+{
+    if (fetch->capacity >= size)
+        return;
+    free(fetch->bytes);
+    fetch->capacity = size < POOL_BYTES_MAX ? POOL_BYTES_MAX : size;
+    fetch->bytes = kv_alloc_aligned(SECTOR_BYTES_MAX, fetch->capacity);
+}
+
+/* The sectors that have the piece, from the first one on. */
+static void
+fetch_begin_read(struct fetch *fetch)
+{
+    const uint64_t sector = fetch->fetcher->sector_bytes;
+    const uint64_t end = (fetch->offset + fetch->size + sector - 1) / sector * sector;
+
+    fetch->read_offset = fetch->offset / sector * sector;
+    fetch->read_size = (size_t)(end - fetch->read_offset);
+    fetch->sector_bytes = (uint32_t)sector;
+    fetch->filled = 0;
+    fetch_make_room(fetch, fetch->read_size);
+    fetch_read(fetch);
+}
+
+/* The file system takes larger sectors only: so it is from now on. */
+static bool
+is_refused_sector(struct fetch *fetch, int64_t result)
+{
+    struct block_fetcher *fetcher = fetch->fetcher;
+
+    if (result != -EINVAL || fetch->sector_bytes == 1 || fetch->sector_bytes == SECTOR_BYTES_MAX)
+        return false;
+    if (fetcher->sector_bytes < SECTOR_BYTES_MAX)
+        kv_log(LOG_LEVEL_VERBOSE, "%s: reads of %u bytes are refused, hence of %u",
+               table_reader_path(fetch->table), fetcher->sector_bytes, SECTOR_BYTES_MAX);
+    fetcher->sector_bytes = SECTOR_BYTES_MAX;
+    return true;
+}
+
+/* Whether the piece is there; else the read goes on at *filled, or if that is what it was before,
+ * the file has ended.  The tail of a file is no whole sector. */
+static bool
+take_read(struct fetch *fetch, size_t size)
+{
+    fetch->filled += size;
+    KV_ASSERT(fetch->filled <= fetch->read_size);
+    if (fetch->read_offset + fetch->filled >= fetch->offset + fetch->size)
+        return true;
+    fetch->filled -= fetch->filled % fetch->sector_bytes;
+    return false;
+}
+
+static void
 on_read_done(struct io_request *request)
 {
     struct fetch *fetch = request->owner;
+    const size_t filled_before = fetch->filled;
     enum kv_status st = KV_OK;
 
+    if (is_refused_sector(fetch, request->result)) {
+        fetch_begin_read(fetch);
+        return;
+    }
     if (request->result < 0) {
         st = kv_status_from_errno((int)request->result);
-        st = KV_FAIL(st, "%s: reading %llu bytes at %llu: %s", table_reader_path(fetch->table),
-                     (unsigned long long)fetch->size, (unsigned long long)fetch->offset,
+        st = KV_FAIL(st, "%s: reading %zu bytes at %llu: %s", table_reader_path(fetch->table),
+                     request->size, (unsigned long long)request->offset,
                      strerror((int)-request->result));
-    } else if (request->result == 0) {
-        st = KV_FAIL(KV_CORRUPT, "%s: ends before byte %llu", table_reader_path(fetch->table),
-                     (unsigned long long)(fetch->offset + fetch->size));
-    } else {
-        fetch->filled += (size_t)request->result;
-        if (fetch->filled < fetch->size) {
+    } else if (!take_read(fetch, (size_t)request->result)) {
+        if (fetch->filled > filled_before) {
             fetch_read(fetch);
             return;
         }
+        st = KV_FAIL(KV_CORRUPT, "%s: ends before byte %llu", table_reader_path(fetch->table),
+                     (unsigned long long)(fetch->offset + fetch->size));
     }
     fetch_finish(fetch, st);
 }
@@ -228,8 +300,8 @@ fetch_read(struct fetch *fetch)
         .op = IO_READ,
         .fd = table_reader_fd(fetch->table),
         .buffer = fetch->bytes + fetch->filled,
-        .size = fetch->size - fetch->filled,
-        .offset = fetch->offset + fetch->filled,
+        .size = fetch->read_size - fetch->filled,
+        .offset = fetch->read_offset + fetch->filled,
         .done = on_read_done,
         .owner = fetch,
     };
@@ -243,6 +315,14 @@ on_open_done(struct io_request *request)
     enum kv_status st;
 
     list_remove(&fetch->opening_link);
+    if (request->result == -EINVAL && (request->open_flags & O_DIRECT) != 0) {
+        if (fetch->fetcher->is_direct)
+            kv_log(LOG_LEVEL_NOTICE, "%s: no direct reads on this file system",
+                   table_reader_path(fetch->table));
+        fetch->fetcher->is_direct = false;
+        fetch_start(fetch);
+        return;
+    }
     if (request->result < 0) {
         st = kv_status_from_errno((int)request->result);
         st = KV_FAIL(st, "%s: open: %s", table_reader_path(fetch->table),
@@ -257,20 +337,20 @@ on_open_done(struct io_request *request)
 
         io_call(fetch->fetcher->io, &close);
     }
-    fetch_read(fetch);
+    fetch_begin_read(fetch);
 }
 
 static void
 fetch_start(struct fetch *fetch)
 {
     if (table_reader_fd(fetch->table) >= 0) {
-        fetch_read(fetch);
+        fetch_begin_read(fetch);
         return;
     }
     fetch->request = (struct io_request){
         .op = IO_OPEN,
         .path = table_reader_path(fetch->table),
-        .open_flags = O_RDONLY | O_CLOEXEC,
+        .open_flags = O_RDONLY | O_CLOEXEC | (fetch->fetcher->is_direct ? O_DIRECT : 0),
         .done = on_open_done,
         .owner = fetch,
     };
@@ -278,9 +358,9 @@ fetch_start(struct fetch *fetch)
     io_submit(fetch->fetcher->io, &fetch->request);
 }
 
-/* A used one if there is any, with whatever its fields have; the buffer is large enough. */
+/* A used one if there is any, with whatever its fields have. */
 static struct fetch *
-fetch_take(struct block_fetcher *fetcher, size_t size)
+fetch_take(struct block_fetcher *fetcher)
 {
     struct fetch *fetch;
 
@@ -291,26 +371,19 @@ fetch_take(struct block_fetcher *fetcher, size_t size)
         list_remove(&fetch->bucket_link);
         fetcher->pool_count--;
     }
-    if (fetch->capacity < size) {
-        free(fetch->bytes);
-        fetch->capacity = size < POOL_BYTES_MAX ? POOL_BYTES_MAX : size;
-        fetch->bytes = kv_alloc(fetch->capacity);
-    }
     return fetch;
 }
 
 static struct fetch *
 fetch_new(struct block_fetcher *fetcher, struct list *bucket, const struct read_want *want)
 {
-    struct fetch *fetch = fetch_take(fetcher, want->size);
+    struct fetch *fetch = fetch_take(fetcher);
 
-    KV_ASSERT(fetch->capacity >= want->size);
     fetch->fetcher = fetcher;
     fetch->table = want->table;
     table_reader_ref(want->table);
     fetch->offset = want->offset;
     fetch->size = want->size;
-    fetch->filled = 0;
     list_init(&fetch->interests);
     list_init(&fetch->opening_link);
     list_push_back(bucket, &fetch->bucket_link);

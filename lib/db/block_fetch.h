@@ -10,7 +10,8 @@
 
 struct block_fetcher;
 
-struct block_fetcher *block_fetcher_new(struct io *io, struct block_cache *cache);
+/* is_direct: past the page cache, where the file system allows that. */
+struct block_fetcher *block_fetcher_new(struct io *io, struct block_cache *cache, bool is_direct);
 void block_fetcher_free(struct block_fetcher *fetcher); /* nothing in flight */
 /* Fetches all that ctx wants; see db_fetch. */
 void block_fetch(struct block_fetcher *fetcher, struct read_ctx *ctx, struct db_waiter *waiter);

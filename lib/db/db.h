@@ -52,6 +52,7 @@ struct db_options {
     enum compression compression;
     uint32_t block_bytes;
     uint32_t bloom_bits_per_key;
+    bool direct_reads; /* of tables, past the page cache */
     struct db_compaction_settings compaction;
     /* Of the default family, as merge_operator_parse reads it; NULL or "": what is stored. */
     const char *merge_operator;

@@ -140,7 +140,7 @@ db_new(const struct db_options *options)
     /* One active, one being flushed and a spare: the usual number in turn. */
     db->pool = memtable_pool_new(db_memtable_capacity(options->memtable_bytes), 2);
     db->cache = block_cache_new(options->memory_limit_bytes / 8);
-    db->fetcher = block_fetcher_new(db->io, db->cache);
+    db->fetcher = block_fetcher_new(db->io, db->cache, options->direct_reads);
     db->compactor = compactor_new(db);
     db_sweep_init(&db->sweep, db);
     db->txn = db_txn_new();

@@ -291,33 +291,62 @@ take_raw_size(enum compression compression, struct slice *stored, size_t *raw_si
 }
 
 enum kv_status
+compression_raw_size(uint8_t type, uint32_t format_version, struct slice *stored,
+                     size_t *raw_size_out)
+{
+    const struct compression_info *info = find_info(type);
+    const size_t stored_size = stored->size;
+
+    *raw_size_out = 0;
+    if (info == NULL || (format_version < 2 && info->compression != COMPRESSION_NONE))
+        return KV_FAIL(KV_UNSUPPORTED, "compression type %u in a table of format %u", type,
+                       format_version);
+    if (stored_size == 0 || stored_size > BLOCK_BYTES_MAX)
+        return KV_FAIL(KV_CORRUPT, "%s: %zu stored bytes", info->property_name, stored_size);
+    if (!take_raw_size(info->compression, stored, raw_size_out))
+        return KV_FAIL(KV_CORRUPT, "%s: no raw size", info->property_name);
+    if (*raw_size_out > BLOCK_BYTES_MAX || *raw_size_out / info->ratio_max > stored->size)
+        return KV_FAIL(KV_CORRUPT, "%s: %zu stored bytes claim to be %zu", info->property_name,
+                       stored->size, *raw_size_out);
+    return KV_OK;
+}
+
+enum kv_status
+compression_decompress_into(uint8_t type, struct slice stored, struct slice dictionary,
+                            uint8_t *target, size_t raw_size)
+{
+    const struct compression_info *info = find_info(type);
+
+    KV_ASSERT(info != NULL);
+    if (dictionary.size > BLOCK_BYTES_MAX)
+        return KV_FAIL(KV_CORRUPT, "%s: %zu bytes of dictionary", info->property_name,
+                       dictionary.size);
+    if (!decompress_into(info->compression, stored, dictionary, target, raw_size))
+        return KV_FAIL(KV_CORRUPT, "%s: %zu stored bytes do not become %zu", info->property_name,
+                       stored.size, raw_size);
+    return KV_OK;
+}
+
+enum kv_status
 compression_decompress(uint8_t type, uint32_t format_version, struct slice stored,
                        struct slice dictionary, void **raw_out, size_t *raw_size_out)
 {
-    const struct compression_info *info = find_info(type);
+    enum kv_status st;
     size_t raw_size;
     void *raw;
 
     *raw_out = NULL;
     *raw_size_out = 0;
-    if (info == NULL || (format_version < 2 && info->compression != COMPRESSION_NONE))
-        return KV_FAIL(KV_UNSUPPORTED, "compression type %u in a table of format %u", type,
-                       format_version);
-    if (stored.size == 0 || stored.size > BLOCK_BYTES_MAX || dictionary.size > BLOCK_BYTES_MAX)
-        return KV_FAIL(KV_CORRUPT, "%s: %zu stored bytes, %zu of dictionary", info->property_name,
-                       stored.size, dictionary.size);
-    if (!take_raw_size(info->compression, &stored, &raw_size))
-        return KV_FAIL(KV_CORRUPT, "%s: no raw size", info->property_name);
-    if (raw_size > BLOCK_BYTES_MAX || raw_size / info->ratio_max > stored.size)
-        return KV_FAIL(KV_CORRUPT, "%s: %zu stored bytes claim to be %zu", info->property_name,
-                       stored.size, raw_size);
+    st = compression_raw_size(type, format_version, &stored, &raw_size);
+    if (st != KV_OK)
+        return st;
     raw = malloc(raw_size + 1); /* never 0; the size is a stranger's, so failing is no bug */
     if (raw == NULL)
-        return KV_FAIL(KV_LIMIT, "%s: no memory for %zu raw bytes", info->property_name, raw_size);
-    if (!decompress_into(info->compression, stored, dictionary, raw, raw_size)) {
+        return KV_FAIL(KV_LIMIT, "no memory for %zu raw bytes", raw_size);
+    st = compression_decompress_into(type, stored, dictionary, raw, raw_size);
+    if (st != KV_OK) {
         free(raw);
-        return KV_FAIL(KV_CORRUPT, "%s: %zu stored bytes do not become %zu", info->property_name,
-                       stored.size, raw_size);
+        return st;
     }
     *raw_out = raw;
     *raw_size_out = raw_size;

@@ -36,4 +36,12 @@ MUST_CHECK enum kv_status compression_decompress(uint8_t type, uint32_t format_v
                                                  struct slice stored, struct slice dictionary,
                                                  void **raw_out, size_t *raw_size_out);
 
+/* The same in two steps, for who has memory.  The first tells how much, and takes the claim of it
+ * off the front of *stored; the second has what is left of that, and exactly so much room. */
+MUST_CHECK enum kv_status compression_raw_size(uint8_t type, uint32_t format_version,
+                                               struct slice *stored, size_t *raw_size_out);
+MUST_CHECK enum kv_status compression_decompress_into(uint8_t type, struct slice stored,
+                                                      struct slice dictionary, uint8_t *target,
+                                                      size_t raw_size);
+
 #endif

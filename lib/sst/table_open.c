@@ -366,8 +366,9 @@ keep_offsets(struct table_reader *table, struct offset_list *list)
             qsort(list->items, list->count, sizeof(uint64_t), compare_offsets);
         table->partitions = list->items;
         table->partition_count = list->count;
-    } else if (list->count > 0 && list->count == table->index_words.count) {
-        table->block_offsets = kv_realloc(list->items, list->count * sizeof(uint64_t));
+    } else if (list->count > 0 && list->count == table->index_words.count &&
+               table->file_bytes >> (64 - PLACE_SIZE_BITS) == 0) {
+        table->block_places = kv_realloc(list->items, list->count * sizeof(uint64_t));
     } else {
         free(list->items);
     }
@@ -394,7 +395,8 @@ validate_index(struct table_reader *table)
                          (unsigned long long)iter.handle.size);
             break;
         }
-        offset_list_add(&offsets, iter.handle.offset);
+        offset_list_add(&offsets,
+                        table->two_level ? iter.handle.offset : table_place_pack(iter.handle));
         if (block_iter_is_last(&iter))
             break;
         well_formed = block_iter_next(&iter);

@@ -42,7 +42,7 @@ step_to_words(struct table_prefetch *item, const struct block_cache *cache)
     const struct table_reader *table = item->table;
 
     (void)cache;
-    if (table->block_offsets == NULL ||
+    if (table->block_places == NULL ||
         !restart_search_begin(&table->index_words, item->target->key, &item->search))
         item->table = NULL;
 }
@@ -54,7 +54,7 @@ step_to_offset(struct table_prefetch *item, const struct block_cache *cache)
 
     (void)cache;
     if (restart_search_end(&table->index_words, &item->search, &item->index_at))
-        __builtin_prefetch(&table->block_offsets[item->index_at]);
+        __builtin_prefetch(&table->block_places[item->index_at]);
     else
         item->table = NULL;
 }
@@ -62,10 +62,13 @@ step_to_offset(struct table_prefetch *item, const struct block_cache *cache)
 static void
 step_to_slot(struct table_prefetch *item, const struct block_cache *cache)
 {
-    item->id = (struct block_id){.table_id = item->table->file_number,
-                                 .offset = item->table->block_offsets[item->index_at]};
+    const struct block_handle handle =
+        table_place_unpack(item->table->block_places[item->index_at]);
+
+    item->id = (struct block_id){.table_id = item->table->file_number, .offset = handle.offset};
     item->target->located = item->table;
-    item->target->located_offset = item->id.offset;
+    item->target->located_offset = handle.offset;
+    item->target->located_size = handle.size;
     block_cache_prefetch_slot(cache, item->id);
 }
 

@@ -63,7 +63,7 @@ table_reader_unref(struct table_reader *table)
     buffer_deinit(&table->smallest);
     buffer_deinit(&table->largest);
     restart_words_deinit(&table->index_words);
-    free(table->block_offsets);
+    free(table->block_places);
     buffer_deinit(&table->index);
     buffer_deinit(&table->filter_raw);
     buffer_deinit(&table->dictionary);
@@ -112,7 +112,7 @@ table_reader_bytes_used(const struct table_reader *table)
     bytes += range_tombstones_bytes_used(&table->tombstones);
     bytes += table->partition_count * sizeof(uint64_t);
     bytes += restart_words_bytes(&table->index_words);
-    bytes += table->block_offsets == NULL ? 0 : table->index_words.count * sizeof(uint64_t);
+    bytes += table->block_places == NULL ? 0 : table->index_words.count * sizeof(uint64_t);
     for (uint32_t i = 0; i < table->piece_count; i++)
         bytes += table->pieces[i].bytes == NULL ? 0 : table->pieces[i].size;
     return bytes;
@@ -135,27 +135,48 @@ is_partition(const struct table_reader *table, uint64_t offset)
     return low < table->partition_count && table->partitions[low] == offset;
 }
 
+/* A checked payload to a block in the cache, with one pin. */
+static enum kv_status
+make_block(const struct table_reader *table, struct block_cache *cache, struct block_id id,
+           uint8_t type, struct slice payload, struct block **block_out)
+{
+    struct slice dictionary = buffer_slice(&table->dictionary);
+    size_t raw_size;
+    void *raw;
+    enum kv_status st =
+        compression_raw_size(type, table->footer.format_version, &payload, &raw_size);
+
+    if (st != KV_OK)
+        return st;
+    if (is_partition(table, id.offset))
+        dictionary = slice_of(NULL, 0);
+    raw = block_cache_alloc(cache, raw_size);
+    if (raw == NULL)
+        return KV_FAIL(KV_LIMIT, "no memory for a block of %zu bytes", raw_size);
+    st = compression_decompress_into(type, payload, dictionary, raw, raw_size);
+    if (st != KV_OK) {
+        free(raw);
+        return st;
+    }
+    *block_out = block_cache_insert(cache, id, raw, raw_size);
+    return KV_OK;
+}
+
 static enum kv_status
 feed_block(struct table_reader *table, struct block_cache *cache, struct read_ctx *ctx,
            uint64_t offset, struct slice bytes)
 {
     const struct block_id id = {.table_id = table->file_number, .offset = offset};
-    struct slice payload, dictionary = buffer_slice(&table->dictionary);
+    struct slice payload;
     struct block *block;
     uint8_t type;
-    void *raw;
-    size_t raw_size;
     enum kv_status st = table_block_verify(table, offset, bytes, &payload, &type);
 
     if (st != KV_OK)
         return st;
-    if (is_partition(table, offset))
-        dictionary = slice_of(NULL, 0);
-    st = compression_decompress(type, table->footer.format_version, payload, dictionary, &raw,
-                                &raw_size);
+    st = make_block(table, cache, id, type, payload, &block);
     if (st != KV_OK)
         return KV_FAIL(st, "table %s: block at %llu", table->path, (unsigned long long)offset);
-    block = block_cache_insert(cache, id, raw, raw_size);
     if (ctx != NULL)
         read_ctx_hold(ctx, block);
     else
@@ -263,30 +284,51 @@ may_continue(const struct table_reader *table, const struct block_iter *entry, s
     return table->index_form.keys_internal && slice_equal(internal_key_user(entry->key), key);
 }
 
-/* The block that alone can hold the key, if that is plain from the index's words, and it is cached.
- * False says nothing.  This spares nearly every lookup the index itself. */
+/* The block that alone can hold the key, if that is plain from the index's words, and from where in
+ * it to look.  False says nothing.  This spares nearly every lookup the index itself. */
 static bool
-find_only_block(const struct table_reader *table, struct read_ctx *ctx,
-                const struct table_target *target, struct block_place *place)
+locate(const struct table_reader *table, const struct table_target *target,
+       struct block_handle *handle_out, struct block_place *place)
 {
-    struct block_id id = {.table_id = table->file_number};
     struct restart_search search;
     uint32_t index;
 
     *place = (struct block_place){0};
     if (target->located == table) {
-        id.offset = target->located_offset;
+        handle_out->offset = target->located_offset;
+        handle_out->size = target->located_size;
         place->restart_known = target->restart_located;
         place->restart = target->located_restart;
-    } else if (table->block_offsets != NULL &&
-               restart_search_begin(&table->index_words, target->key, &search) &&
-               restart_search_end(&table->index_words, &search, &index)) {
-        id.offset = table->block_offsets[index];
-    } else {
-        return false;
+        return true;
     }
-    place->block = read_ctx_find_cached(ctx, id);
-    return place->block != NULL;
+    if (table->block_places == NULL ||
+        !restart_search_begin(&table->index_words, target->key, &search) ||
+        !restart_search_end(&table->index_words, &search, &index))
+        return false;
+    *handle_out = table_place_unpack(table->block_places[index]);
+    return true;
+}
+
+/* Likewise the block itself.  KV_OK with place->block NULL: the index has to be asked. */
+static enum kv_status
+find_only_block(struct table_reader *table, struct read_ctx *ctx, const struct table_target *target,
+                struct block_place *place)
+{
+    struct block_id id = {.table_id = table->file_number};
+    struct block_handle handle;
+    struct block *block;
+    enum kv_status st = KV_OK;
+
+    if (!locate(table, target, &handle, place))
+        return KV_OK;
+    id.offset = handle.offset;
+    /* First keys in the index may spare the read of a block that is not cached. */
+    if (handle.size == 0 || table->index_form.has_first_keys)
+        block = read_ctx_find_cached(ctx, id);
+    else
+        st = table_block_get(table, ctx, handle, false, &block);
+    place->block = block;
+    return st;
 }
 
 /* The newest point entry, by way of the index.  The versions of a key may go on in the next
@@ -327,11 +369,15 @@ search_points(struct table_reader *table, struct read_ctx *ctx, const struct tab
     const uint64_t seq_max = table->has_global_seq ? SEQUENCE_MAX : target->seq_max;
     const uint64_t footer = footer_pack(seq_max, TYPE_SEEK);
     struct block_place place;
+    enum kv_status st;
     bool done;
 
     if (table->has_global_seq && table->global_seq > target->seq_max)
         return KV_OK;
-    if (find_only_block(table, ctx, target, &place))
+    st = find_only_block(table, ctx, target, &place);
+    if (st != KV_OK)
+        return st;
+    if (place.block != NULL)
         return search_block(table, &place, target->key, footer, found, &done);
     return search_by_index(table, ctx, target->key, footer, found);
 }

@@ -71,6 +71,7 @@ struct table_target {
      * version of it here, it is in the block at `located_offset` or begins there. */
     const struct table_reader *located; /* NULL: nothing */
     uint64_t located_offset;
+    uint64_t located_size; /* as its handle says; 0: only the index knows */
     bool restart_located;
     uint32_t located_restart; /* the restart point of it that leads to the key's newest version */
 };

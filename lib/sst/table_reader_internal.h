@@ -73,9 +73,9 @@ struct table_reader {
     uint64_t global_seq;
     struct buffer index; /* the (top) index block, uncompressed */
     struct restart_words index_words;
-    /* Owned; where the data block of each index entry is, if each entry is a restart point of a
-     * one-level index; else NULL. */
-    uint64_t *block_offsets;
+    /* Owned; where the data block of each index entry is (table_place_pack), if each entry is a
+     * restart point of a one-level index; else NULL. */
+    uint64_t *block_places;
     struct buffer filter_raw; /* what `filter` reads */
     struct filter_reader filter;
     struct buffer dictionary;
@@ -85,6 +85,24 @@ struct table_reader {
     uint64_t *partitions; /* owned; offsets of index partitions, ascending */
     size_t partition_count;
 };
+
+/* A handle in one word: 40 bits of offset, 24 of size, which is 0 where it is larger. */
+enum { PLACE_SIZE_BITS = 24 };
+
+static inline uint64_t
+table_place_pack(struct block_handle handle)
+{
+    const uint64_t size = handle.size >> PLACE_SIZE_BITS == 0 ? handle.size : 0;
+
+    return handle.offset << PLACE_SIZE_BITS | size;
+}
+
+static inline struct block_handle
+table_place_unpack(uint64_t place)
+{
+    return (struct block_handle){.offset = place >> PLACE_SIZE_BITS,
+                                 .size = place & ((UINT64_C(1) << PLACE_SIZE_BITS) - 1)};
+}
 
 /* table_open.c */
 

@@ -112,6 +112,7 @@ open_engine(struct diff_engine *engine)
     engine->port.delay_us_max = 1 + random_below(&engine->random, 20000);
     engine->options.port = &engine->port.port;
     engine->options.block_bytes = random_below(&engine->random, 4) == 0 ? 0 : 256;
+    engine->options.direct_reads = random_below(&engine->random, 2) == 0;
     st = db_open(&engine->options, &engine->db);
     if (st != KV_OK) {
         engine->db = NULL;

@@ -96,6 +96,7 @@ draw_engine(struct sim_world *world)
         .compression = sim_world_draw(world, 2) == 0 ? COMPRESSION_NONE : COMPRESSION_LZ4,
         .block_bytes = sim_world_draw(world, 2) == 0 ? 0 : 256,
         .bloom_bits_per_key = sim_world_draw(world, 2) == 0 ? 0 : 10,
+        .direct_reads = world->options.seed % 2 == 1,
         .owner = world,
         .on_durable = sim_world_on_durable,
         .on_write_failed = sim_world_on_write_failed,

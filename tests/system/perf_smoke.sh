@@ -37,11 +37,27 @@ smoke() { # ROWS COMMAND...: at least so many rows with a ratio
     fi
 }
 
+smoke_profile() { # a line for each path and functions below
+    local status=0
+    timeout 120 "$perf/profile" --smoke >"$out" 2>&1 || status=$?
+    [ $status -ne 77 ] || { echo "profile: $(tail -1 "$out")"; return; }
+    ran=$((ran + 1))
+    if [ $status -eq 0 ] && [ "$(grep -cE '^\| (SET|GET).*[0-9]\.[0-9]+ \|$' "$out")" -eq 4 ] &&
+        grep -q '^| .*%' "$out"; then
+        echo 'profile: ok'
+    else
+        echo "profile: exit code $status:"
+        cat "$out"
+        failed=1
+    fi
+}
+
 smoke 24 "$perf/vs-redis"
 smoke 18 "$perf/vs-kvrocks" "$stand_in/kvrocks"
 smoke 6 "$perf/vs-redis-benchmark"
 smoke 7 "$perf/vs-rocksdb"
 smoke 1 "$perf/vs-fio"
 smoke 12 "$perf/deletions"
+smoke_profile
 [ $ran -gt 0 ] || { echo "none of the peers is installed"; exit 77; }
 exit $failed

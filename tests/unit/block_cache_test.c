@@ -1,13 +1,18 @@
 /* Goal: the block cache keeps to its budget, never loses a pinned block, and a scan does not wash
  * out what is used. */
 #include <CUnit/Basic.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/random.h"
 #include "cache/block_cache.h"
 #include "support/unit.h"
 
-enum { BLOCK_BYTES = 4096, BUDGET = 200 * 5000 };
+enum {
+    BLOCK_BYTES = 4096,
+    BUDGET = 200 * 5000,
+    INDEX_BYTES = 1000, /* more than an empty cache takes */
+};
 
 static struct block_id
 id_of(uint64_t table, uint64_t number)
@@ -149,12 +154,13 @@ random_use_keeps_the_budget(void)
         } else if ((*pin = block_cache_pin(cache, id)) == NULL) {
             const size_t size = 1 + random_below(&random, 9000);
 
-            *pin = block_cache_insert(cache, id, kv_alloc(size), size);
+            *pin = block_cache_insert(cache, id, block_cache_alloc(cache, size), size);
+            memset((void *)(uintptr_t)(*pin)->bytes.data, i, (*pin)->bytes.size);
         }
         if (random_below(&random, 500) == 0)
             block_cache_drop_table(cache, random_below(&random, 5));
         if (random_below(&random, 500) == 0)
-            block_cache_set_bytes_max(cache, random_below(&random, BUDGET));
+            block_cache_set_bytes_max(cache, INDEX_BYTES + random_below(&random, BUDGET));
         block_cache_get_stats(cache, &stats);
         CU_ASSERT(stats.bytes_used <= stats.bytes_max + stats.bytes_pinned);
     }
