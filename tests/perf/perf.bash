@@ -307,6 +307,20 @@ forget_pages() { # FILE...
     done
 }
 
+db_bench_knows() { # COMPRESSION
+    rm -rf "$work/probe"
+    "$db_bench" --db="$work/probe" --num=1 --benchmarks=fillseq --compression_type="$1" \
+        >"$work/out" 2>&1
+}
+
+# Debian's is built without NDEBUG.
+describe_db_bench() {
+    local assertions=''
+    db_bench_knows none || die "$db_bench does not run"
+    ! grep -q 'Assertions are enabled' "$work/out" || assertions=', with assertions, which slow it down'
+    echo "peer:     RocksDB $(sed -n 's/^RocksDB: *version //p' "$work/out"), $(command -v "$db_bench")$assertions"
+}
+
 # --- numbers ---
 
 note() { printf '%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "$4" >>"$notes"; }
