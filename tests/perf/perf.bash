@@ -9,6 +9,7 @@ perf_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 bin=${KV_BIN:-$perf_dir/../../build/release/bin}
 rounds=3 size=full loader='' keep=no
 declare -A server_pid=() server_port=() server_dir=()
+declare -A set_share=() # one of how many SETs a slow side gets [1]
 
 die() { echo "${0##*/}: $*" >&2; exit 2; }
 skip() { echo "${0##*/}: $*" >&2; exit 77; }
@@ -246,14 +247,18 @@ served() {
     note "$row" "CPU us/op, all" "$side" "$(per_op "${before#* }" "${after#* }" "$operations")"
 }
 
-# The servers in $sides: SET and GET, 50 connections, $keys keys, values of 100 bytes.
-served_rounds() {
-    local side round pipeline operation operations
-    for side in $sides; do
+fill_servers() { # SIDE...: $keys keys, values of 100 bytes
+    local side
+    for side in "$@"; do
         progress "filling $side"
         fill_keys "${server_port[$side]}" "$keys" 100
         wait_quiet "${server_pid[$side]}"
     done
+}
+
+# The servers in $sides, which are full: SET and GET, 50 connections, values of 100 bytes.
+served_rounds() {
+    local side round pipeline operation operations share
     for ((round = 1; round <= rounds; round++)); do
         for pipeline in 1 16 64; do
             case $pipeline in
@@ -263,8 +268,10 @@ served_rounds() {
             esac
             for operation in set get; do
                 for side in $(in_turn "$round" $sides); do
+                    share=1
+                    [ "$operation" = get ] || share=${set_share[$side]:-1}
                     served "${operation^^} P=$pipeline" "$side" "${server_port[$side]}" "$operation" \
-                        "$keys" 100 50 "$pipeline" "$operations"
+                        "$keys" 100 50 "$pipeline" $((operations / share))
                 done
             done
         done
@@ -289,6 +296,29 @@ measured() {
     [ "$1" != failed ] || { tail -15 "$work/out" >&2; die "a measured program failed"; }
     measured_cpu_us=$(awk -v u="$1" -v s="$2" 'BEGIN { printf "%.0f", (u + s) * 1000000 }')
     measured_read=$3 measured_written=$4
+}
+
+# What the page cache has of files would be measured instead of the disk.
+forget_pages() { # FILE...
+    local file
+    sync -f "$work"
+    for file in "$@"; do
+        dd if="$file" iflag=nocache count=0 status=none
+    done
+}
+
+db_bench_knows() { # COMPRESSION
+    rm -rf "$work/probe"
+    "$db_bench" --db="$work/probe" --num=1 --benchmarks=fillseq --compression_type="$1" \
+        >"$work/out" 2>&1
+}
+
+# Debian's is built without NDEBUG.
+describe_db_bench() {
+    local assertions=''
+    db_bench_knows none || die "$db_bench does not run"
+    ! grep -q 'Assertions are enabled' "$work/out" || assertions=', with assertions, which slow it down'
+    echo "peer:     RocksDB $(sed -n 's/^RocksDB: *version //p' "$work/out"), $(command -v "$db_bench")$assertions"
 }
 
 # --- numbers ---

@@ -27,7 +27,7 @@ smoke() { # ROWS COMMAND...: at least so many rows with a ratio
         return
     fi
     ran=$((ran + 1))
-    found=$(grep -cE '(ops/s|reads/s) +[0-9.,]+ +[0-9.,]+ +[0-9.]+' "$out")
+    found=$(grep -cE '(ops/s|reads/s|MB/s in) +[0-9.,]+ +[0-9.,]+ +[0-9.]+' "$out")
     if [ $status -eq 0 ] && [ "$found" -ge "$rows" ]; then
         echo "$(basename "$1"): ok"
     else
@@ -56,6 +56,7 @@ smoke 24 "$perf/vs-redis"
 smoke 18 "$perf/vs-kvrocks" "$stand_in/kvrocks"
 smoke 6 "$perf/vs-redis-benchmark"
 smoke 7 "$perf/vs-rocksdb"
+smoke 3 "$perf/compaction"
 smoke 1 "$perf/vs-fio"
 smoke 12 "$perf/deletions"
 smoke_profile
