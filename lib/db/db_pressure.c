@@ -7,6 +7,9 @@
 #include "db/compactor.h"
 #include "db/db_internal.h"
 
+/* Of what slows writers: from here on compactions get their share of the cores. */
+#define PRESSING_SHARE 0.4
+
 /* A flush that runs and a memtable that fills are how it should be. */
 static struct write_pile
 memtable_pile(const struct db *db)
@@ -31,8 +34,15 @@ is_left_alone(const struct db *db, const struct compaction_options *options)
            options->style == COMPACTION_OFF || options->style == COMPACTION_FIFO;
 }
 
+/* So early that writers need not be slowed, if compactions can keep up at all. */
+static bool
+is_pressing(const struct write_pile *pile)
+{
+    return pile->hard > pile->soft && pile->amount >= pile->soft * PRESSING_SHARE;
+}
+
 static uint64_t
-family_rate(struct db *db, const struct column_family *family)
+family_rate(struct db *db, const struct column_family *family, enum job_urgency *urgency)
 {
     struct compaction_view view;
     struct compaction_shape shape;
@@ -54,6 +64,8 @@ family_rate(struct db *db, const struct column_family *family)
             .hard = (double)view.options->hard_pending_compaction_bytes_limit,
             .drain_bytes_per_s = db->compactor->drain_bytes_per_s,
         };
+        if (is_pressing(&level0) || is_pressing(&debt))
+            *urgency = JOB_PRESSING;
         rate = write_rate_of(&level0);
         rate_of_debt = write_rate_of(&debt);
         rate = rate_of_debt < rate ? rate_of_debt : rate;
@@ -65,14 +77,19 @@ family_rate(struct db *db, const struct column_family *family)
 static uint64_t
 tables_rate(struct db *db)
 {
+    struct job_port *port = db->options.port;
     const struct column_family *family;
+    enum job_urgency urgency = JOB_CALM;
     uint64_t slowest = WRITE_RATE_UNLIMITED;
 
     for (uint32_t i = 0; (family = version_set_family_at(db->versions, i)) != NULL; i++) {
-        const uint64_t rate = family_rate(db, family);
+        const uint64_t rate = family_rate(db, family, &urgency);
 
         slowest = rate < slowest ? rate : slowest;
     }
+    if (urgency != db->urgency && port->set_urgency != NULL)
+        port->set_urgency(port, urgency);
+    db->urgency = urgency;
     return slowest;
 }
 
