@@ -253,7 +253,7 @@ part_is_done(struct worker_job *job)
     job->done_count += job->part_count;
     job->received_count = job->part_count = 0;
     if (job->worker != NULL)
-        worker_release_job(job->worker, true);
+        worker_release_job(job, true);
     if (job->kind->part_is_open || job->done_count == job->output_count) {
         worker_job_end(job, KV_OK);
     } else {

@@ -117,6 +117,19 @@ worker_job_cancel(struct worker_job *job)
     job->cancelled = true;
     if (worker_channel_send(job->worker->process.socket, CHANNEL_NOWAIT, &msg, -1) != KV_OK)
         worker_kill(job->worker);
+    else
+        worker_update_priority(job->worker);
+}
+
+uint64_t
+worker_job_patience_us(const struct worker_job *job)
+{
+    uint64_t bytes = 0;
+
+    KV_ASSERT(worker_job_is_compaction(job));
+    for (uint32_t i = 0; i < job->compact->spec.input_count; i++)
+        bytes += job->compact->spec.inputs[i].file_bytes;
+    return STARVED_US + bytes / STARVED_BYTES_PER_US;
 }
 
 bool

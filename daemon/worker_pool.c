@@ -57,7 +57,8 @@ count_ready(const struct worker_pool *pool, uint32_t *compacting_out)
 
         if (worker->state == WORKER_IDLE || worker->state == WORKER_BUSY)
             ready++;
-        if (worker->state == WORKER_BUSY && worker_job_is_compaction(worker->job))
+        if (worker->state == WORKER_BUSY &&
+            (worker->set_aside != NULL || worker_job_is_compaction(worker->job)))
             (*compacting_out)++;
     }
     return ready;
@@ -83,39 +84,29 @@ may_compact(const struct worker_pool *pool)
     return compacting + 1 < ready || (compacting == 0 && count_workers(pool) == 1);
 }
 
-/* A flush waits for no compaction: if all workers compact, one has to stop, the one that has done
- * least. */
-static void
-make_way(struct worker_pool *pool)
+/* A flush waits for no compaction: if all workers compact, one does it in between. */
+static struct worker *
+find_for_flush(struct worker_pool *pool)
 {
-    struct worker_job *least = NULL;
+    struct worker *idle = find_idle(pool);
     uint32_t compacting;
 
-    if (count_ready(pool, &compacting) != compacting)
-        return;
+    if (idle != NULL || count_ready(pool, &compacting) != compacting)
+        return idle;
     for (struct list *node = pool->workers.next; node != &pool->workers; node = node->next) {
-        const struct worker *worker = LIST_ENTRY(node, struct worker, link);
+        struct worker *worker = LIST_ENTRY(node, struct worker, link);
 
-        if (worker->state != WORKER_BUSY)
-            continue;
-        if (worker->job->cancelled || worker->job->state != JOB_RUNNING)
-            return; /* one is about to be free */
-        if (least == NULL || worker->job->compact->bytes_done < least->compact->bytes_done)
-            least = worker->job;
+        if (worker_may_be_interrupted(worker))
+            return worker;
     }
-    if (least == NULL)
-        return;
-    kv_log(LOG_LEVEL_NOTICE, "compaction %" PRIu64 " makes way for a flush",
-           least->compact->job_id);
-    worker_job_cancel(least);
+    return NULL;
 }
 
 /* False: there is nobody for it now. */
 static bool
-give_first(struct worker_pool *pool, struct list *waiting)
+give_first(struct worker_pool *pool, struct list *waiting, struct worker *worker)
 {
     struct worker_job *job = LIST_ENTRY(waiting->next, struct worker_job, wait_link);
-    struct worker *worker = find_idle(pool);
 
     if (worker == NULL)
         return false;
@@ -131,12 +122,10 @@ worker_pool_dispatch(struct worker_pool *pool)
 {
     if (pool->closing)
         return;
-    while (!list_empty(&pool->waiting) && give_first(pool, &pool->waiting))
+    while (!list_empty(&pool->waiting) && give_first(pool, &pool->waiting, find_for_flush(pool)))
         continue;
-    if (!list_empty(&pool->waiting))
-        make_way(pool);
     while (!list_empty(&pool->compactions) && may_compact(pool) &&
-           give_first(pool, &pool->compactions))
+           give_first(pool, &pool->compactions, find_idle(pool)))
         continue;
     if (!list_empty(&pool->waiting) && !any_alive(pool) && !pool->said_no_worker) {
         kv_log(LOG_LEVEL_WARNING, "no worker runs: memtables stay in memory until one does");
@@ -172,6 +161,16 @@ cancel_compact(struct job_port *port, struct compact_job *job)
     (void)port;
     KV_ASSERT(job->port_private != NULL);
     worker_job_cancel(job->port_private);
+}
+
+static void
+set_urgency(struct job_port *port, enum job_urgency urgency)
+{
+    struct worker_pool *pool = KV_CONTAINER_OF(port, struct worker_pool, port);
+
+    pool->urgency = urgency;
+    for (struct list *node = pool->workers.next; node != &pool->workers; node = node->next)
+        worker_update_priority(LIST_ENTRY(node, struct worker, link));
 }
 
 /* --- workers from outside --- */
@@ -369,6 +368,7 @@ set_options(struct worker_pool *pool, const struct worker_pool_options *options)
     pool->port.start_flush = start_flush;
     pool->port.start_compact = start_compact;
     pool->port.cancel_compact = cancel_compact;
+    pool->port.set_urgency = set_urgency;
     pool->ring = options->ring;
     pool->io = ring_io(options->ring);
     pool->session_identity = copy_text(options->session_identity);

@@ -7,9 +7,11 @@
  * worker from outside that cannot be known, so its job ends with an error and the engine gives it
  * out anew under new numbers.
  *
- * A compaction is given out once, and only while another worker is left for flushes.  If there is
- * but one worker, or all others are gone, a compaction ends with KV_CANCELLED as soon as a flush
- * has to be done.
+ * A compaction is given out once, and only while another worker is left for flushes, unless there
+ * is but one at all.  A flush for which none is left is done in between by one that compacts.
+ *
+ * kvd sets how its workers share the cores with it: compactions get what nobody else wants, until
+ * they press or starve (where the system permits to take that back: daemon/worker_priority.h).
  *
  * No worker, or no program to start: jobs wait, and kvd serves on.
  */

@@ -1,7 +1,9 @@
 /* worker_pool_internal.h - the structs that the worker_*.c files share; nobody else includes it.
  *
  *     worker_pool.c   opening, closing, the listening socket, the watch
- *     worker_peer.c   one worker: its process, its socket, its messages
+ *     worker_peer.c   one worker: its process, its socket
+ *     worker_peer_message.c    what it says
+ *     worker_peer_job.c        what it has to do, and how urgent that is
  *     worker_job.c    one job: parts, checks, cleaning up, trying again
  *     worker_job_flush.c, worker_job_compact.c    the two kinds of job
  */
@@ -10,6 +12,7 @@
 
 #include "base/list.h"
 #include "daemon/worker_pool.h"
+#include "daemon/worker_priority.h"
 #include "daemon/worker_process.h"
 #include "daemon/worker_result.h"
 #include "io/file.h"
@@ -22,6 +25,10 @@ enum {
     HEALTHY_US = 10 * 1000 * 1000,  /* a worker that lived so long had no bad start */
     JOB_ATTEMPT_COUNT_MAX = 5,      /* then the engine gives the job new file numbers */
     TIMEOUT_DOUBLING_MAX = 4,       /* a job may be honestly slow: 16 times the timeout */
+    /* A compaction that after this time, and a second for so many bytes of its inputs, is not done
+     * has been starved, and gets its share of the cores. */
+    STARVED_US = 2 * 1000 * 1000,
+    STARVED_BYTES_PER_US = 32,
 };
 
 enum worker_state {
@@ -41,6 +48,9 @@ struct worker {
     enum worker_state state;
     struct worker_process process; /* external: no pidfd */
     struct worker_job *job;        /* borrowed; set if and only if BUSY, or DYING with one */
+    /* A compaction that goes on behind `job`, a flush; NULL: none. */
+    struct worker_job *set_aside;
+    enum worker_priority priority;
     struct ring_event socket_event, exit_event;
     bool socket_armed, exit_armed;
     struct io_timer restart_timer;
@@ -95,6 +105,8 @@ struct worker_job {
     uint32_t part_count;                 /* outputs in the part that is given out */
     uint32_t received_count;             /* tables of this part so far */
     uint32_t attempt_count, timeout_count;
+    uint64_t given_us;     /* to its worker */
+    bool is_starved;       /* a compaction that gets on too slowly */
     bool given_outside;    /* to an external worker, of whose end nothing is certain */
     enum kv_status ending; /* what on_done gets after cleaning; KV_OK: try again */
     struct io_timer retry_timer;
@@ -123,6 +135,7 @@ struct worker_pool {
     int listen_fd;
     bool listen_armed, closing;
     bool said_no_worker; /* the line about waiting jobs has been logged */
+    enum job_urgency urgency;
 };
 
 /* --- worker_peer.c --- */
@@ -138,12 +151,26 @@ void worker_kill(struct worker *worker);
 void worker_dismiss(struct worker *worker);
 /* Kills it if it has been silent for too long; reads first what has arrived. */
 void worker_watch(struct worker *worker);
-/* KV_OK: the job's next part is with the worker.  Otherwise the worker is being killed and the
- * job is untouched. */
-MUST_CHECK enum kv_status worker_give(struct worker *worker, struct worker_job *job);
-/* The job has left the worker, which is free for the next. */
-void worker_release_job(struct worker *worker, bool done);
 const char *worker_state_name(enum worker_state state);
+
+/* --- worker_peer_message.c --- */
+
+/* Reads and handles what has arrived.  A worker that breaks the rules is killed here. */
+void worker_read_messages(struct worker *worker);
+
+/* --- worker_peer_job.c --- */
+
+/* The worker can do a flush between two blocks of its compaction. */
+bool worker_may_be_interrupted(const struct worker *worker);
+/* To an idle worker, or a flush to one that may be interrupted.  KV_OK: the job's next part is with
+ * it.  Otherwise the worker is being killed and the job is untouched. */
+MUST_CHECK enum kv_status worker_give(struct worker *worker, struct worker_job *job);
+/* The job has left its worker, which goes on with what was set aside, or is free for the next. */
+void worker_release_job(struct worker_job *job, bool done);
+/* All that a worker had comes back: it is gone. */
+void worker_return_jobs(struct worker *worker);
+/* As its job is worth now. */
+void worker_update_priority(struct worker *worker);
 
 /* --- worker_job.c --- */
 
@@ -167,6 +194,9 @@ void worker_job_new_flush(struct worker_pool *pool, struct flush_job *flush);
 void worker_job_new_compact(struct worker_pool *pool, struct compact_job *compact);
 /* A compaction, in any state: it ends soon, one way or the other. */
 void worker_job_cancel(struct worker_job *job);
+/* After so long, with nothing but what nobody else wanted of the cores, a compaction should be
+ * done. */
+uint64_t worker_job_patience_us(const struct worker_job *job);
 bool worker_job_is_compaction(const struct worker_job *job);
 
 /* --- worker_pool.c --- */

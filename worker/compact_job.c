@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "worker/output_file.h"
+#include "worker/page_cache.h"
 #include "worker/rate_limit.h"
 #include "worker/table_check.h"
 
@@ -19,6 +20,7 @@ struct compact_job {
     bool file_is_open;
     struct rate_limit limit;
     uint64_t bytes_read; /* of the inputs */
+    bool into_cache;     /* readers found the inputs in the page cache */
 };
 
 /* kvd sees how much of the inputs is done, not what was written. */
@@ -107,8 +109,12 @@ finish_file(void *owner, const struct table_summary *summary)
     if (st == KV_OK)
         st = path_of(job, summary->file_number, path);
     if (st == KV_OK)
-        st = output_file_verify(job->io, job->heartbeat, path, summary->file_bytes,
-                                summary->checksum_crc32c);
+        st = output_file_verify(
+            job->io, job->heartbeat,
+            &(struct output_expected){.path = path,
+                                      .bytes = summary->file_bytes,
+                                      .checksum_crc32c = summary->checksum_crc32c,
+                                      .into_cache = job->into_cache});
     if (st == KV_OK)
         st = table_check_run(job->io, path, summary);
     job->heartbeat->bytes_done = job->bytes_read;
@@ -132,6 +138,7 @@ compact_job_run(const struct worker_compact *compact, const char *dir, struct he
                                        .sink = &sink};
     enum kv_status st;
 
+    job.into_cache = page_cache_has_inputs(dir, run.spec);
     rate_limit_init(&job.limit, job.io, run.spec->rate_bytes_per_s);
     st = compaction_run(&run, result_out);
     close_file(&job);

@@ -88,8 +88,12 @@ write_table(const struct worker_flush *flush, const struct worker_flush_output *
     st = build_table(flush, output, memtable, &file, summary);
     output_file_close(&file);
     if (st == KV_OK)
-        st = output_file_verify(heartbeat->io, heartbeat, path, summary->file_bytes,
-                                summary->checksum_crc32c);
+        st = output_file_verify(
+            heartbeat->io, heartbeat,
+            &(struct output_expected){.path = path,
+                                      .bytes = summary->file_bytes,
+                                      .checksum_crc32c = summary->checksum_crc32c,
+                                      .into_cache = true}); /* what is new is read */
     if (st == KV_OK)
         st = table_check_run(heartbeat->io, path, summary);
     return st;

@@ -16,7 +16,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
-#include <sched.h>
 #include <seccomp.h>
 #include <stdint.h>
 #include <string.h>
@@ -155,13 +154,10 @@ static const int allowed_calls[] = {
 
 enum { IOPRIO_WHO_PROCESS = 1, IOPRIO_CLASS_MASK = 7 << 13, IOPRIO_CLASS_BE = 2 << 13 };
 
-/* Its own priority among the ordinary ones: what a compaction gives up and takes back. */
+/* Its own priority at the disk: what a compaction gives up and takes back. */
 static int
 add_priority_rules(scmp_filter_ctx filter)
 {
-    const struct scmp_arg_cmp self = {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = 0};
-    const struct scmp_arg_cmp other = {.arg = 1, .op = SCMP_CMP_EQ, .datum_a = SCHED_OTHER};
-    const struct scmp_arg_cmp batch = {.arg = 1, .op = SCMP_CMP_EQ, .datum_a = SCHED_BATCH};
     const struct scmp_arg_cmp process = {
         .arg = 0, .op = SCMP_CMP_EQ, .datum_a = IOPRIO_WHO_PROCESS};
     const struct scmp_arg_cmp this_one = {.arg = 1, .op = SCMP_CMP_EQ, .datum_a = 0};
@@ -169,14 +165,9 @@ add_priority_rules(scmp_filter_ctx filter)
                                              .op = SCMP_CMP_MASKED_EQ,
                                              .datum_a = IOPRIO_CLASS_MASK,
                                              .datum_b = IOPRIO_CLASS_BE};
-    int failed;
 
-    failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(sched_setscheduler), 2, self, other);
-    failed |=
-        seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(sched_setscheduler), 2, self, batch);
-    failed |= seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioprio_set), 3, process, this_one,
-                               best_effort);
-    return failed;
+    return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioprio_set), 3, process, this_one,
+                            best_effort);
 }
 
 static int

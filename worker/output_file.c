@@ -15,6 +15,7 @@
 #include "base/alloc.h"
 #include "base/crc32c.h"
 #include "base/log.h"
+#include "worker/page_cache.h"
 
 enum {
     BLOCK_BYTES = 1024 * 1024,
@@ -161,26 +162,38 @@ read_back(struct io *io, struct heartbeat *heartbeat, int fd, uint8_t *block,
     return st;
 }
 
+static enum kv_status
+open_again(struct io *io, const struct output_expected *expected, int *fd_out)
+{
+    enum kv_status st = KV_OK;
+
+    *fd_out = expected->into_cache ? -1 : try_open_direct(io, expected->path, O_RDONLY);
+    if (*fd_out < 0)
+        st = file_open(io, expected->path, O_RDONLY | O_CLOEXEC, fd_out);
+    if (st == KV_OK)
+        page_cache_forget(*fd_out);
+    return st;
+}
+
 enum kv_status
-output_file_verify(struct io *io, struct heartbeat *heartbeat, const char *path, uint64_t bytes,
-                   uint32_t checksum_crc32c)
+output_file_verify(struct io *io, struct heartbeat *heartbeat,
+                   const struct output_expected *expected)
 {
     uint8_t *block = kv_alloc_aligned(BLOCK_ALIGNMENT, BLOCK_BYTES);
-    int fd = try_open_direct(io, path, O_RDONLY);
-    enum kv_status st = KV_OK;
     uint32_t checksum = 0;
     uint64_t size = 0;
+    enum kv_status st;
+    int fd;
 
-    KV_ASSERT(bytes > 0);
-    if (fd < 0)
-        st = file_open(io, path, O_RDONLY | O_CLOEXEC, &fd);
+    KV_ASSERT(expected->bytes > 0);
+    st = open_again(io, expected, &fd);
     if (st == KV_OK)
         st = read_back(io, heartbeat, fd, block, &checksum, &size);
-    if (st == KV_OK && (size != bytes || checksum != checksum_crc32c))
+    if (st == KV_OK && (size != expected->bytes || checksum != expected->checksum_crc32c))
         st = KV_FAIL(KV_CORRUPT,
                      "%s: wrote %" PRIu64 " bytes (crc32c %08x), reads as %" PRIu64
                      " bytes (crc32c %08x)",
-                     path, bytes, checksum_crc32c, size, checksum);
+                     expected->path, expected->bytes, expected->checksum_crc32c, size, checksum);
     file_close(io, fd);
     free(block);
     return st;

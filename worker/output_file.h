@@ -34,9 +34,14 @@ MUST_CHECK enum kv_status output_file_finish(struct output_file *file);
 void output_file_close(struct output_file *file);
 
 /* Reads the file back from the disk and compares it with what was meant to be written.
- * KV_CORRUPT: it differs. */
+ * `into_cache`: afterwards the page cache has it.  KV_CORRUPT: it differs. */
+struct output_expected {
+    const char *path;
+    uint64_t bytes;
+    uint32_t checksum_crc32c;
+    bool into_cache;
+};
 MUST_CHECK enum kv_status output_file_verify(struct io *io, struct heartbeat *heartbeat,
-                                             const char *path, uint64_t bytes,
-                                             uint32_t checksum_crc32c);
+                                             const struct output_expected *expected);
 
 #endif

@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <sched.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sysexits.h>
@@ -75,18 +74,6 @@ lower_priority(void)
     if (setpriority(PRIO_PROCESS, 0, NICE) != 0)
         kv_log(LOG_LEVEL_VERBOSE, "setpriority: %s", strerror(errno));
     set_io_priority(IOPRIO_BE_LOW);
-}
-
-/* A compaction is in nobody's way.  A higher nice value would do more, but there is no way back
- * from it, and the next job may be a flush. */
-static void
-set_bulk_priority(bool bulk)
-{
-    const struct sched_param none = {0};
-
-    if (sched_setscheduler(0, bulk ? SCHED_BATCH : SCHED_OTHER, &none) != 0)
-        kv_log(LOG_LEVEL_VERBOSE, "sched_setscheduler: %s", strerror(errno));
-    set_io_priority(bulk ? IOPRIO_BE_LOWEST : IOPRIO_BE_LOW);
 }
 
 static enum kv_status
@@ -192,7 +179,7 @@ static enum kv_status
 serve_flush(struct session *session, const struct worker_flush *flush, int memtable_fd)
 {
     const uint64_t cpu_before_us = cpu_us();
-    struct flush_job_result result;
+    struct flush_job_result result = {0};
     enum kv_status st;
 
     if (memtable_fd < 0)
@@ -210,12 +197,29 @@ serve_flush(struct session *session, const struct worker_flush *flush, int memta
     return st;
 }
 
-/* What kvd may say to a worker that compacts: stop that, or go. */
+/* A flush waits for no compaction: it is done between two blocks of one. */
 static enum kv_status
-take_word(struct session *session, const struct worker_msg *msg)
+serve_flush_between(struct session *session, const struct worker_flush *flush, int memtable_fd)
+{
+    const struct heartbeat set_aside = session->heartbeat;
+    enum kv_status st;
+
+    session->heartbeat.listen = NULL;
+    set_io_priority(IOPRIO_BE_LOW);
+    st = serve_flush(session, flush, memtable_fd);
+    set_io_priority(IOPRIO_BE_LOWEST);
+    session->heartbeat = set_aside;
+    return st;
+}
+
+/* What kvd may say to a worker that compacts: flush this first, stop that, or go. */
+static enum kv_status
+take_word(struct session *session, const struct worker_msg *msg, int fd)
 {
     if (msg->kind == WORKER_MSG_SHUTDOWN)
         return KV_CANCELLED;
+    if (msg->kind == WORKER_MSG_FLUSH)
+        return serve_flush_between(session, &msg->flush, fd);
     if (msg->kind != WORKER_MSG_CANCEL)
         return KV_FAIL(KV_CORRUPT, "kvd sent %s to a busy worker", worker_msg_name(msg->kind));
     if (msg->cancel.job_id != session->compact_job_id)
@@ -231,13 +235,16 @@ listen_to_kvd(void *owner)
     struct pollfd waiting = {.fd = session->socket, .events = POLLIN};
     struct worker_msg msg;
     enum kv_status st;
+    int fd;
 
     if (poll(&waiting, 1, 0) <= 0)
         return KV_OK;
-    st = worker_channel_receive(session->socket, CHANNEL_NOWAIT, &msg, NULL);
+    st = worker_channel_receive(session->socket, CHANNEL_NOWAIT, &msg, &fd);
     if (st == KV_OK)
-        st = take_word(session, &msg);
+        st = take_word(session, &msg, fd);
     worker_msg_deinit(&msg);
+    if (fd >= 0)
+        close(fd);
     return st == KV_BUSY ? KV_OK : st;
 }
 
@@ -253,9 +260,9 @@ run_compact(struct session *session, const struct worker_compact *compact,
     heartbeat_set_job(heartbeat, compact->job_id);
     heartbeat->listen = listen_to_kvd;
     heartbeat->listen_owner = session;
-    set_bulk_priority(true);
+    set_io_priority(IOPRIO_BE_LOWEST); /* of the cores kvd has its own idea */
     st = compact_job_run(compact, (const char *)session->dir.data, heartbeat, result);
-    set_bulk_priority(false);
+    set_io_priority(IOPRIO_BE_LOW);
     heartbeat->listen = NULL;
     session->compact_job_id = 0;
     return st;

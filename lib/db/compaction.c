@@ -15,7 +15,7 @@ static void on_part_done(struct compact_job *job, enum kv_status st,
 
 struct compaction *
 compaction_new(struct db *db, struct compaction_plan *plan, struct manual_compaction *manual,
-               uint32_t part_count_max)
+               uint32_t slot_count)
 {
     struct compaction *compaction = kv_alloc_zero(sizeof(*compaction));
 
@@ -28,7 +28,7 @@ compaction_new(struct db *db, struct compaction_plan *plan, struct manual_compac
     compaction->started_us = io_now_us(db->io);
     compaction->creation_time_s = io_wall_us(db->io) / 1000000;
     list_push_back(&db->compactor->compactions, &compaction->link);
-    compaction_make_parts(compaction, part_count_max);
+    compaction_make_parts(compaction, slot_count);
     return compaction;
 }
 
@@ -266,11 +266,18 @@ compaction_reject(struct compaction *compaction)
 void
 compaction_go_on(struct compaction *compaction)
 {
+    struct compactor *compactor = compaction->db->compactor;
+
     if (compaction->state != COMPACTION_RUNNING || compaction->is_paused)
         return;
     for (uint32_t i = 0; i < compaction->part_count; i++) {
-        if (compaction->parts[i].state == PART_WAITING)
-            start_part(&compaction->parts[i]);
+        if (compaction->parts[i].state != PART_WAITING)
+            continue;
+        if (compactor_free_slots(compactor) == 0) {
+            compactor->has_waiting_parts = true;
+            return;
+        }
+        start_part(&compaction->parts[i]);
     }
 }
 
@@ -295,7 +302,9 @@ on_part_done(struct compact_job *job, enum kv_status st, const struct table_summ
         compaction->db->compactor->has_waiting_parts = true;
     } else if (st != KV_OK) {
         compaction_cancel(compaction, st);
-    } else if (!has_part(compaction, PART_RUNNING) && !has_part(compaction, PART_WAITING)) {
+    } else if (has_part(compaction, PART_WAITING)) {
+        compaction->db->compactor->has_waiting_parts = true;
+    } else if (!has_part(compaction, PART_RUNNING)) {
         finish(compaction);
     }
 }

@@ -4,17 +4,18 @@
 
 #include "db/compactor.h"
 
-/* Takes over the plan.  `manual` NULL: the picker's own idea.  `part_count_max`: how many jobs it
- * may be cut into. */
+/* Takes over the plan.  `manual` NULL: the picker's own idea.  `slot_count`: how many of its jobs
+ * may run at once. */
 struct compaction *compaction_new(struct db *db, struct compaction_plan *plan,
-                                  struct manual_compaction *manual, uint32_t part_count_max);
-/* Gives the jobs to the port, or installs at once what needs none. */
+                                  struct manual_compaction *manual, uint32_t slot_count);
+/* Gives the jobs to the port, as many as may run, or installs at once what needs none. */
 void compaction_start(struct compaction *compaction);
 /* It ends with `why`, when its parts have come back. */
 void compaction_cancel(struct compaction *compaction, enum kv_status why);
 /* The user doesn't want it now: cancelled, and not picked again at once. */
 void compaction_reject(struct compaction *compaction);
-/* Gives parts to the port that were cancelled by a pause or for a flush. */
+/* Gives parts to the port that have waited for a slot, or were cancelled by a pause or with their
+ * worker. */
 void compaction_go_on(struct compaction *compaction);
 /* It failed in a way that doesn't pass by itself. */
 bool compaction_met_bad_table(const struct compaction *compaction);
@@ -29,7 +30,7 @@ uint64_t compaction_bytes_done(const struct compaction *compaction);
 /* --- compaction_job.c --- */
 
 /* What all parts share, and the cuts between them. */
-void compaction_make_parts(struct compaction *compaction, uint32_t part_count_max);
+void compaction_make_parts(struct compaction *compaction, uint32_t slot_count);
 /* New file numbers and what changes from try to try. */
 void compaction_fill_job(struct compaction_part *part);
 void compaction_keep_tables(struct compaction_part *part, const struct table_summary *tables,

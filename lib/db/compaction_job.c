@@ -79,24 +79,33 @@ fill_grandparents(struct compaction *compaction)
         };
 }
 
+static uint32_t
+part_count_for(const struct compaction_plan *plan, uint64_t part_bytes_min, uint32_t slot_count)
+{
+    const uint64_t count = plan->input_bytes / (part_bytes_min * COMPACT_PART_AIM);
+
+    if (slot_count > COMPACT_PARTS_MAX || count > COMPACT_PARTS_MAX)
+        return COMPACT_PARTS_MAX;
+    return count > slot_count ? (uint32_t)count : slot_count;
+}
+
 void
-compaction_make_parts(struct compaction *compaction, uint32_t part_count_max)
+compaction_make_parts(struct compaction *compaction, uint32_t slot_count)
 {
     const struct compaction_plan *plan = &compaction->plan;
-    const uint64_t part_bytes_min = compaction->db->options.compaction.part_bytes_min;
+    const uint64_t part_bytes_set = compaction->db->options.compaction.part_bytes_min;
+    const uint64_t part_bytes_min =
+        part_bytes_set > 0 ? part_bytes_set : (uint64_t)COMPACT_PART_BYTES_MIN;
     struct slice cuts[COMPACT_PARTS_MAX];
+    const uint32_t part_count_max = part_count_for(plan, part_bytes_min, slot_count);
     uint32_t cut_count = 0;
 
-    KV_ASSERT(part_count_max >= 1);
+    KV_ASSERT(slot_count >= 1);
     if (plan->kind != COMPACTION_MERGE)
         return;
-    if (part_count_max > COMPACT_PARTS_MAX)
-        part_count_max = COMPACT_PARTS_MAX;
     /* What goes into level 0 must be one table (FORMAT.md 6.6). */
     if (plan->output_level > 0 && part_count_max > 1)
-        cut_count =
-            compaction_plan_cut(plan, part_count_max,
-                                part_bytes_min > 0 ? part_bytes_min : COMPACT_PART_BYTES_MIN, cuts);
+        cut_count = compaction_plan_cut(plan, part_count_max, part_bytes_min, cuts);
     fill_grandparents(compaction);
     compaction->part_count = cut_count + 1;
     compaction->parts = kv_alloc_zero(sizeof(compaction->parts[0]) * compaction->part_count);

@@ -105,8 +105,9 @@ compactor_free_slots(const struct compactor *compactor)
     return compactor->running_count < max ? max - compactor->running_count : 0;
 }
 
+/* `only_level0`: of all that may start nothing else is wanted. */
 static bool
-start_for_family(struct compactor *compactor, const struct column_family *family)
+start_for_family(struct compactor *compactor, const struct column_family *family, bool only_level0)
 {
     struct compaction_view view;
     struct compaction_plan plan;
@@ -115,6 +116,10 @@ start_for_family(struct compactor *compactor, const struct column_family *family
     compactor_view_init(compactor, family, &view);
     is_picked = compaction_pick(&view, &plan);
     compactor_view_deinit(&view);
+    if (is_picked && only_level0 && plan.input_level > 0) {
+        compaction_plan_deinit(&plan);
+        return false;
+    }
     if (is_picked)
         compaction_start(
             compaction_new(compactor->db, &plan, NULL, compactor_free_slots(compactor)));
@@ -123,7 +128,7 @@ start_for_family(struct compactor *compactor, const struct column_family *family
 
 /* One round over the families, from where the last one found something. */
 static bool
-start_automatic(struct compactor *compactor)
+start_automatic(struct compactor *compactor, bool only_level0)
 {
     struct version_set *versions = compactor->db->versions;
     const struct column_family *family;
@@ -135,7 +140,7 @@ start_automatic(struct compactor *compactor)
         const uint32_t at = (compactor->family_next + i) % count;
 
         family = version_set_family_at(versions, at);
-        if (start_for_family(compactor, family)) {
+        if (start_for_family(compactor, family, only_level0)) {
             compactor->family_next = at + 1;
             return true;
         }
@@ -150,8 +155,8 @@ start_next(struct compactor *compactor)
 
     compactor->manual_is_next = !manual_goes_first;
     if (manual_goes_first)
-        return manual_start_next(compactor) || start_automatic(compactor);
-    return start_automatic(compactor) || manual_start_next(compactor);
+        return manual_start_next(compactor) || start_automatic(compactor, false);
+    return start_automatic(compactor, false) || manual_start_next(compactor);
 }
 
 static void
@@ -182,9 +187,13 @@ compactor_turn(struct compactor *compactor)
     manual_finish_cancelled(compactor);
     if (compactor->is_paused)
         return;
+    look_for_age(compactor);
+    /* Level 0 does not wait until a large plan is through all its parts. */
+    if (compactor->has_waiting_parts && compactor->must_pick &&
+        compactor_free_slots(compactor) > 0 && compactor->db->urgency == JOB_PRESSING)
+        (void)start_automatic(compactor, true);
     if (compactor->has_waiting_parts)
         go_on_with_parts(compactor);
-    look_for_age(compactor);
     for (uint32_t i = 0; i < COMPACT_STARTS_PER_TURN; i++) {
         if (!compactor->must_pick || compactor_free_slots(compactor) == 0)
             break;

@@ -18,8 +18,11 @@
 #include "db/db_internal.h"
 
 enum {
-    COMPACT_PARTS_MAX = 8,                     /* of one plan */
+    COMPACT_PARTS_MAX = 16,                    /* of one plan */
     COMPACT_PART_BYTES_MIN = 64 * 1024 * 1024, /* smaller plans are not cut */
+    /* Plans larger than so many of these are cut even if only one part can run at a time: that
+     * much is lost with a worker, and so long level 0 waits when it presses. */
+    COMPACT_PART_AIM = 4,
     COMPACT_RETRY_US_MIN = 200 * 1000,
     COMPACT_RETRY_US_MAX = 10 * 1000 * 1000,
     COMPACT_BAD_TABLE_RETRY_US = 300 * 1000 * 1000, /* or at the next KV.COMPACT */
@@ -114,7 +117,7 @@ struct compactor {
     struct list compactions, manuals;
     uint32_t running_count; /* parts that the port has */
     bool must_pick;         /* something has changed since the picker was asked */
-    bool has_waiting_parts; /* some were cancelled, and go on */
+    bool has_waiting_parts; /* of plans that have begun */
     bool is_paused;
     bool manual_is_next;                    /* turns are taken */
     uint32_t family_next;                   /* where the round over the families goes on */

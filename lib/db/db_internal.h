@@ -106,7 +106,9 @@ struct db {
     struct write_pacer pacer;
     struct io_timer pace_timer;
     bool pressure_is_stale;           /* tables have changed since the next was computed */
+    uint64_t pressure_due_us;         /* when to compute it again, while writers are slowed */
     uint64_t tables_rate_bytes_per_s; /* what level 0 and the debt allow */
+    enum job_urgency urgency;         /* as the port has been told */
     uint64_t flush_drain_bytes_per_s; /* measured; 0: not yet */
     uint64_t paced_count, paced_us;
 

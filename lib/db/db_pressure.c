@@ -4,8 +4,13 @@
  * still have to move.  The slowest rate counts.  Writers who are too fast wait in db_write as if
  * memory were full, and a timer lets them go on; nothing here blocks.
  */
-#include "db/compactor.h"
+#include "db/compaction.h"
 #include "db/db_internal.h"
+
+enum { PRESSURE_INTERVAL_US = 200 * 1000 };
+
+/* Of what slows writers: from here on compactions get their share of the cores. */
+#define PRESSING_SHARE 0.4
 
 /* A flush that runs and a memtable that fills are how it should be. */
 static struct write_pile
@@ -31,8 +36,36 @@ is_left_alone(const struct db *db, const struct compaction_options *options)
            options->style == COMPACTION_OFF || options->style == COMPACTION_FIFO;
 }
 
+/* So early that writers need not be slowed, if compactions can keep up at all. */
+static bool
+is_pressing(const struct write_pile *pile)
+{
+    return pile->hard > pile->soft && pile->amount >= pile->soft * PRESSING_SHARE;
+}
+
+/* What a compaction has read of level 0 is as good as gone: else the pile would fall by dozens of
+ * tables at a stroke when it is installed, and the writers' rate would jump. */
+static double
+level0_left(const struct db *db, const struct column_family *family, uint32_t file_count)
+{
+    const struct list *head = &db->compactor->compactions;
+    double amount = file_count;
+
+    for (const struct list *node = head->next; node != head; node = node->next) {
+        const struct compaction *compaction = LIST_ENTRY(node, const struct compaction, link);
+        const struct compaction_plan *plan = &compaction->plan;
+
+        if (plan->cf_id != family->id || plan->input_bytes == 0 ||
+            compaction->state != COMPACTION_RUNNING)
+            continue;
+        for (uint32_t i = 0; i < plan->input_count && plan->inputs[i].level == 0; i++)
+            amount -= (double)compaction_bytes_done(compaction) / (double)plan->input_bytes;
+    }
+    return amount > 0 ? amount : 0;
+}
+
 static uint64_t
-family_rate(struct db *db, const struct column_family *family)
+family_rate(struct db *db, const struct column_family *family, enum job_urgency *urgency)
 {
     struct compaction_view view;
     struct compaction_shape shape;
@@ -54,6 +87,9 @@ family_rate(struct db *db, const struct column_family *family)
             .hard = (double)view.options->hard_pending_compaction_bytes_limit,
             .drain_bytes_per_s = db->compactor->drain_bytes_per_s,
         };
+        if (is_pressing(&level0) || is_pressing(&debt))
+            *urgency = JOB_PRESSING;
+        level0.amount = level0_left(db, family, shape.levels[0].file_count);
         rate = write_rate_of(&level0);
         rate_of_debt = write_rate_of(&debt);
         rate = rate_of_debt < rate ? rate_of_debt : rate;
@@ -65,15 +101,35 @@ family_rate(struct db *db, const struct column_family *family)
 static uint64_t
 tables_rate(struct db *db)
 {
+    struct job_port *port = db->options.port;
     const struct column_family *family;
+    enum job_urgency urgency = JOB_CALM;
     uint64_t slowest = WRITE_RATE_UNLIMITED;
 
     for (uint32_t i = 0; (family = version_set_family_at(db->versions, i)) != NULL; i++) {
-        const uint64_t rate = family_rate(db, family);
+        const uint64_t rate = family_rate(db, family, &urgency);
 
         slowest = rate < slowest ? rate : slowest;
     }
+    if (urgency != db->urgency && port->set_urgency != NULL)
+        port->set_urgency(port, urgency);
+    db->urgency = urgency;
     return slowest;
+}
+
+/* While writers are slowed the work that they wait for gets on. */
+static bool
+is_due_again(struct db *db)
+{
+    uint64_t now_us;
+
+    if (db->tables_rate_bytes_per_s == WRITE_RATE_UNLIMITED)
+        return false;
+    now_us = io_now_us(db->io);
+    if (now_us < db->pressure_due_us)
+        return false;
+    db->pressure_due_us = now_us + PRESSURE_INTERVAL_US;
+    return true;
 }
 
 void
@@ -82,7 +138,7 @@ db_update_pressure(struct db *db)
     const struct write_pile memtables = memtable_pile(db);
     const uint64_t rate = write_rate_of(&memtables);
 
-    if (db->pressure_is_stale) {
+    if (db->pressure_is_stale || is_due_again(db)) {
         db->pressure_is_stale = false;
         db->tables_rate_bytes_per_s = tables_rate(db);
     }

@@ -72,12 +72,21 @@ struct compact_job {
     void *owner;
 };
 
+/* How much it matters that compactions get on. */
+enum job_urgency {
+    JOB_CALM,     /* they may take what nobody else wants */
+    JOB_PRESSING, /* writers will have to be slowed soon */
+};
+
 /* start_compact may be NULL: then nothing is compacted. */
 struct job_port {
     void (*start_flush)(struct job_port *port, struct flush_job *job);
     void (*start_compact)(struct job_port *port, struct compact_job *job);
     /* The job ends as soon as it can, with KV_CANCELLED if its result is not there yet. */
     void (*cancel_compact)(struct job_port *port, struct compact_job *job);
+    /* Of all compactions from now on, those that run among them; at first JOB_CALM.  NULL: it is
+     * all the same to the port. */
+    void (*set_urgency)(struct job_port *port, enum job_urgency urgency);
 };
 
 #endif

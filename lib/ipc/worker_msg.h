@@ -17,7 +17,7 @@
 enum {
     WORKER_MSG_BYTES_MAX = 192 * 1024, /* two of the longest keys; the largest flush */
     WORKER_LARGE_BYTES_MAX = 256 * 1024 * 1024,
-    WORKER_PROTOCOL_VERSION = 2,
+    WORKER_PROTOCOL_VERSION = 3,
     WORKER_JOB_OUTPUT_COUNT_MAX = 256, /* a larger job is given out in parts */
     WORKER_JOB_SNAPSHOT_COUNT_MAX = COMPACT_SNAPSHOT_COUNT_MAX,
     WORKER_TEXT_BYTES_MAX = 255,    /* names and identities */
@@ -28,7 +28,7 @@ enum worker_msg_kind {
     WORKER_MSG_NONE,
     WORKER_MSG_HELLO,    /* worker -> kvd, first */
     WORKER_MSG_WELCOME,  /* kvd -> worker: accepted */
-    WORKER_MSG_FLUSH,    /* kvd -> worker, with the memtable's descriptor */
+    WORKER_MSG_FLUSH,    /* kvd -> worker, with the memtable's descriptor; also amid a COMPACT */
     WORKER_MSG_PROGRESS, /* worker -> kvd: alive, and how far */
     WORKER_MSG_TABLE,    /* worker -> kvd: one finished output, in the job's order */
     WORKER_MSG_DONE,     /* worker -> kvd, after all tables */

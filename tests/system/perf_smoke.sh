@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # perf_smoke.sh - the comparisons of tests/perf run, each in seconds, so that they do not rot.
 #
-# Goal: each prints a table with a number for kvd and one for its peer in its rows.
+# Goal: each prints a table with a number for kvd and one for its peer in its rows, or verdicts.
 # Method: --smoke of each; what the numbers are is of no interest.  A peer that is not installed
 # leaves out its comparison; all of them missing skips the test.
 set -uo pipefail
@@ -18,6 +18,8 @@ exec redis-server --port "$(value port "$2")" --dir "$(value dir "$2")" --save '
 END
 chmod +x "$stand_in/kvrocks"
 
+rows_with='(ops/s|reads/s|MB/s in) +[0-9.,]+ +[0-9.,]+ +[0-9.]+'
+
 smoke() { # ROWS COMMAND...: at least so many rows with a ratio
     local rows=$1 status=0 found
     shift
@@ -27,7 +29,7 @@ smoke() { # ROWS COMMAND...: at least so many rows with a ratio
         return
     fi
     ran=$((ran + 1))
-    found=$(grep -cE '(ops/s|reads/s|MB/s in) +[0-9.,]+ +[0-9.,]+ +[0-9.]+' "$out")
+    found=$(grep -cE "$rows_with" "$out")
     if [ $status -eq 0 ] && [ "$found" -ge "$rows" ]; then
         echo "$(basename "$1"): ok"
     else
@@ -60,5 +62,8 @@ smoke 3 "$perf/compaction"
 smoke 1 "$perf/vs-fio"
 smoke 12 "$perf/deletions"
 smoke_profile
+rows_with='(ok|FAILED)$'
+smoke 5 "$perf/sustained" --kill-worker 0.7
+smoke 1 "$perf/read-while-compacting"
 [ $ran -gt 0 ] || { echo "none of the peers is installed"; exit 77; }
 exit $failed

@@ -7,6 +7,7 @@
 #include <CUnit/Basic.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "daemon/worker_pool.h"
+#include "daemon/worker_priority.h"
 #include "daemon/worker_result.h"
 #include "mem/memtable.h"
 #include "support/compact_rig.h"
@@ -276,6 +278,18 @@ busy_pid(struct bench *bench)
             return infos[i].pid;
     CU_FAIL_FATAL("nobody is busy");
     return 0;
+}
+
+static bool
+is_given(struct bench *bench)
+{
+    return worker_pool_waiting_count(bench->pool) == 0;
+}
+
+static bool
+is_batch(struct bench *bench)
+{
+    return sched_getscheduler(busy_pid(bench)) == SCHED_BATCH;
 }
 
 static uint32_t
@@ -564,7 +578,48 @@ a_second_compaction_leaves_a_worker_for_flushes(void)
 }
 
 static void
-a_lone_worker_drops_its_compaction_for_a_flush(void)
+a_lone_worker_flushes_amid_its_compaction(void)
+{
+    struct bench bench;
+
+    bench_open(&bench, 1);
+    bench.job.spec.rate_bytes_per_s = SLOW_BYTES_PER_S;
+    start(&bench);
+    wait_for(&bench, is_at_work);
+    start_flush(&bench);
+    wait_for(&bench, has_flushed);
+    CU_ASSERT_EQUAL(bench.flush_st, KV_OK);
+    CU_ASSERT_EQUAL(bench.ended_count, 0);
+    wait_for(&bench, has_ended);
+    expect_good_tables(&bench);
+    bench_close(&bench);
+}
+
+static void
+a_compaction_set_aside_is_cancelled(void)
+{
+    struct bench bench;
+    struct job_port *port;
+
+    bench_open(&bench, 1);
+    port = worker_pool_port(bench.pool);
+    bench.job.spec.rate_bytes_per_s = CRAWLING_BYTES_PER_S;
+    start(&bench);
+    wait_for(&bench, is_at_work);
+    start_flush(&bench);
+    port->cancel_compact(port, &bench.job);
+    wait_for(&bench, has_flushed);
+    wait_for(&bench, has_ended);
+    CU_ASSERT_EQUAL(bench.flush_st, KV_OK);
+    CU_ASSERT_EQUAL(bench.st, KV_CANCELLED);
+    CU_ASSERT_EQUAL(outputs_there(&bench), 0);
+    expect_another_to_work(&bench);
+    bench_close(&bench);
+}
+
+/* Method: the worker dies before it can have read that it shall flush. */
+static void
+a_worker_that_dies_with_two_jobs_gives_both_back(void)
 {
     struct bench bench;
 
@@ -572,12 +627,62 @@ a_lone_worker_drops_its_compaction_for_a_flush(void)
     bench.job.spec.rate_bytes_per_s = CRAWLING_BYTES_PER_S;
     start(&bench);
     wait_for(&bench, is_at_work);
+    CU_ASSERT_EQUAL(kill(busy_pid(&bench), SIGSTOP), 0);
     start_flush(&bench);
+    CU_ASSERT_EQUAL(kill(busy_pid(&bench), SIGKILL), 0);
+    wait_for(&bench, has_ended);
+    CU_ASSERT_EQUAL(bench.st, KV_CANCELLED);
     wait_for(&bench, has_flushed);
     CU_ASSERT_EQUAL(bench.flush_st, KV_OK);
-    CU_ASSERT_EQUAL(bench.ended_count, 1);
-    CU_ASSERT_EQUAL(bench.st, KV_CANCELLED);
     expect_another_to_work(&bench);
+    bench_close(&bench);
+}
+
+/* Goal: while nothing presses a compaction is in nobody's way, and its worker is an ordinary
+ * process when it does anything else.  Method: the kernel is asked for the worker's class.  The
+ * timeout is so long that starvation is not looked for. */
+static void
+a_compaction_has_the_priority_that_it_is_worth(void)
+{
+    struct bench bench;
+    struct job_port *port;
+    int calm;
+    pid_t pid;
+
+    bench_open_with(&bench, 1, MINUTE_US);
+    port = worker_pool_port(bench.pool);
+    bench.job.spec.rate_bytes_per_s = CRAWLING_BYTES_PER_S;
+    start(&bench);
+    wait_for(&bench, is_given);
+    pid = busy_pid(&bench);
+    calm = worker_priority_may_return(pid) ? SCHED_IDLE : SCHED_BATCH;
+    CU_ASSERT_EQUAL(sched_getscheduler(pid), calm);
+    port->set_urgency(port, JOB_PRESSING);
+    CU_ASSERT_EQUAL(sched_getscheduler(pid), SCHED_BATCH);
+    port->set_urgency(port, JOB_CALM);
+    CU_ASSERT_EQUAL(sched_getscheduler(pid), calm);
+    start_flush(&bench);
+    CU_ASSERT_EQUAL(sched_getscheduler(pid), SCHED_OTHER);
+    wait_for(&bench, has_flushed);
+    CU_ASSERT_EQUAL(sched_getscheduler(pid), calm);
+    port->cancel_compact(port, &bench.job);
+    CU_ASSERT_EQUAL(sched_getscheduler(pid), SCHED_OTHER);
+    wait_for(&bench, has_ended);
+    bench_close(&bench);
+}
+
+/* Method: the compaction crawls, and the timeout is so short that the watch looks often. */
+static void
+a_starved_compaction_gets_its_share(void)
+{
+    struct bench bench;
+
+    bench_open_with(&bench, 1, TIMEOUT_SHORT_US);
+    bench.job.spec.rate_bytes_per_s = CRAWLING_BYTES_PER_S;
+    start(&bench);
+    wait_for(&bench, is_given);
+    wait_for(&bench, is_batch);
+    CU_ASSERT_EQUAL(bench.ended_count, 0);
     bench_close(&bench);
 }
 
@@ -714,7 +819,11 @@ main(int argc, char **argv)
         UNIT_TEST(a_hung_worker_leaves_nothing),
         UNIT_TEST(a_flush_goes_past_a_compaction),
         UNIT_TEST(a_second_compaction_leaves_a_worker_for_flushes),
-        UNIT_TEST(a_lone_worker_drops_its_compaction_for_a_flush),
+        UNIT_TEST(a_lone_worker_flushes_amid_its_compaction),
+        UNIT_TEST(a_compaction_set_aside_is_cancelled),
+        UNIT_TEST(a_worker_that_dies_with_two_jobs_gives_both_back),
+        UNIT_TEST(a_compaction_has_the_priority_that_it_is_worth),
+        UNIT_TEST(a_starved_compaction_gets_its_share),
         UNIT_TEST(closing_ends_a_compaction),
         UNIT_TEST(no_impossible_table_is_believed),
         UNIT_TEST_END,

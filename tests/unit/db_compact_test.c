@@ -24,6 +24,8 @@ struct world {
     enum kv_status answer;  /* of compactions; not KV_OK: the inner port isn't asked */
     enum kv_status refusal; /* of the one that is being refused */
     bool lies;              /* the last output reaches beyond the inputs */
+    bool is_crowded;        /* two were asked for at a time */
+    enum job_urgency urgency;
     uint32_t asked_count;
     struct compact_job *asked;
     struct io_timer timer;
@@ -72,6 +74,7 @@ start_compact(struct job_port *port, struct compact_job *job)
 
     world->asked_count++;
     world->asked = job;
+    world->is_crowded = world->is_crowded || !list_empty(&world->inner.jobs);
     if (world->answer != KV_OK) {
         world->refusal = world->answer;
         world->timer.on_expire = on_refused;
@@ -94,6 +97,15 @@ cancel_compact(struct job_port *port, struct compact_job *job)
     world->inner.port.cancel_compact(&world->inner.port, job);
 }
 
+static void
+set_urgency(struct job_port *port, enum job_urgency urgency)
+{
+    struct world *world = KV_CONTAINER_OF(port, struct world, port);
+
+    CU_ASSERT_TRUE(urgency != world->urgency);
+    world->urgency = urgency;
+}
+
 /* --- the world --- */
 
 static void
@@ -102,7 +114,8 @@ open_world(struct world *world)
     inline_port_init(&world->inner, sim_io_base(world->sim));
     world->port = (struct job_port){.start_flush = start_flush,
                                     .start_compact = start_compact,
-                                    .cancel_compact = cancel_compact};
+                                    .cancel_compact = cancel_compact,
+                                    .set_urgency = set_urgency};
     world->options.port = &world->port;
     CU_ASSERT_EQUAL_FATAL(db_open(&world->options, &world->db), KV_OK);
 }
@@ -230,16 +243,16 @@ flush(struct world *world)
     CU_ASSERT_EQUAL(st, KV_OK);
 }
 
-/* Keys k0..k9, their values from `round`; then a flush. */
+/* Keys k<first>..k9, their values from `round`; then a flush. */
 static void
-write_table(struct world *world, int round)
+write_table_from(struct world *world, int first, int round)
 {
     struct write_batch batch;
     uint64_t seq;
     char key[16], value[64];
 
     write_batch_init(&batch);
-    for (int i = 0; i < 10; i++) {
+    for (int i = first; i < 10; i++) {
         (void)snprintf(key, sizeof(key), "k%d", i);
         (void)snprintf(value, sizeof(value), "value %d of round %d", i, round);
         write_batch_put(&batch, CF_DEFAULT, slice_from_text(key), slice_from_text(value));
@@ -247,6 +260,12 @@ write_table(struct world *world, int round)
     CU_ASSERT_EQUAL(db_write(world->db, &batch, &seq), KV_OK);
     write_batch_deinit(&batch);
     flush(world);
+}
+
+static void
+write_table(struct world *world, int round)
+{
+    write_table_from(world, 0, round);
 }
 
 /* What a get says: KV_OK and the value of `round`, or an error. */
@@ -570,6 +589,85 @@ deletions_are_paced(void)
     deinit(&world);
 }
 
+/* Goal: a plan that is large is many jobs, even if they run one after the other, and is installed
+ * as a whole.  Method: tables that begin at different keys, which are where a plan can be cut. */
+static void
+a_large_plan_is_cut(void)
+{
+    struct world world;
+    struct db_compaction_settings settings;
+
+    init(&world);
+    settings = world.options.compaction;
+    settings.job_count = 1;
+    settings.part_bytes_min = 300;
+    db_set_compaction(world.db, &settings);
+    db_compaction_pause(world.db, true);
+    for (int round = 0; round < 10; round++)
+        write_table_from(&world, 9 - round, round);
+    db_compaction_pause(world.db, false);
+    settle(&world);
+    CU_ASSERT_EQUAL(stats_of(&world).compaction.count, 1);
+    CU_ASSERT_TRUE(stats_of(&world).compaction.job_count >= 3);
+    CU_ASSERT_EQUAL(stats_of(&world).compaction.job_count, world.asked_count);
+    CU_ASSERT_FALSE(world.is_crowded);
+    CU_ASSERT_EQUAL(stats_of(&world).level_table_count[0], 0);
+    check_all(&world, 9);
+    deinit(&world);
+}
+
+/* Goal: the port is told when compactions press, before writers have to be slowed, and when they
+ * do not any more. */
+static void
+level0_presses(void)
+{
+    struct world world;
+
+    init(&world);
+    world.inner.hold_compact = true;
+    for (int round = 0; round < 4; round++)
+        write_table(&world, round);
+    run_for(&world, 1000);
+    CU_ASSERT_EQUAL(world.urgency, JOB_CALM);
+    for (int round = 4; round < 12; round++)
+        write_table(&world, round);
+    run_for(&world, 1000);
+    CU_ASSERT_EQUAL(world.urgency, JOB_PRESSING);
+    CU_ASSERT_EQUAL(stats_of(&world).write_delay_count, 0);
+    close_world(&world);
+    world.inner.hold_compact = false;
+    world.urgency = JOB_CALM;
+    open_world(&world);
+    settle(&world);
+    CU_ASSERT_EQUAL(world.urgency, JOB_CALM);
+    CU_ASSERT_TRUE(stats_of(&world).level_table_count[0] < 2);
+    check_all(&world, 11);
+    deinit(&world);
+}
+
+/* Goal: writers who are slowed go faster while the compaction gets on, not only when it is over.
+ * Method: one that is held back reports that it has read all. */
+static void
+progress_speeds_writers_up(void)
+{
+    struct world world;
+    uint64_t rate_before;
+
+    init(&world);
+    world.inner.hold_compact = true;
+    for (int round = 0; round < 30; round++)
+        write_table(&world, round);
+    run_for(&world, 1000000);
+    rate_before = stats_of(&world).write_rate_bytes_per_s;
+    CU_ASSERT_TRUE(stats_of(&world).level_table_count[0] == 30);
+    for (uint32_t i = 0; i < world.asked->spec.input_count; i++)
+        world.asked->bytes_done += world.asked->spec.inputs[i].file_bytes;
+    run_for(&world, 1000000);
+    CU_ASSERT_TRUE(stats_of(&world).write_rate_bytes_per_s > rate_before);
+    CU_ASSERT_TRUE(stats_of(&world).level_table_count[0] == 30);
+    deinit(&world);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -585,6 +683,9 @@ main(int argc, char **argv)
         UNIT_TEST(fifo_drops_the_oldest),
         UNIT_TEST(a_stop_does_not_wait_for_a_compaction),
         UNIT_TEST(deletions_are_paced),
+        UNIT_TEST(a_large_plan_is_cut),
+        UNIT_TEST(level0_presses),
+        UNIT_TEST(progress_speeds_writers_up),
         UNIT_TEST_END,
     };
 

@@ -231,7 +231,10 @@ files_are_written_whole_and_read_back(void)
         bytes[i] = (uint8_t)random_next(&random);
     for (size_t i = 0; i < 2 * sizeof(sizes) / sizeof(sizes[0]); i++) {
         const size_t size = sizes[i / 2];
-        const uint32_t crc = crc32c_extend(0, bytes, size);
+        const struct output_expected expected = {.path = path,
+                                                 .bytes = size,
+                                                 .checksum_crc32c = crc32c_extend(0, bytes, size),
+                                                 .into_cache = (size & 1) != 0};
         struct stat st;
         int fd;
 
@@ -239,18 +242,16 @@ files_are_written_whole_and_read_back(void)
         CU_ASSERT_EQUAL(write_in_pieces(&bench, path, slice_of(bytes, size)), KV_OK);
         CU_ASSERT_EQUAL(stat(path, &st), 0);
         CU_ASSERT_EQUAL((size_t)st.st_size, size);
-        CU_ASSERT_EQUAL(output_file_verify(bench.io, &bench.heartbeat, path, size, crc), KV_OK);
+        CU_ASSERT_EQUAL(output_file_verify(bench.io, &bench.heartbeat, &expected), KV_OK);
         CU_ASSERT_NOT_EQUAL(write_in_pieces(&bench, path, slice_of(bytes, size)), KV_OK);
 
         fd = open(path, O_RDWR | O_CLOEXEC);
         CU_ASSERT_EQUAL(pwrite(fd, (uint8_t[]){(uint8_t)~bytes[size / 2]}, 1, (off_t)size / 2), 1);
-        CU_ASSERT_EQUAL(output_file_verify(bench.io, &bench.heartbeat, path, size, crc),
-                        KV_CORRUPT);
+        CU_ASSERT_EQUAL(output_file_verify(bench.io, &bench.heartbeat, &expected), KV_CORRUPT);
         CU_ASSERT_EQUAL(pwrite(fd, bytes + size / 2, 1, (off_t)size / 2), 1);
-        CU_ASSERT_EQUAL(output_file_verify(bench.io, &bench.heartbeat, path, size, crc), KV_OK);
+        CU_ASSERT_EQUAL(output_file_verify(bench.io, &bench.heartbeat, &expected), KV_OK);
         CU_ASSERT_EQUAL(ftruncate(fd, (off_t)size - 1), 0);
-        CU_ASSERT_EQUAL(output_file_verify(bench.io, &bench.heartbeat, path, size, crc),
-                        KV_CORRUPT);
+        CU_ASSERT_EQUAL(output_file_verify(bench.io, &bench.heartbeat, &expected), KV_CORRUPT);
         close(fd);
         unlink(path);
     }
