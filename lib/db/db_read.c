@@ -64,7 +64,8 @@ db_get_probed(struct db *db, struct read_ctx *ctx, uint32_t cf_id,
     if (found->kind != LOOKUP_ABSENT)
         return fold(db, ctx, cf_id, key, found);
     family = version_set_family(db->versions, cf_id);
-    KV_ASSERT(family != NULL);
+    if (family == NULL)
+        return fold(db, ctx, cf_id, key, found);
     if (probe->version == family->current)
         st = version_get_probed(family->current, ctx, probe, found);
     else
@@ -82,11 +83,13 @@ db_prefetch(struct db *db, uint32_t cf_id, const struct slice *keys, unsigned co
     uint64_t hashes[READ_PREFETCH_COUNT_MAX];
     uint32_t in_memtables;
 
-    KV_ASSERT(family != NULL && count <= READ_PREFETCH_COUNT_MAX);
+    KV_ASSERT(count <= READ_PREFETCH_COUNT_MAX);
     for (unsigned i = 0; i < count; i++) {
         probes_out[i] = (struct version_probe){.target = table_target_of(keys[i], SEQUENCE_MAX)};
         hashes[i] = probes_out[i].target.filter_hash;
     }
+    if (family == NULL)
+        return;
     in_memtables = memtable_prefetch(db->active, cf_id, keys, hashes, count);
     for (const struct list *node = db->frozen.prev; node != &db->frozen; node = node->prev)
         in_memtables |= memtable_prefetch(LIST_ENTRY(node, struct frozen, link)->memtable, cf_id,

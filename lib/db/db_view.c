@@ -9,10 +9,10 @@ db_view_pin(struct db_view *view, struct db *db, uint32_t cf_id, uint64_t seq_ma
 {
     const struct column_family *family = version_set_family(db->versions, cf_id);
 
-    KV_ASSERT(family != NULL);
+    KV_ASSERT(family != NULL || cf_id == CF_NONE);
     *view = (struct db_view){
         .memtables = kv_alloc(sizeof(struct memtable *) * (1 + db->frozen_count)),
-        .version = family->current,
+        .version = family != NULL ? family->current : db->no_tables,
         .cf_id = cf_id,
         .seq = seq_max < db->last_seq ? seq_max : db->last_seq,
         .rollback_count = db->rollback_count,
