@@ -8,6 +8,7 @@
 /* For .key_first, .key_last and .key_step of a command whose first argument is its only key. */
 #define ONE_KEY .key_first = 1, .key_last = 1, .key_step = 1
 
+extern const struct command command_rows_bitmap[];
 extern const struct command command_rows_connection[];
 extern const struct command command_rows_generic[];
 extern const struct command command_rows_server[];
