@@ -17,7 +17,7 @@
 
 #include "base/log.h"
 #include "daemon/client_internal.h"
-#include "daemon/command.h"
+#include "daemon/command_family.h"
 #include "daemon/command_flush.h"
 #include "daemon/command_handlers.h"
 #include "daemon/command_value.h"
@@ -83,6 +83,12 @@ admit(struct command_call *call)
         resp_error(&call->reply, "NOAUTH Authentication required.");
         return false;
     }
+    if (client_has_lost_family(call->client) &&
+        (command->flags & (COMMAND_WRITE | COMMAND_READONLY)) != 0) {
+        resp_error(&call->reply, "NOFAMILY the column family of this connection was dropped; "
+                                 "choose another with KV.USE or SELECT");
+        return false;
+    }
     return true;
 }
 
@@ -112,6 +118,10 @@ reply_status(struct resp_writer *reply, enum kv_status st)
         break;
     case KV_INVALID:
         resp_error(reply, "ERR the merge operands of this key cannot be applied to its value");
+        break;
+    case KV_CANCELLED:
+        resp_error(reply, "NOFAMILY the column family was dropped meanwhile. Nothing was written "
+                          "by this command.");
         break;
     case KV_UNSUPPORTED:
         resp_error(reply, "ERR stored data that this command needs uses a feature that kvd does "
@@ -272,9 +282,8 @@ wait_for(struct client *client, enum kv_status st, struct slice input_behind)
     return true;
 }
 
-/* Writes are let in in their order: while one waits for room, the later ones do without a try. */
-static bool
-has_to_stand_in_line(const struct client *client, const struct command *command)
+bool
+client_has_to_stand_in_line(const struct client *client, const struct command *command)
 {
     return (command->flags & COMMAND_WRITE) && !client->is_first_writer && client->flush == NULL &&
            !list_empty(&client->server->busy_clients);
@@ -287,7 +296,7 @@ try_command(struct client *client, struct command_call *call, size_t reply_start
     struct server *server = client->server;
     enum kv_status st = client->fetch_status;
 
-    if (has_to_stand_in_line(client, call->command))
+    if (client_has_to_stand_in_line(client, call->command))
         return KV_BUSY;
     client->fetch_status = KV_OK;
     read_ctx_clear_wants(&client->ctx);
@@ -469,6 +478,7 @@ client_run(struct client *client, struct slice input)
     size_t taken;
 
     (void)clock_lap(client->server);
+    client_find_family(client);
     read_ahead_forget(&client->server->ahead);
     client->parser.bulk_bytes_max = client->server->config.bulk_bytes_max;
     taken = run_commands(client, input);

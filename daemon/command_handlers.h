@@ -23,6 +23,13 @@ enum kv_status command_setbit(struct command_call *call);
 /* command_client.c */
 enum kv_status command_client(struct command_call *call);
 
+/* command_cf.c */
+enum kv_status command_kv_cf(struct command_call *call);
+
+/* command_family.c */
+enum kv_status command_kv_in(struct command_call *call);
+enum kv_status command_kv_use(struct command_call *call);
+
 /* command_config.c */
 enum kv_status command_config(struct command_call *call);
 enum kv_status command_shutdown(struct command_call *call);

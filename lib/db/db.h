@@ -145,7 +145,9 @@ struct slice db_scan_value(const struct db_scan *scan);
 /* --- column families --- */
 
 #define CF_DEFAULT UINT32_C(0)
-#define CF_NONE    UINT32_MAX /* of no family: reads find nothing */
+/* From CF_NONE_MIN on an id is of no family: reads find nothing.  The owner may tell them apart. */
+#define CF_NONE     UINT32_MAX
+#define CF_NONE_MIN (CF_NONE - COLUMN_FAMILY_COUNT_MAX)
 /* False: there is no such family. */
 bool db_find_family(struct db *db, struct slice name, uint32_t *cf_id_out);
 /* What merge operands of the family mean; its kind is NULL if there is none.  Borrowed while the

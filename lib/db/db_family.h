@@ -5,13 +5,14 @@
  * OPTIONS for RocksDB's tools.  A crash leaves each of them made or not made.  Ids are never used
  * twice, so nothing of a dropped family is ever taken for another's.
  *
- * An id of a family that is gone must not be used any more; CF_NONE reads as an empty family.
+ * An id of a family that is gone must not be used any more; those from CF_NONE_MIN on read as an empty family.
  */
 #ifndef KV_DB_DB_FAMILY_H
 #define KV_DB_DB_FAMILY_H
 
 #include "db/db.h"
 #include "db/family_settings.h"
+#include "version/options_file.h"
 
 /* Changes with each family that comes or goes: what was found by name is to be found again. */
 uint64_t db_family_generation(const struct db *db);

@@ -410,7 +410,7 @@ prepare(struct family_change *change, uint32_t *new_count)
         change->st = KV_INVALID;
     } else if (version_set_family_at(db->versions, COLUMN_FAMILY_COUNT_MAX - 1 - *new_count) !=
                    NULL ||
-               version_set_max_family_id(db->versions) >= CF_NONE - 1 - *new_count) {
+               version_set_max_family_id(db->versions) >= CF_NONE_MIN - 1 - *new_count) {
         change->st = KV_FAIL(KV_LIMIT, "there are as many column families as there may be (%d)",
                              COLUMN_FAMILY_COUNT_MAX);
     } else {

@@ -9,7 +9,7 @@ db_view_pin(struct db_view *view, struct db *db, uint32_t cf_id, uint64_t seq_ma
 {
     const struct column_family *family = version_set_family(db->versions, cf_id);
 
-    KV_ASSERT(family != NULL || cf_id == CF_NONE);
+    KV_ASSERT(family != NULL || cf_id >= CF_NONE_MIN);
     *view = (struct db_view){
         .memtables = kv_alloc(sizeof(struct memtable *) * (1 + db->frozen_count)),
         .version = family != NULL ? family->current : db->no_tables,
