@@ -14,8 +14,10 @@
 
 #include "base/list.h"
 #include "cache/read_ctx.h"
+#include "daemon/family_choice.h"
 #include "daemon/read_ahead.h"
 #include "daemon/reply_queue.h"
+#include "daemon/transaction.h"
 #include "db/db.h"
 #include "io/ring.h"
 #include "resp/resp_parser.h"
@@ -61,8 +63,7 @@ struct client {
     bool replies_off, skips_reply, skips_next_reply; /* CLIENT REPLY */
     uint8_t protocol;                                /* 2 or 3 */
     /* See command_family.h. */
-    int32_t database; /* as SELECT names it; -1: KV.USE has chosen `family` */
-    char family[COLUMN_FAMILY_NAME_BYTES_MAX + 1]; /* "": the default one */
+    struct family_choice choice;
     uint32_t cf_id;
     uint64_t family_generation; /* of the engine, when cf_id was looked up */
     enum client_wait wait;
@@ -97,7 +98,8 @@ struct client {
     struct read_wave wave;     /* the commands behind this one that are served with it */
     struct db_waiter waiter;
     enum kv_status fetch_status;
-    struct flush_ticket *flush; /* KV.FLUSH waits for it; see command_flush.c */
+    struct transaction transaction; /* MULTI and WATCH */
+    struct flush_ticket *flush;     /* KV.FLUSH waits for it; see command_flush.c */
 
     /* out */
     struct ring_event send_event;

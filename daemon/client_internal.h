@@ -1,4 +1,4 @@
-/* client_internal.h - what client.c and client_run.c share; included nowhere else. */
+/* client_internal.h - what client.c, client_run.c and EXEC share; included nowhere else. */
 #ifndef KV_DAEMON_CLIENT_INTERNAL_H
 #define KV_DAEMON_CLIENT_INTERNAL_H
 
@@ -14,6 +14,14 @@ void client_close_with_reset(struct client *client, const char *reason);
 db_arrived_fn client_on_arrived;
 /* Writes are let in in their order: while one waits for room, the later ones do without a try. */
 bool client_has_to_stand_in_line(const struct client *client, const struct command *command);
+/* For EXEC, whose commands are run, told and counted like others: what a status means to the one
+ * who sent the command; */
+void client_reply_status(struct resp_writer *reply, enum kv_status st);
+/* the statistics; */
+void client_count_command(struct client *client, const struct command *command, struct slice reply,
+                          uint64_t time_us);
+/* and the time since the last lap; one look at the clock a command. */
+uint64_t client_clock_lap(struct server *server);
 /* Ends a command that will not be run again: its client is closed. */
 void client_abandon_command(struct client *client);
 

@@ -235,20 +235,14 @@ run_set(struct command_call *call)
     return st == KV_INVALID || st == KV_NO_FILE ? KV_OK : st;
 }
 
-enum kv_status
-command_kv_cf(struct command_call *call)
-{
-    static const struct subcommand table[] = {
-        {"create", run_create, -3,
-         "CREATE name [setting value ...]\nMakes a column family, with settings of its own."},
-        {"drop", run_drop, 3, "DROP name\nDrops a column family with all its keys."},
-        {"list", run_list, 2, "LIST\nNames all column families."},
-        {"info", run_info, 3, "INFO name\nReturns the numbers of a column family."},
-        {"get", run_get, -3, "GET name [pattern]\nReturns the settings that hold for it."},
-        {"set", run_set, -5,
-         "SET name setting value [setting value ...]\nSets them for it alone; auto: as for all."},
-        {0},
-    };
-
-    return subcommand_run(call, table);
-}
+const struct subcommand family_subcommands[] = {
+    {"create", run_create, -3,
+     "CREATE name [setting value ...]\nMakes a column family, with settings of its own."},
+    {"drop", run_drop, 3, "DROP name\nDrops a column family with all its keys."},
+    {"list", run_list, 2, "LIST\nNames all column families."},
+    {"info", run_info, 3, "INFO name\nReturns the numbers of a column family."},
+    {"get", run_get, -3, "GET name [pattern]\nReturns the settings that hold for it."},
+    {"set", run_set, -5,
+     "SET name setting value [setting value ...]\nSets them for it alone; auto: as for all."},
+    {0},
+};

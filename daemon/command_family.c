@@ -14,7 +14,7 @@
 const char *
 client_family_name(const struct client *client)
 {
-    return client->family[0] != '\0' ? client->family : "default";
+    return client->choice.name[0] != '\0' ? client->choice.name : "default";
 }
 
 static void
@@ -23,9 +23,9 @@ resolve(struct client *client)
     struct server *server = client->server;
 
     client->family_generation = db_family_generation(server->db);
-    if (client->database >= 0) {
-        (void)server_find_database(server, (uint64_t)client->database, &client->cf_id);
-    } else if (!db_find_family(server->db, slice_from_text(client->family), &client->cf_id)) {
+    if (client->choice.database >= 0) {
+        (void)server_find_database(server, (uint64_t)client->choice.database, &client->cf_id);
+    } else if (!db_find_family(server->db, slice_from_text(client->choice.name), &client->cf_id)) {
         client->cf_id = CF_NONE;
     }
 }
@@ -42,10 +42,10 @@ void
 client_use_database(struct client *client, uint32_t database)
 {
     KV_ASSERT(database < client->server->config.databases);
-    client->database = (int32_t)database;
-    client->family[0] = '\0';
+    client->choice.database = (int32_t)database;
+    client->choice.name[0] = '\0';
     if (database > 0)
-        (void)snprintf(client->family, sizeof(client->family), "db%u", database);
+        (void)snprintf(client->choice.name, sizeof(client->choice.name), "db%u", database);
     resolve(client);
 }
 
@@ -89,18 +89,30 @@ client_use_family(struct client *client, struct slice name)
     }
     if (!db_find_family(client->server->db, name, &cf_id))
         return false;
-    KV_ASSERT(name.size > 0 && name.size < sizeof(client->family));
-    client->database = -1;
-    memcpy(client->family, name.data, name.size);
-    client->family[name.size] = '\0';
+    KV_ASSERT(name.size > 0 && name.size < sizeof(client->choice.name));
+    client->choice.database = -1;
+    memcpy(client->choice.name, name.data, name.size);
+    client->choice.name[name.size] = '\0';
     resolve(client);
     return true;
 }
 
-bool
-client_has_lost_family(const struct client *client)
+void
+client_restore_family(struct client *client, const struct family_choice *choice)
 {
-    return client->cf_id == CF_NONE;
+    client->choice = *choice;
+    resolve(client);
+}
+
+bool
+command_has_family(struct command_call *call)
+{
+    if (call->client->cf_id != CF_NONE ||
+        !(call->command->flags & (COMMAND_WRITE | COMMAND_READONLY)))
+        return true;
+    resp_error(&call->reply, "NOFAMILY the column family of this connection was dropped; choose "
+                             "another with KV.USE or SELECT");
+    return false;
 }
 
 /* --- making a database's family --- */
@@ -124,6 +136,10 @@ command_need_family(struct command_call *call, uint32_t cf_id)
 {
     enum kv_status st;
 
+    if (call->is_in_transaction && cf_id >= CF_NONE_MIN && cf_id != CF_NONE) {
+        call->client->transaction.cf_id_absent = cf_id;
+        return KV_OK;
+    }
     if (call->client->flush != NULL) { /* of the try before this one */
         st = flush_ticket_take(call);
         if (st != KV_OK && st != KV_INVALID) /* invalid: somebody else has made it meanwhile */
@@ -166,7 +182,8 @@ command_kv_use(struct command_call *call)
 static bool
 may_run_elsewhere(const struct command *command)
 {
-    return (command->flags & (COMMAND_WRITE | COMMAND_READONLY)) != 0 ||
+    return ((command->flags & (COMMAND_WRITE | COMMAND_READONLY)) != 0 &&
+            command->subcommands == NULL) ||
            command->run == command_kv_compact;
 }
 
@@ -195,7 +212,11 @@ command_kv_in(struct command_call *call)
         }
         cf_id = CF_NONE;
     }
-    if (client_has_to_stand_in_line(call->client, inner))
+    if (call->is_in_transaction && (inner->flags & (COMMAND_NO_MULTI | COMMAND_WALKS)) != 0) {
+        resp_error(&call->reply, "ERR Command not allowed inside a transaction");
+        return KV_OK;
+    }
+    if (!call->is_in_transaction && client_has_to_stand_in_line(call->client, inner))
         return KV_BUSY;
     call->cf_id = cf_id;
     call->command = inner;

@@ -20,13 +20,17 @@ void client_use_database(struct client *client, uint32_t database);
 bool client_use_family(struct client *client, struct slice name);
 /* Before a command is begun: where the family is by now. */
 void client_find_family(struct client *client);
-/* Whether the family has been dropped that KV.USE chose. */
-bool client_has_lost_family(const struct client *client);
+/* What the client's choice was before. */
+void client_restore_family(struct client *client, const struct family_choice *choice);
+/* False: the command is about keys, and the family has been dropped that KV.USE chose; the error
+ * reply has been written. */
+bool command_has_family(struct command_call *call);
 /* "default", "db3", "users"; of at most COLUMN_FAMILY_NAME_BYTES_MAX bytes. */
 const char *client_family_name(const struct client *client);
 
-/* Of a command that is about to write to `cf_id`.  KV_OK: it is there.  KV_BUSY: it is being made,
- * and the handler returns that.  KV_CANCELLED: it was dropped. */
+/* Of a command that is about to write to `cf_id`.  KV_OK: it is there; or the command is of a
+ * transaction, for which EXEC sees to it.  KV_BUSY: it is being made, and the handler returns that.
+ * KV_CANCELLED: it was dropped. */
 MUST_CHECK enum kv_status command_need_family(struct command_call *call, uint32_t cf_id);
 /* The family of this name; false: the error reply has been written. */
 bool command_find_family(struct command_call *call, struct slice name, uint32_t *cf_id_out);
