@@ -124,6 +124,45 @@ def families_by_name(kvd):
     expect(c, b"default's", "KV.IN", "default", "GET", "a")
 
 
+def transactions_make_databases(kvd):
+    c, d = kvd.connect(), kvd.connect()
+    expect(c, b"+OK", "SELECT", "10")
+    expect(c, b"+OK", "MULTI")
+    for words in (("SET", "a", "1"), ("INCR", "a"), ("SELECT", "11"), ("GET", "a"), ("SET", "b", "2"),
+                  ("MOVE", "b", "12"), ("KV.IN", "db13", "SET", "c", "3"),
+                  ("KV.IN", "db13", "GET", "c")):
+        expect(c, b"+QUEUED", *words)
+    expect(c, [b"+OK", b":2", b"+OK", None, b"+OK", b":1", b"+OK", b"3"], "EXEC")
+    expect(c, b":0", "DBSIZE")  # still in 11, which was written to and emptied
+    for database, key, value in ((10, "a", b"2"), (12, "b", b"2"), (13, "c", b"3")):
+        expect(c, value, "KV.IN", "db%d" % database, "GET", key)
+    # A key of a database that is not there yet is watched all the same.
+    expect(c, b"+OK", "SELECT", "14")
+    expect(c, b"+OK", "WATCH", "w")
+    expect(d, b"+OK", "KV.IN", "db14", "SET", "w", "other")
+    expect(c, b"+OK", "MULTI")
+    expect(c, b"+QUEUED", "SET", "w", "mine")
+    expect(c, None, "EXEC")
+    expect(c, b"other", "GET", "w")
+    # What cannot be in a transaction cannot in the disguise of KV.IN.
+    expect(c, b"+OK", "MULTI")
+    expect(c, b"+QUEUED", "KV.IN", "db14", "SCAN", "0")
+    expect(c, b"+QUEUED", "KV.IN", "db14", "KV.COMPACT")
+    replies = c.command("EXEC")
+    check(all(reply.startswith(b"-ERR Command not allowed") for reply in replies), replies)
+    # The family goes between MULTI and EXEC.
+    expect(c, b"+OK", "KV.CF", "CREATE", "short")
+    expect(c, b"+OK", "KV.USE", "short")
+    expect(c, b"+OK", "MULTI")
+    expect(c, b"+QUEUED", "SET", "a", "1")
+    expect(c, b"+QUEUED", "KV.USE", "default")
+    expect(c, b"+QUEUED", "SET", "of-default", "1")
+    expect(d, b"+OK", "KV.CF", "DROP", "short")
+    replies = c.command("EXEC")
+    check(replies[0].startswith(b"-NOFAMILY") and replies[1:] == [b"+OK", b"+OK"], replies)
+    expect(d, b"1", "GET", "of-default")
+
+
 def made_and_dropped_while_others_write(kvd):
     """Nobody else notices."""
     def write():
@@ -208,6 +247,7 @@ with Kvd() as main_kvd:
     databases_need_no_making(main_kvd)
 with Kvd() as main_kvd:
     families_by_name(main_kvd)
+    transactions_make_databases(main_kvd)
     made_and_dropped_while_others_write(main_kvd)
     kvctl_knows_them(main_kvd)
     check(main_kvd.stop() == 0, "a clean stop")
