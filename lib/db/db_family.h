@@ -5,7 +5,8 @@
  * OPTIONS for RocksDB's tools.  A crash leaves each of them made or not made.  Ids are never used
  * twice, so nothing of a dropped family is ever taken for another's.
  *
- * An id of a family that is gone must not be used any more; those from CF_NONE_MIN on read as an empty family.
+ * An id of a family that is gone must not be used any more; those from CF_NONE_MIN on read as an
+ * empty family.
  */
 #ifndef KV_DB_DB_FAMILY_H
 #define KV_DB_DB_FAMILY_H
@@ -33,7 +34,8 @@ MUST_CHECK enum kv_status db_family_create(struct db *db, struct slice name,
 MUST_CHECK enum kv_status db_family_drop(struct db *db, uint32_t cf_id, db_done_fn *on_done,
                                          void *owner);
 /* Replaces what the family has set for itself.  on_done: KV_OK, KV_NO_FILE, or why it cannot be
- * stored (after a crash it may hold all the same).  KV_INVALID: the merge operator is not one that kvd has, or would replace another. */
+ * stored (after a crash it may hold all the same).
+ * KV_INVALID: the merge operator is not one that kvd has, or would replace another. */
 MUST_CHECK enum kv_status db_family_set(struct db *db, uint32_t cf_id,
                                         const struct family_settings *settings, db_done_fn *on_done,
                                         void *owner);

@@ -18,8 +18,7 @@
 
 #include "base/alloc.h"
 #include "db/db_cover.h"
-#include "db/db_family.h"
-#include "db/family_record.h"
+#include "db/db_internal.h"
 #include "iter/merge_iter.h"
 #include "key/entity.h"
 
@@ -36,7 +35,6 @@ struct db_iter {
     struct db_iter_options options; /* whose bounds point into the next two */
     struct buffer lower, upper;     /* owned */
     struct db_view view;
-    struct db_family *family; /* owned reference: for its operator; NULL: it is gone */
     struct iter_scope scope;
     uint64_t change_count;       /* of the memtables when `merged` was made */
     struct scan_child *children; /* owned array; its iterators are merged's */
@@ -63,8 +61,6 @@ struct db_iter {
 
 /* --- making and placing --- */
 
-static const struct merge_operator no_operator;
-
 struct db_iter *
 db_iter_new(struct db *db, struct read_ctx *ctx, const struct db_iter_options *options)
 {
@@ -88,9 +84,7 @@ db_iter_new(struct db *db, struct read_ctx *ctx, const struct db_iter_options *o
         db_view_share(&iter->view, options->view);
     else
         db_view_pin(&iter->view, db, options->cf_id, options->seq_max);
-    if (db_has_family(db, iter->view.cf_id))
-        iter->family = db_family_pin(db, iter->view.cf_id);
-    merge_fold_init(&iter->fold, iter->family != NULL ? &iter->family->op : &no_operator);
+    merge_fold_init(&iter->fold, db_view_operator(&iter->view));
     return iter;
 }
 
@@ -113,7 +107,6 @@ db_iter_free(struct db_iter *iter)
     drop_merged(iter);
     db_view_unpin(&iter->view);
     merge_fold_deinit(&iter->fold);
-    db_family_unpin(iter->family);
     buffer_deinit(&iter->lower);
     buffer_deinit(&iter->upper);
     buffer_deinit(&iter->anchor);

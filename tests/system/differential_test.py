@@ -13,7 +13,6 @@ must be there afterwards, and what is there must be what Redis has after a prefi
 import os
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
