@@ -74,6 +74,8 @@ prepare(struct connection *connection, const struct options *options)
         (void)snprintf(number, sizeof(number), "%u", options->db_index);
         code = run_simple(connection, "SELECT", number);
     }
+    if (code == EXIT_OK && options->family != NULL)
+        code = run_simple(connection, "KV.USE", options->family);
     return code;
 }
 

@@ -49,16 +49,25 @@ dialogue_connect(struct dialogue *dialogue)
     return code;
 }
 
-/* A reconnect must find the same database. */
+/* A reconnect must find the same database or family. */
 static void
 note_select(struct dialogue *dialogue, const struct request *request, const redisReply *reply)
 {
     int64_t index;
 
-    if (request->count == 2 && request_word_is(request, 0, "SELECT") &&
-        reply->type == REDIS_REPLY_STATUS && resp_parse_int64(request->words[1], &index) &&
-        index >= 0 && index <= DB_INDEX_MAX)
+    if (request->count != 2 || reply->type != REDIS_REPLY_STATUS)
+        return;
+    if (request_word_is(request, 0, "SELECT") && resp_parse_int64(request->words[1], &index) &&
+        index >= 0 && index <= DB_INDEX_MAX) {
         dialogue->options.db_index = (uint32_t)index;
+        dialogue->options.family = NULL;
+    }
+    if (request_word_is(request, 0, "KV.USE") &&
+        request->words[1].size < sizeof(dialogue->family)) {
+        memcpy(dialogue->family, request->words[1].data, request->words[1].size);
+        dialogue->family[request->words[1].size] = '\0';
+        dialogue->options.family = dialogue->family;
+    }
 }
 
 enum exit_code

@@ -3,6 +3,7 @@
 #ifndef KV_CLI_DIALOGUE_H
 #define KV_CLI_DIALOGUE_H
 
+#include "base/limits.h"
 #include "cli/target.h"
 #include "cli/verb.h"
 
@@ -10,6 +11,7 @@ struct dialogue {
     struct options options;
     struct target target;
     struct connection connection;
+    char family[COLUMN_FAMILY_NAME_BYTES_MAX + 1]; /* that KV.USE has chosen; options borrow it */
     bool has_target;
     bool for_person; /* standard output is a terminal */
     bool in_shell;

@@ -13,6 +13,7 @@
 
 enum {
     OPTION_TIMEOUT = 256,
+    OPTION_FAMILY,
     OPTION_PATH,
     OPTION_KVD,
     OPTION_CREATE,
@@ -26,6 +27,7 @@ static const struct option long_options[] = {
     {"socket", required_argument, NULL, 's'},
     {"password", required_argument, NULL, 'a'},
     {"db", required_argument, NULL, 'n'},
+    {"cf", required_argument, NULL, OPTION_FAMILY},
     {"output", required_argument, NULL, 'o'},
     {"timeout", required_argument, NULL, OPTION_TIMEOUT},
     {"path", required_argument, NULL, OPTION_PATH},
@@ -46,6 +48,7 @@ static const char help_text[] =
     "  -s, --socket PATH      its Unix socket, instead of host and port\n"
     "  -a, --password TEXT    its password; better: the environment's KVCTL_PASSWORD\n"
     "  -n, --db NUMBER        the numbered database [0]\n"
+    "      --cf NAME          the column family, instead of a numbered database\n"
     "      --timeout SECONDS  for connecting and for each reply; 0: for ever [30]\n"
     "      --path DIR         use a data directory; starts a private kvd if none runs on it\n"
     "      --kvd PATH         the program to start for --path [kvd beside kvctl]\n"
@@ -194,6 +197,9 @@ take_option(struct options *options, int option)
         return OPTIONS_RUN;
     case 'a':
         take_password(options, optarg);
+        return OPTIONS_RUN;
+    case OPTION_FAMILY:
+        options->family = optarg;
         return OPTIONS_RUN;
     case OPTION_PATH:
         options->data_dir = optarg;

@@ -35,6 +35,9 @@ static const struct verb verbs[] = {
     {"config", "get PATTERN... | set NAME VALUE...", "show and change settings", "CONFIG", 1,
      UINT32_MAX, OUTCOME_ANY, false},
     {"flush", "", "write what is in memory to tables", "KV.FLUSH", 0, 0, OUTCOME_ANY, true},
+    {"cf", "list | create NAME [SETTING VALUE]... | drop|info|get NAME | set NAME SETTING VALUE...",
+     "list, make, drop and describe column families, show and change their settings", "KV.CF", 1,
+     UINT32_MAX, OUTCOME_ANY, true},
     {"compact", "[FROM TO] [FORCE] [ASYNC]",
      "compact all keys, or those FROM..TO, to the last level", "KV.COMPACT", 0, 4, OUTCOME_ANY,
      true},
@@ -143,7 +146,8 @@ verb_shape(const struct request *request)
 {
     if (request_word_is(request, 0, "MGET"))
         return SHAPE_BY_KEY;
-    if (request_word_is(request, 0, "CONFIG") && request_word_is(request, 1, "GET"))
+    if (request_word_is(request, 1, "GET") &&
+        (request_word_is(request, 0, "CONFIG") || request_word_is(request, 0, "KV.CF")))
         return SHAPE_PAIRS;
     if (request_word_is(request, 0, "INFO") || request_word_is(request, 0, "KV.STATS"))
         return SHAPE_INFO;

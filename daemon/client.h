@@ -14,6 +14,7 @@
 
 #include "base/list.h"
 #include "cache/read_ctx.h"
+#include "daemon/family_choice.h"
 #include "daemon/read_ahead.h"
 #include "daemon/reply_queue.h"
 #include "daemon/transaction.h"
@@ -44,7 +45,7 @@ enum client_wait {
     CLIENT_READY,
     CLIENT_WAITS_FOR_BLOCK,    /* db_fetch is under way */
     CLIENT_WAITS_FOR_WRITABLE, /* for room to write; in server.busy_clients */
-    CLIENT_WAITS_FOR_TABLES,   /* KV.FLUSH; its ticket makes it runnable */
+    CLIENT_WAITS_FOR_TABLES,   /* KV.FLUSH, KV.CF; its ticket makes it runnable */
     CLIENT_WAITS_FOR_TURN,     /* its share is used up; in server.runnable_clients */
     CLIENT_WAITS_FOR_OUTPUT,   /* over server.client_soft_bytes */
     CLIENT_WAITS_FOR_FLUSH,    /* closes once its replies are out */
@@ -61,8 +62,10 @@ struct client {
     bool is_no_evict, is_no_touch;
     bool replies_off, skips_reply, skips_next_reply; /* CLIENT REPLY */
     uint8_t protocol;                                /* 2 or 3 */
-    uint32_t database;                               /* as SELECT names it */
+    /* See command_family.h. */
+    struct family_choice choice;
     uint32_t cf_id;
+    uint64_t family_generation; /* of the engine, when cf_id was looked up */
     enum client_wait wait;
     uint64_t created_us, active_us; /* io_now_us */
     uint64_t command_count, net_in_bytes, net_out_bytes;

@@ -1,7 +1,7 @@
 /* client_describe.c - a client as CLIENT LIST shows it, and the texts that clients set. */
 #include <stdio.h>
 
-#include "daemon/command.h"
+#include "daemon/command_family.h"
 #include "daemon/server.h"
 
 bool
@@ -38,7 +38,7 @@ client_reset(struct client *client)
     client->is_no_evict = client->is_no_touch = false;
     client->replies_off = client->skips_reply = client->skips_next_reply = false;
     client->protocol = 2;
-    client->database = 0;
+    client->choice = (struct family_choice){0};
     client->cf_id = CF_DEFAULT;
     client->name[0] = '\0';
     transaction_reset(&client->transaction);
@@ -66,6 +66,14 @@ append_flags(const struct client *client, struct buffer *target)
         buffer_append_byte(target, 'N');
 }
 
+/* One word, whatever its name is. */
+static void
+append_family(const struct client *client, struct buffer *target)
+{
+    for (const char *at = client_family_name(client); *at != '\0'; at++)
+        buffer_append_byte(target, *at >= '!' && *at <= '~' ? (uint8_t)*at : '?');
+}
+
 void
 client_describe(const struct client *client, struct buffer *target)
 {
@@ -80,15 +88,17 @@ client_describe(const struct client *client, struct buffer *target)
     append_flags(client, target);
     buffer_append_format(
         target,
-        " db=%u sub=0 psub=0 ssub=0 multi=%d qbuf=%zu qbuf-free=%zu argv-mem=0 multi-mem=%zu "
+        " db=%d sub=0 psub=0 ssub=0 multi=%d qbuf=%zu qbuf-free=%zu argv-mem=0 multi-mem=%zu "
         "rbs=%zu rbp=%zu obl=%zu oll=%u omem=%zu tot-mem=%zu events=r cmd=%s user=default "
-        "redir=-1 resp=%u lib-name=%s lib-ver=%s tot-net-in=%llu tot-net-out=%llu tot-cmds=%llu",
-        client->database, client->transaction.is_open ? (int)client->transaction.command_count : -1,
-        unparsed, client->query.capacity - client->query.size,
-        transaction_bytes(&client->transaction), client->replies.bytes.capacity,
-        client->replies.bytes.capacity, client_output_bytes(client), client->replies.held_count,
-        client->sending.capacity, client_memory_bytes(client),
+        "redir=-1 resp=%u lib-name=%s lib-ver=%s tot-net-in=%llu tot-net-out=%llu tot-cmds=%llu "
+        "cf=",
+        client->choice.database,
+        client->transaction.is_open ? (int)client->transaction.command_count : -1, unparsed,
+        client->query.capacity - client->query.size, transaction_bytes(&client->transaction),
+        client->replies.bytes.capacity, client->replies.bytes.capacity, client_output_bytes(client),
+        client->replies.held_count, client->sending.capacity, client_memory_bytes(client),
         client->last_command == NULL ? "NULL" : client->last_command->name, client->protocol,
         client->library_name, client->library_version, (unsigned long long)client->net_in_bytes,
         (unsigned long long)client->net_out_bytes, (unsigned long long)client->command_count);
+    append_family(client, target);
 }

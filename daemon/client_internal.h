@@ -13,6 +13,8 @@ size_t client_run(struct client *client, struct slice input);
 void client_close_with_reset(struct client *client, const char *reason);
 /* A fetch that client_run began has arrived. */
 db_arrived_fn client_on_arrived;
+/* Writes are let in in their order: while one waits for room, the later ones do without a try. */
+bool client_has_to_stand_in_line(const struct client *client, const struct command *command);
 /* For EXEC, whose commands are run, told and counted like others: what a status means to the one
  * who sent the command; */
 void client_reply_status(struct resp_writer *reply, enum kv_status st);

@@ -17,7 +17,7 @@
 
 #include "base/log.h"
 #include "daemon/client_internal.h"
-#include "daemon/command.h"
+#include "daemon/command_family.h"
 #include "daemon/command_flush.h"
 #include "daemon/command_handlers.h"
 #include "daemon/command_value.h"
@@ -85,7 +85,7 @@ admit(struct command_call *call)
         resp_error(&call->reply, "NOAUTH Authentication required.");
         return false;
     }
-    return true;
+    return command_has_family(call);
 }
 
 void
@@ -113,6 +113,10 @@ client_reply_status(struct resp_writer *reply, enum kv_status st)
         break;
     case KV_INVALID:
         resp_error(reply, "ERR the merge operands of this key cannot be applied to its value");
+        break;
+    case KV_CANCELLED:
+        resp_error(reply, "NOFAMILY the column family was dropped meanwhile. Nothing was written "
+                          "by this command.");
         break;
     case KV_UNSUPPORTED:
         resp_error(reply, "ERR stored data that this command needs uses a feature that kvd does "
@@ -288,9 +292,8 @@ wait_for(struct client *client, enum kv_status st, struct slice input_behind)
     return true;
 }
 
-/* Writes are let in in their order: while one waits for room, the later ones do without a try. */
-static bool
-has_to_stand_in_line(const struct client *client, const struct command *command)
+bool
+client_has_to_stand_in_line(const struct client *client, const struct command *command)
 {
     return (command->flags & COMMAND_WRITE || command->run == command_exec) &&
            !client->is_first_writer && client->flush == NULL &&
@@ -304,7 +307,7 @@ try_command(struct client *client, struct command_call *call, size_t reply_start
     struct server *server = client->server;
     enum kv_status st = client->fetch_status;
 
-    if (has_to_stand_in_line(client, call->command))
+    if (client_has_to_stand_in_line(client, call->command))
         return KV_BUSY;
     client->fetch_status = KV_OK;
     read_ctx_clear_wants(&client->ctx);
@@ -505,6 +508,7 @@ client_run(struct client *client, struct slice input)
     size_t taken;
 
     (void)client_clock_lap(client->server);
+    client_find_family(client);
     read_ahead_forget(&client->server->ahead);
     client->parser.bulk_bytes_max = client->server->config.bulk_bytes_max;
     taken = run_commands(client, input);

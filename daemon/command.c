@@ -4,7 +4,7 @@
  * A command's reply tells something about every version that it saw or wrote, so it may leave
  * when the newest of them is durable: seq_wait only rises here.
  */
-#include "daemon/command.h"
+#include "daemon/command_family.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -51,6 +51,11 @@ command_write(struct command_call *call)
     enum kv_status st;
 
     KV_ASSERT(write_batch_count(call->batch) > 0);
+    if (call->cf_id >= CF_NONE_MIN || call->client->flush != NULL) {
+        st = command_need_family(call, call->cf_id);
+        if (st != KV_OK)
+            return st;
+    }
     if (call->is_in_transaction)
         return db_txn_write(call->server->db, call->batch);
     st = db_write(call->server->db, call->batch, &seq_last);

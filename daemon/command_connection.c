@@ -5,6 +5,7 @@
  */
 #include <strings.h>
 
+#include "daemon/command_family.h"
 #include "daemon/command_handlers.h"
 #include "daemon/server.h"
 #include "resp/resp_number.h"
@@ -132,8 +133,7 @@ command_select(struct command_call *call)
 
     if (!command_parse_database(call, call->args[1], &database, &cf_id))
         return KV_OK;
-    call->client->database = database;
-    call->client->cf_id = cf_id;
+    client_use_database(call->client, database);
     resp_simple(&call->reply, "OK");
     return KV_OK;
 }

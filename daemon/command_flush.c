@@ -11,6 +11,7 @@
 #include "daemon/command_flush.h"
 
 #include "base/alloc.h"
+#include "daemon/command_family.h"
 #include "daemon/command_handlers.h"
 #include "daemon/command_value.h"
 #include "daemon/server.h"
@@ -81,6 +82,14 @@ flush_ticket_new(struct command_call *call, bool is_awaited)
     return ticket;
 }
 
+void
+flush_ticket_refused(struct command_call *call)
+{
+    KV_ASSERT(call->client->flush != NULL && !call->client->flush->is_done);
+    ticket_free(call->client->flush);
+    call->client->flush = NULL;
+}
+
 enum kv_status
 flush_ticket_take(struct command_call *call)
 {
@@ -99,13 +108,19 @@ flush_ticket_take(struct command_call *call)
 enum kv_status
 command_kv_flush(struct command_call *call)
 {
-    const bool is_async = call->arg_count == 2;
+    const uint32_t last = call->arg_count - 1;
+    const bool is_async = last > 0 && argument_is(call->args[last], "async");
+    uint32_t cf_id;
     enum kv_status st = KV_OK;
 
-    if (call->arg_count > 2 || (is_async && !argument_is(call->args[1], "async"))) {
+    if (last > 2 || (last == 2 && !is_async)) {
         resp_error(&call->reply, "ERR syntax error");
         return KV_OK;
     }
+    /* One family's memory is flushed with that of all: they share their memtables. */
+    if (last - is_async == 1 && call->client->flush == NULL &&
+        !command_find_family(call, call->args[1], &cf_id))
+        return KV_OK;
     if (call->client->flush == NULL)
         db_flush(call->server->db, flush_ticket_done, flush_ticket_new(call, !is_async));
     if (!is_async)

@@ -17,6 +17,9 @@ void flush_ticket_done(void *owner, enum kv_status st); /* a db_done_fn */
  * it, and it is freed. */
 MUST_CHECK enum kv_status flush_ticket_take(struct command_call *call);
 
+/* What the awaited one was made for was refused: as if it had not been made. */
+void flush_ticket_refused(struct command_call *call);
+
 /* The client waits no more.  The ticket is freed, now or when its work is done.  NULL is fine. */
 void flush_ticket_drop(struct flush_ticket *ticket);
 /* Those whose work will not be reported any more: the engine is closed. */

@@ -23,6 +23,13 @@ enum kv_status command_setbit(struct command_call *call);
 /* command_client.c */
 extern const struct subcommand client_subcommands[];
 
+/* command_cf.c */
+extern const struct subcommand family_subcommands[];
+
+/* command_family.c */
+enum kv_status command_kv_in(struct command_call *call);
+enum kv_status command_kv_use(struct command_call *call);
+
 /* command_config.c */
 extern const struct subcommand config_subcommands[];
 enum kv_status command_shutdown(struct command_call *call);

@@ -3,13 +3,14 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "daemon/command_family.h"
 #include "daemon/command_flush.h"
 #include "daemon/command_handlers.h"
 #include "daemon/command_value.h"
 #include "daemon/server.h"
 #include "resp/resp_number.h"
 
-/* --- KV.COMPACT [from to] [FORCE] [ASYNC] --- */
+/* --- KV.COMPACT [family] [from to] [FORCE] [ASYNC] --- */
 
 /* "-" and "+" are no bounds; "[key" and "(key" are keys, as in KV.RANGE, and so is a bare one.
  * Whole tables are compacted, so whether a bound belongs to the range makes no difference. */
@@ -23,21 +24,28 @@ parse_bound(struct slice text)
     return text;
 }
 
+/* False: the error reply has been written. */
 static bool
-parse_compact(const struct command_call *call, struct db_compact_request *request, bool *is_async)
+parse_compact(struct command_call *call, struct db_compact_request *request, bool *is_async)
 {
-    uint32_t count = call->arg_count;
+    uint32_t count = call->arg_count, first;
 
     *request = (struct db_compact_request){.cf_id = call->cf_id};
     *is_async = count > 1 && argument_is(call->args[count - 1], "async");
     count -= *is_async;
     request->is_forced = count > 1 && argument_is(call->args[count - 1], "force");
     count -= request->is_forced;
-    if (count == 3) {
-        request->begin = parse_bound(call->args[1]);
-        request->end = parse_bound(call->args[2]);
+    if (count > 4) {
+        resp_error(&call->reply, "ERR syntax error");
+        return false;
     }
-    return count == 1 || count == 3;
+    first = count % 2 == 0 ? 2 : 1; /* behind the family, if there is one */
+    if (count - first == 2) {
+        request->begin = parse_bound(call->args[first]);
+        request->end = parse_bound(call->args[first + 1]);
+    }
+    return first == 1 || call->client->flush != NULL ||
+           command_find_family(call, call->args[1], &request->cf_id);
 }
 
 enum kv_status
@@ -48,10 +56,8 @@ command_kv_compact(struct command_call *call)
     uint64_t id;
     enum kv_status st;
 
-    if (!parse_compact(call, &request, &is_async)) {
-        resp_error(&call->reply, "ERR syntax error");
+    if (!parse_compact(call, &request, &is_async))
         return KV_OK;
-    }
     if (is_async) {
         id = db_compact(call->server->db, &request, NULL, NULL);
         resp_integer(&call->reply, (int64_t)id);

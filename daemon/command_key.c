@@ -3,6 +3,7 @@
  * A value that goes elsewhere is put there in the same batch that deletes it here, so that it is
  * always at one place, also after a crash.
  */
+#include "daemon/command_family.h"
 #include "daemon/command_handlers.h"
 #include "daemon/command_table.h"
 #include "daemon/command_value.h"
@@ -46,6 +47,10 @@ transfer_value(struct command_call *call, struct slice target, uint32_t target_c
 {
     const uint32_t cf_id = call->cf_id;
 
+    if (target_cf_id >= CF_NONE_MIN) {
+        *done = true;
+        return command_need_family(call, target_cf_id);
+    }
     if (moves)
         write_batch_delete(call->batch, cf_id, call->args[1]);
     call->cf_id = target_cf_id;

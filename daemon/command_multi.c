@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "daemon/client_internal.h"
+#include "daemon/command_family.h"
 #include "daemon/command_handlers.h"
 #include "daemon/command_value.h"
 #include "daemon/server.h"
@@ -111,6 +112,16 @@ has_changed(const struct watched_key *watched, const struct lookup *found)
     return found->seq > watched->seq && (exists || found->type != TYPE_RANGE_DELETION);
 }
 
+/* A database may have got its family meanwhile; false: the family is gone. */
+static bool
+find_watched_family(struct server *server, uint32_t watched_id, uint32_t *cf_id_out)
+{
+    *cf_id_out = watched_id;
+    if (watched_id > CF_NONE_MIN && watched_id != CF_NONE)
+        return server_find_database(server, CF_NONE - watched_id, cf_id_out);
+    return db_has_family(server->db, watched_id);
+}
+
 static enum kv_status
 check_watched(struct command_call *call, bool *changed)
 {
@@ -121,14 +132,19 @@ check_watched(struct command_call *call, bool *changed)
     for (uint32_t i = 0; i < transaction->watched_count && goes_on(call, st); i++) {
         const struct watched_key *watched = &transaction->watched[i];
         struct lookup found;
+        uint32_t cf_id;
 
         /* What it had seen may have been taken back; so it is not known what there was. */
         if (watched->rollback_count != db_rollback_count(call->server->db)) {
             *changed = true;
             return KV_OK;
         }
-        st = look_at(call, watched->cf_id,
-                     slice_of(transaction->keys.data + watched->offset, watched->size), &found);
+        if (!find_watched_family(call->server, watched->cf_id, &cf_id)) {
+            *changed = true;
+            return KV_OK;
+        }
+        st = look_at(call, cf_id, slice_of(transaction->keys.data + watched->offset, watched->size),
+                     &found);
         if (st != KV_OK)
             result = st;
         else if (has_changed(watched, &found))
@@ -151,8 +167,7 @@ command_multi(struct command_call *call)
         return KV_OK;
     }
     client->transaction.is_open = true;
-    client->transaction.database = client->database;
-    client->transaction.cf_id = client->cf_id;
+    client->transaction.choice = client->choice;
     client->transaction.protocol = client->protocol;
     resp_simple(&call->reply, "OK");
     return KV_OK;
@@ -204,7 +219,7 @@ run_queued(struct command_call *exec, struct queued_command *queued, struct slic
     call.is_in_transaction = true;
     write_batch_clear(call.batch);
     queued->reply_start = client->replies.bytes.size;
-    st = queued->command->run(&call);
+    st = command_has_family(&call) ? queued->command->run(&call) : KV_OK;
     KV_ASSERT(st != KV_BUSY && client->work == NULL && client->flush == NULL);
     if (st != KV_OK)
         reply_queue_take_back(&client->replies, queued->reply_start);
@@ -273,8 +288,14 @@ run_transaction(struct command_call *call)
     uint64_t seq_last = 0;
     enum kv_status st;
 
+    st = command_need_family(call, CF_DEFAULT); /* takes what the try before has waited for */
+    if (st != KV_OK)
+        return st;
+    call->client->transaction.cf_id_absent = 0;
     db_txn_begin(db);
     st = run_all(call);
+    if (st == KV_OK)
+        st = command_need_family(call, call->client->transaction.cf_id_absent);
     if (st == KV_OK)
         st = db_txn_commit(db, &seq_last);
     db_txn_end(db);
@@ -300,8 +321,7 @@ try_exec(struct command_call *call)
         return KV_OK;
     }
     call->seq_wait = 0;
-    client->database = client->transaction.database;
-    client->cf_id = client->transaction.cf_id;
+    client_restore_family(client, &client->transaction.choice);
     client->protocol = client->transaction.protocol;
     call->reply.protocol = client->protocol;
     return run_transaction(call);

@@ -421,6 +421,7 @@ command_flushall(struct command_call *call)
 
     if (!has_flush_options(call))
         return KV_OK;
+    call->cf_id = CF_DEFAULT; /* one that is there */
     for (uint32_t i = 0; st == KV_OK && db_family_at(call->server->db, i, &cf_id); i++)
         st = add_deletion_of_all(call, cf_id);
     return write_deletions(call, st);

@@ -162,7 +162,8 @@ void server_share_client_memory(struct server *server);
 /* NULL: no client has it. */
 struct client *server_find_client(struct server *server, uint64_t id);
 
-/* The family that SELECT `database` means; false: there is none. */
+/* The family that SELECT `database` means, CF_NONE - database if nobody has written to it; false:
+ * the number is too large. */
 bool server_find_database(struct server *server, uint64_t database, uint32_t *cf_id_out);
 
 #endif

@@ -76,7 +76,7 @@ server_find_client(struct server *server, uint64_t id)
     return NULL;
 }
 
-/* 0 is the family "default", n is "db<n>" if there is one. */
+/* 0 is the family "default", n is "db<n>", or an id of no family if it is not there. */
 bool
 server_find_database(struct server *server, uint64_t database, uint32_t *cf_id_out)
 {
@@ -89,7 +89,9 @@ server_find_database(struct server *server, uint64_t database, uint32_t *cf_id_o
         return true;
     }
     (void)snprintf(name, sizeof(name), "db%llu", (unsigned long long)database);
-    return db_find_family(server->db, slice_from_text(name), cf_id_out);
+    if (!db_find_family(server->db, slice_from_text(name), cf_id_out))
+        *cf_id_out = CF_NONE - (uint32_t)database;
+    return true;
 }
 
 void

@@ -12,6 +12,7 @@
 
 #include "base/buffer.h"
 #include "daemon/command.h"
+#include "daemon/family_choice.h"
 
 struct client;
 
@@ -35,8 +36,9 @@ struct watched_key {
 struct transaction {
     bool is_open;   /* between MULTI and EXEC */
     bool is_broken; /* a command could not be queued */
-    uint32_t database, cf_id;
-    uint8_t protocol; /* as they were at MULTI: each try begins with them */
+    struct family_choice choice;
+    uint8_t protocol;      /* as they were at MULTI: each try begins with them */
+    uint32_t cf_id_absent; /* of a family that EXEC needs and that is not there yet; 0: of none */
 
     struct buffer arguments;         /* owned */
     struct queued_command *commands; /* owned */

@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "db/family_record.h"
 
 static void on_part_done(struct compact_job *job, enum kv_status st,
                          const struct table_summary *tables, uint32_t table_count);
@@ -24,6 +25,7 @@ compaction_new(struct db *db, struct compaction_plan *plan, struct manual_compac
     compaction->id = db->job_id_next++;
     compaction->state = COMPACTION_RUNNING;
     compaction->plan = *plan;
+    compaction->family = db_family_pin(db, plan->cf_id);
     *plan = (struct compaction_plan){0};
     compaction->started_us = io_now_us(db->io);
     compaction->creation_time_s = io_wall_us(db->io) / 1000000;
@@ -46,6 +48,7 @@ compaction_free(struct compaction *compaction)
     free(compaction->parts);
     free(compaction->grandparents);
     compaction_plan_deinit(&compaction->plan);
+    db_family_unpin(compaction->family);
     free(compaction);
 }
 

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "db/compaction.h"
 #include "db/db_snapshot.h"
+#include "db/family_record.h"
 #include "key/internal_key.h"
 
 enum { HELD_PART = 16 }; /* one of so many entries is not worth a rewrite */
@@ -153,6 +154,7 @@ fill_outputs(struct compaction_part *part)
     const struct compaction *compaction = part->compaction;
     const struct compaction_plan *plan = &compaction->plan;
     const struct db_options *options = &compaction->db->options;
+    const struct family_options family = db_effective_options(compaction->db, compaction->family);
     const uint64_t job_count = db_compaction_jobs(compaction->db);
     struct compaction_spec *spec = &part->job.spec;
 
@@ -166,8 +168,8 @@ fill_outputs(struct compaction_part *part)
     spec->grandparent_count = plan->grandparent_count;
     spec->grandparent_bytes_max = plan->grandparent_bytes_max;
     spec->compression = plan->compression;
-    spec->block_bytes = options->block_bytes;
-    spec->bloom_bits_per_key = options->bloom_bits_per_key;
+    spec->block_bytes = family.block_bytes;
+    spec->bloom_bits_per_key = family.bloom_bits_per_key;
     /* Each has its share, so that all of them together keep the limit; rounded up, 0 is none. */
     spec->rate_bytes_per_s = (options->compaction.rate_bytes_per_s + job_count - 1) / job_count;
 }
@@ -178,17 +180,16 @@ compaction_fill_job(struct compaction_part *part)
     struct compaction *compaction = part->compaction;
     struct db *db = compaction->db;
     struct compact_job *job = &part->job;
-    const struct column_family *family = version_set_family(db->versions, compaction->plan.cf_id);
+    const struct db_family *family = compaction->family;
 
-    KV_ASSERT(family != NULL);
     job->job_id = db->job_id_next++;
     job->dir = db->dir;
     job->bytes_done = job->bytes_per_s = job->bad_input_number = 0;
     job->spec.db_identity = version_set_db_id(db->versions);
     job->spec.creation_time_s = compaction->creation_time_s;
     job->spec.cf_id = family->id;
-    job->spec.cf_name = family->name;
-    job->spec.merge_operator = db_merge_operator_spec(db, family->name);
+    job->spec.cf_name = family->stored.name;
+    job->spec.merge_operator = db_family_merge_spec(family);
     job->spec.begin = part->begin;
     job->spec.end = part->end;
     free(part->snapshots);

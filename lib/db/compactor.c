@@ -10,6 +10,7 @@
 #include "db/compaction.h"
 #include "db/compactor_manual.h"
 #include "db/db_snapshot.h"
+#include "db/family_record.h"
 
 struct compactor *
 compactor_new(struct db *db)
@@ -53,6 +54,25 @@ compactor_stop(struct compactor *compactor)
     }
 }
 
+void
+compactor_drop_family(struct compactor *compactor, uint32_t cf_id)
+{
+    struct list *node, *next;
+
+    for (node = compactor->compactions.next; node != &compactor->compactions; node = next) {
+        struct compaction *compaction = LIST_ENTRY(node, struct compaction, link);
+
+        next = node->next;
+        if (compaction->plan.cf_id != cf_id)
+            continue;
+        if (compaction->state == COMPACTION_PARKED)
+            compaction_unpark(compaction);
+        else
+            compaction_cancel(compaction, KV_CANCELLED);
+    }
+    compactor_poke(compactor);
+}
+
 uint32_t
 db_compaction_jobs(const struct db *db)
 {
@@ -65,19 +85,20 @@ void
 compactor_view_init(struct compactor *compactor, const struct column_family *family,
                     struct compaction_view *view)
 {
-    const struct db *db = compactor->db;
+    struct db *db = compactor->db;
+    const struct db_family *record = db_family_of(db, family->id);
     const struct compaction_plan **running;
     uint32_t count = 0;
 
     for (const struct list *node = compactor->compactions.next; node != &compactor->compactions;
          node = node->next)
         count++;
-    compactor->view_options = db_compaction_options(db, family->name);
+    compactor->view_options = db_compaction_options(db, record);
     running = kv_alloc(sizeof(*running) * (count + 1));
     *view = (struct compaction_view){
         .version = family->current,
         .options = &compactor->view_options,
-        .compression = db->options.compression,
+        .compression = db_effective_options(db, record).compression,
         .running = running,
         .snapshot_oldest = db_snapshot_oldest(db),
         .now_s = io_wall_us(db->io) / 1000000,

@@ -76,6 +76,7 @@ struct compaction {
     enum compaction_state state;
     bool is_paused, is_unwanted;
     enum kv_status ending;         /* why it is ENDING */
+    struct db_family *family;      /* owned reference */
     struct compaction_plan plan;   /* owned */
     struct compaction_part *parts; /* owned array; none if nothing is rewritten */
     uint32_t part_count;

@@ -148,11 +148,14 @@ struct slice db_scan_value(const struct db_scan *scan);
 
 /* --- column families --- */
 
-enum { CF_DEFAULT = 0 };
+#define CF_DEFAULT UINT32_C(0)
+/* From CF_NONE_MIN on an id is of no family: reads find nothing.  The owner may tell them apart. */
+#define CF_NONE     UINT32_MAX
+#define CF_NONE_MIN (CF_NONE - COLUMN_FAMILY_COUNT_MAX)
 /* False: there is no such family. */
 bool db_find_family(struct db *db, struct slice name, uint32_t *cf_id_out);
-/* What merge operands of the family mean; its kind is NULL if there is none.  Borrowed until the
- * db is closed: iterators keep it. */
+/* What merge operands of the family mean; its kind is NULL if there is none.  Borrowed while the
+ * family lives. */
 const struct merge_operator *db_merge_operator(struct db *db, uint32_t cf_id);
 /* Whether so many operands of the key stand on each other in memory that whoever adds one should
  * read the value and put the result instead: else each read has to walk them all.  The answer

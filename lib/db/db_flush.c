@@ -12,6 +12,7 @@
 #include "db/compactor.h"
 #include "db/db_internal.h"
 #include "db/db_snapshot.h"
+#include "db/family_record.h"
 #include "io/file.h"
 #include "version/file_name.h"
 
@@ -25,6 +26,15 @@ free_edits(struct frozen *frozen)
     frozen->edit_count = 0;
 }
 
+static void
+unpin_families(struct frozen *frozen)
+{
+    for (uint32_t i = 0; frozen->families != NULL && i < frozen->job.output_count; i++)
+        db_family_unpin(frozen->families[i]);
+    free(frozen->families);
+    frozen->families = NULL;
+}
+
 void
 db_frozen_free(struct frozen *frozen)
 {
@@ -32,6 +42,7 @@ db_frozen_free(struct frozen *frozen)
     io_timer_stop(frozen->db->io, &frozen->retry_timer);
     list_remove(&frozen->link);
     free_edits(frozen);
+    unpin_families(frozen);
     free(frozen->job.outputs);
     free(frozen->snapshots);
     memtable_unref(frozen->memtable);
@@ -150,33 +161,57 @@ on_flush_done(struct flush_job *job, enum kv_status st, const struct table_summa
 
 /* --- a job goes out --- */
 
+/* Those in the memtable that have not been dropped; the caller frees *families_out. */
+static uint32_t
+find_live_families(const struct frozen *frozen, struct memtable_family **families_out)
+{
+    const uint32_t count = memtable_families(frozen->memtable, NULL, 0);
+    struct memtable_family *families = kv_alloc(sizeof(families[0]) * (count + 1));
+    uint32_t live_count = 0;
+
+    memtable_families(frozen->memtable, families, count);
+    for (uint32_t i = 0; i < count; i++) {
+        if (version_set_family(frozen->db->versions, families[i].cf_id) != NULL)
+            families[live_count++] = families[i];
+    }
+    *families_out = families;
+    return live_count;
+}
+
+static void
+plan_output(struct frozen *frozen, uint32_t index, uint32_t cf_id)
+{
+    struct db *db = frozen->db;
+    struct db_family *family = db_family_pin(db, cf_id);
+    const struct family_options options = db_effective_options(db, family);
+
+    frozen->families[index] = family;
+    frozen->job.outputs[index] = (struct flush_output){
+        .cf_id = cf_id,
+        .file_number = version_set_next_file_number(db->versions),
+        .cf_name = family->stored.name,
+        .merge_operator = db_family_merge_spec(family),
+        .compression = options.compression,
+        .block_bytes = options.block_bytes,
+        .bloom_bits_per_key = options.bloom_bits_per_key,
+    };
+}
+
 static void
 plan_outputs(struct frozen *frozen)
 {
-    struct db *db = frozen->db;
-    const uint32_t count = memtable_families(frozen->memtable, NULL, 0);
-    struct memtable_family *families = kv_alloc(sizeof(families[0]) * count);
+    struct memtable_family *families;
+    const uint32_t count = find_live_families(frozen, &families);
     struct flush_job *job = &frozen->job;
 
     KV_ASSERT(count > 0);
-    memtable_families(frozen->memtable, families, count);
+    unpin_families(frozen);
     free(job->outputs);
     job->outputs = kv_alloc_zero(sizeof(job->outputs[0]) * count);
+    frozen->families = kv_alloc_zero(sizeof(frozen->families[0]) * count);
     job->output_count = count;
-    for (uint32_t i = 0; i < count; i++) {
-        struct column_family *family = version_set_family(db->versions, families[i].cf_id);
-
-        KV_ASSERT(family != NULL);
-        job->outputs[i] = (struct flush_output){
-            .cf_id = family->id,
-            .file_number = version_set_next_file_number(db->versions),
-            .cf_name = family->name,
-            .merge_operator = db_merge_operator_spec(db, family->name),
-            .compression = db->options.compression,
-            .block_bytes = db->options.block_bytes,
-            .bloom_bits_per_key = db->options.bloom_bits_per_key,
-        };
-    }
+    for (uint32_t i = 0; i < count; i++)
+        plan_output(frozen, i, families[i].cf_id);
     free(families);
 }
 
@@ -219,11 +254,16 @@ is_due(const struct frozen *frozen)
     return memtable_seq_last(frozen->memtable) <= wal_durable_seq(db->wal);
 }
 
-/* A rolled-back memtable may have nothing left; there is no table of nothing. */
+/* A rolled-back memtable may have nothing left, and families may be gone; there is no table of
+ * nothing. */
 static bool
 is_empty(const struct frozen *frozen)
 {
-    return memtable_families(frozen->memtable, NULL, 0) == 0;
+    struct memtable_family *families;
+    const uint32_t count = find_live_families(frozen, &families);
+
+    free(families);
+    return count == 0;
 }
 
 /* A flush was asked for: what is in the active memtable goes too, as soon as there is room. */
@@ -296,16 +336,27 @@ on_installed(void *owner, enum kv_status st)
     db_wake_writer(db);
 }
 
+/* The default family is the one that cannot be dropped meanwhile, so its edit says of all. */
+static void
+put_default_first(struct frozen *frozen)
+{
+    if (frozen->edit_count > 0 && frozen->edits[0].cf_id == CF_DEFAULT)
+        return;
+    frozen->edits =
+        kv_realloc(frozen->edits, sizeof(frozen->edits[0]) * ((size_t)frozen->edit_count + 1));
+    if (frozen->edit_count > 0)
+        memmove(frozen->edits + 1, frozen->edits, sizeof(frozen->edits[0]) * frozen->edit_count);
+    frozen->edits[0] = (struct version_edit){.cf_id = CF_DEFAULT};
+    frozen->edit_count++;
+}
+
 /* All families of the memtable and the end of its log, as one atomic change. */
 static void
 install(struct frozen *frozen)
 {
     struct db *db = frozen->db;
 
-    if (frozen->edit_count == 0) {
-        frozen->edits = kv_alloc_zero(sizeof(frozen->edits[0]));
-        frozen->edit_count = 1;
-    }
+    put_default_first(frozen);
     for (uint32_t i = 0; i < frozen->edit_count; i++) {
         frozen->edits[i].has_log_number = true;
         frozen->edits[i].log_number = frozen->log_next;

@@ -37,9 +37,10 @@ struct frozen {
     struct list link; /* in db->frozen, oldest first */
     enum frozen_state state;
     uint64_t id;
-    struct memtable *memtable; /* owned reference */
-    bool sealed;               /* memtable_freeze was called: all of it is durable */
-    uint64_t log_next;         /* the WAL that goes on after it; 0: not known before the repair */
+    struct memtable *memtable;   /* owned reference */
+    struct db_family **families; /* owned array of references: of the job's outputs */
+    bool sealed;                 /* memtable_freeze was called: all of it is durable */
+    uint64_t log_next;           /* the WAL that goes on after it; 0: not known before the repair */
     struct flush_job job;
     uint64_t *snapshots;        /* owned: those that the job was told of */
     struct version_edit *edits; /* owned array: what to install, when BUILT */
@@ -60,11 +61,8 @@ struct flush_waiter {
 struct compactor;
 struct db_txn;
 
-/* What a family's operands mean, parsed. */
-struct family_operator {
-    uint32_t cf_id;
-    struct merge_operator op;
-};
+struct db_family;
+struct family_changes;
 
 struct db {
     struct db_options options;
@@ -91,10 +89,18 @@ struct db {
     struct block_fetcher *fetcher;
     struct list flush_waiters;
     struct compactor *compactor;
-    struct db_txn *txn;                       /* owned; open or not */
-    struct options_file family_options;       /* as loaded, one for each family */
-    struct family_operator **merge_operators; /* owned: those that were asked for; they stay */
-    uint32_t merge_operator_count;
+    struct db_txn *txn;        /* owned; open or not */
+    struct version *no_tables; /* owned reference: what CF_NONE has */
+
+    /* See family_record.h and db_family_change.c. */
+    struct options_file loaded_options; /* without its families, which are in the following */
+    struct db_family **families;        /* owned array of owned references, ascending by id */
+    uint32_t family_count;
+    uint64_t family_generation;
+    struct family_changes *family_changes;          /* owned; NULL: none was asked for yet */
+    struct buffer family_file;                      /* owned: what FAMILY_SETTINGS_FILE holds */
+    uint64_t options_number, options_number_before; /* of OPTIONS files; 0: not known */
+
     uint32_t changes_in_flight; /* MANIFEST changes of ours */
 
     bool is_closing;        /* no job is started any more */
@@ -148,16 +154,20 @@ struct recovery_result {
 MUST_CHECK enum kv_status db_recover(struct db *db, struct recovery_result *result);
 
 /* db_options.c */
-const struct family_options *db_family_options(const struct db *db, const char *name);
-/* How the family's tables are kept in shape. */
-struct compaction_options db_compaction_options(const struct db *db, const char *name);
+/* What the family has set for itself, before what the settings say of all, before OPTIONS. */
+struct compaction_options db_compaction_options(const struct db *db,
+                                                const struct db_family *family);
+struct family_options db_effective_options(const struct db *db, const struct db_family *family);
 MUST_CHECK enum kv_status db_load_options(struct db *db);
+/* As OPTIONS is to be now. */
+void db_format_options(struct db *db, struct buffer *target);
 MUST_CHECK enum kv_status db_store_options(struct db *db);
 
 /* db_merge_operator.c */
-/* As OPTIONS says it, for merge_operator_parse and for jobs; "nullptr": none, or none that
- * kvd has, so that operands are kept as they are. */
-const char *db_merge_operator_spec(const struct db *db, const char *cf_name);
+/* Sets what the stored operator of the family means. */
+void db_family_parse_operator(struct db_family *family);
+/* Whether operands that may be stored keep their meaning with it. */
+bool db_family_may_take_operator(const struct db_family *family, const char *spec);
 /* Applies db_options.merge_operator, once the stored options are loaded. */
 MUST_CHECK enum kv_status db_merge_configure(struct db *db);
 
@@ -176,6 +186,8 @@ void db_delete_file(void *owner, uint64_t file_number);
 void db_forget_obsolete(struct db *db);
 
 /* compactor.c */
+/* Of a family that is gone: nothing more is done to its tables. */
+void compactor_drop_family(struct compactor *compactor, uint32_t cf_id);
 uint32_t db_compaction_jobs(const struct db *db);
 
 /* db_repair.c */

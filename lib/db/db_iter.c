@@ -43,7 +43,7 @@ db_iter_new(struct db *db, struct read_ctx *ctx, const struct db_iter_options *o
         db_view_share(&iter->view, options->view);
     else
         db_view_pin(&iter->view, db, options->cf_id, options->seq_max);
-    merge_fold_init(&iter->fold, db_merge_operator(db, options->cf_id));
+    merge_fold_init(&iter->fold, db_view_operator(&iter->view));
     return iter;
 }
 

@@ -6,65 +6,34 @@
  */
 #include "base/alloc.h"
 #include "base/log.h"
-#include "db/db_internal.h"
+#include "db/db_family.h"
+#include "db/family_record.h"
 
 enum {
     LONG_OPERAND_COUNT = 64,
     LOOK_EVERY = 16, /* looking costs more than a blind write */
 };
 
-const char *
-db_merge_operator_spec(const struct db *db, const char *cf_name)
+void
+db_family_parse_operator(struct db_family *family)
 {
-    const struct family_options *options = db_family_options(db, cf_name);
-    struct merge_operator op;
+    /* One that kvd does not have is none: operands are kept as they are. */
+    if (merge_operator_parse(slice_from_text(family->stored.merge_operator), &family->op) != KV_OK)
+        family->op = (struct merge_operator){0};
+}
 
-    if (options == NULL || options->merge_operator[0] == '\0' ||
-        merge_operator_parse(slice_from_text(options->merge_operator), &op) != KV_OK)
-        return "nullptr";
-    return options->merge_operator;
+const char *
+db_family_merge_spec(const struct db_family *family)
+{
+    return family->op.kind != NULL ? family->stored.merge_operator : "nullptr";
 }
 
 const struct merge_operator *
 db_merge_operator(struct db *db, uint32_t cf_id)
 {
-    struct column_family *family = version_set_family(db->versions, cf_id);
-    struct family_operator *entry;
+    static const struct merge_operator none;
 
-    KV_ASSERT(family != NULL);
-    for (uint32_t i = 0; i < db->merge_operator_count; i++) {
-        if (db->merge_operators[i]->cf_id == cf_id)
-            return &db->merge_operators[i]->op;
-    }
-    db->merge_operators =
-        kv_realloc(db->merge_operators,
-                   sizeof(db->merge_operators[0]) * ((size_t)db->merge_operator_count + 1));
-    entry = kv_alloc_zero(sizeof(*entry));
-    db->merge_operators[db->merge_operator_count++] = entry;
-    entry->cf_id = cf_id;
-    if (merge_operator_parse(slice_from_text(db_merge_operator_spec(db, family->name)),
-                             &entry->op) != KV_OK)
-        KV_ASSERT(false && "the spec is one that kvd has, or none");
-    return &entry->op;
-}
-
-/* The stored options of the default family; made if there are none. */
-static struct family_options *
-default_options(struct db *db)
-{
-    struct options_file *file = &db->family_options;
-    struct family_options *options;
-
-    for (uint32_t i = 0; i < file->family_count; i++) {
-        if (strcmp(file->families[i].name, "default") == 0)
-            return &file->families[i];
-    }
-    file->families =
-        kv_realloc(file->families, sizeof(file->families[0]) * ((size_t)file->family_count + 1));
-    options = &file->families[file->family_count++];
-    *options =
-        (struct family_options){.name = "default", .compaction = compaction_options_default()};
-    return options;
+    return db_has_family(db, cf_id) ? &db_family_of(db, cf_id)->op : &none;
 }
 
 /* None is stored, or the same.  RocksDB writes a class without options for an empty delimiter, so
@@ -94,51 +63,68 @@ store(struct family_options *options, const struct merge_operator *op)
     buffer_deinit(&spec);
 }
 
+bool
+db_family_may_take_operator(const struct db_family *family, const char *spec)
+{
+    const char *stored_spec = family->stored.merge_operator;
+    struct merge_operator op, stored;
+
+    return merge_operator_parse(slice_from_text(spec), &op) == KV_OK &&
+           merge_operator_parse(slice_from_text(stored_spec), &stored) == KV_OK &&
+           may_replace(stored_spec, &stored, &op);
+}
+
 /* RocksDB writes delimiters that it cannot read again; what kvd writes, it can. */
 static void
-check_stored(struct db *db)
+check_stored(struct db_family *family)
 {
-    for (uint32_t i = 0; i < db->family_options.family_count; i++) {
-        struct family_options *options = &db->family_options.families[i];
-        struct merge_operator op;
+    struct family_options *options = &family->stored;
+    struct merge_operator op;
 
-        if (merge_operator_parse(slice_from_text(options->merge_operator), &op) != KV_OK)
-            kv_log(LOG_LEVEL_WARNING,
-                   "column family %s: merge operator %s is not one that kvd has (see "
-                   "merge-library): keys with operands cannot be read, and operands are kept as "
-                   "they are",
-                   options->name, options->merge_operator);
-        else if (op.kind != NULL && strchr(options->merge_operator, '=') != NULL)
-            store(options, &op);
-    }
+    if (merge_operator_parse(slice_from_text(options->merge_operator), &op) != KV_OK)
+        kv_log(LOG_LEVEL_WARNING,
+               "column family %s: merge operator %s is not one that kvd has (see "
+               "merge-library): keys with operands cannot be read, and operands are kept as "
+               "they are",
+               options->name, options->merge_operator);
+    else if (op.kind != NULL && strchr(options->merge_operator, '=') != NULL)
+        store(options, &op);
+}
+
+static enum kv_status
+configure_default(struct db *db, const char *wanted)
+{
+    struct db_family *family = db_family_of(db, CF_DEFAULT);
+    struct merge_operator op;
+    const enum kv_status st = merge_operator_parse(slice_from_text(wanted), &op);
+
+    if (st != KV_OK)
+        return KV_FAIL(KV_INVALID, "merge-operator %s: not one that kvd has, or malformed", wanted);
+    if (!db_family_may_take_operator(family, wanted))
+        return KV_FAIL(
+            KV_INVALID,
+            "%s: merge-operator is %s, but its operands were written for %s; set that or "
+            "nothing, or change merge_operator in its newest OPTIONS file if that is "
+            "wrong",
+            db->dir, wanted, family->stored.merge_operator);
+    if (op.kind != NULL)
+        store(&family->stored, &op);
+    return KV_OK;
 }
 
 enum kv_status
 db_merge_configure(struct db *db)
 {
     const char *wanted = db->options.merge_operator;
-    struct merge_operator op, stored;
-    struct family_options *options;
-    enum kv_status st;
+    enum kv_status st = KV_OK;
 
-    check_stored(db);
-    if (wanted == NULL || wanted[0] == '\0')
-        return KV_OK;
-    st = merge_operator_parse(slice_from_text(wanted), &op);
-    if (st != KV_OK)
-        return KV_FAIL(KV_INVALID, "merge-operator %s: not one that kvd has, or malformed", wanted);
-    options = default_options(db);
-    st = merge_operator_parse(slice_from_text(options->merge_operator), &stored);
-    if (st != KV_OK || !may_replace(options->merge_operator, &stored, &op))
-        return KV_FAIL(
-            KV_INVALID,
-            "%s: merge-operator is %s, but its operands were written for %s; set that or "
-            "nothing, or change merge_operator in its newest OPTIONS file if that is "
-            "wrong",
-            db->dir, wanted, options->merge_operator);
-    if (op.kind != NULL)
-        store(options, &op);
-    return KV_OK;
+    for (uint32_t i = 0; i < db->family_count; i++)
+        check_stored(db->families[i]);
+    if (wanted != NULL && wanted[0] != '\0')
+        st = configure_default(db, wanted);
+    for (uint32_t i = 0; i < db->family_count; i++)
+        db_family_parse_operator(db->families[i]);
+    return st;
 }
 
 /* Few enough of the sequences, whatever pattern writers have. */

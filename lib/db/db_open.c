@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "db/compactor.h"
 #include "db/db_internal.h"
+#include "db/family_record.h"
 #include "io/file.h"
 #include "version/file_name.h"
 
@@ -52,9 +53,11 @@ open_versions(struct db *db)
                            strerror((int)-result));
     }
     st = version_set_open(&options, &db->versions);
-    if (st == KV_OK)
-        version_set_on_obsolete(db->versions, db_delete_file, db);
-    return st;
+    if (st != KV_OK)
+        return st;
+    version_set_on_obsolete(db->versions, db_delete_file, db);
+    db->no_tables = version_new_empty(db->versions);
+    return KV_OK;
 }
 
 /* A log ends with its memtable or at wal-max-size (is_full in db_write.c), whichever comes first.
@@ -165,6 +168,7 @@ db_destroy(struct db *db)
         free(waiter);
     }
     compactor_free(db->compactor);
+    db_family_changes_free(db);
     db_txn_free(db->txn);
     io_timer_stop(db->io, &db->stall_timer);
     io_timer_stop(db->io, &db->pace_timer);
@@ -175,15 +179,16 @@ db_destroy(struct db *db)
     memtable_unref(db->active);
     if (db->wal != NULL)
         wal_close(db->wal);
+    if (db->no_tables != NULL)
+        version_unref(db->no_tables);
     if (db->versions != NULL)
         version_set_close(db->versions);
+    db_families_free(db);
+    buffer_deinit(&db->family_file);
     memtable_pool_free(db->pool);
     block_fetcher_free(db->fetcher);
     block_cache_free(db->cache);
-    options_file_deinit(&db->family_options);
-    for (uint32_t i = 0; i < db->merge_operator_count; i++)
-        free(db->merge_operators[i]);
-    free(db->merge_operators);
+    options_file_deinit(&db->loaded_options);
     free(db->dir);
     free(db);
 }
@@ -238,7 +243,7 @@ db_is_idle(const struct db *db)
 {
     return db->changes_in_flight == 0 && !db->unlink.is_busy &&
            block_fetcher_in_flight(db->fetcher) == 0 && wal_is_idle(db->wal) &&
-           version_set_is_idle(db->versions);
+           version_set_is_idle(db->versions) && db_family_changes_are_idle(db);
 }
 
 enum kv_status

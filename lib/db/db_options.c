@@ -1,32 +1,20 @@
 /* db_options.c - what holds for each column family: from OPTIONS, from the settings, from both.
  *
- * OPTIONS is read and written at open only.  A setting that changes later holds at once, and is in
- * OPTIONS from the next open on, if it is still set then.
+ * OPTIONS is read at open, and written then and when families change.  A setting of all that
+ * changes later holds at once, and is in OPTIONS when that is written next.
  */
 #include <string.h>
 
 #include "base/alloc.h"
 #include "db/compactor.h"
-#include "db/db_internal.h"
-
-const struct family_options *
-db_family_options(const struct db *db, const char *name)
-{
-    for (uint32_t i = 0; i < db->family_options.family_count; i++) {
-        if (strcmp(db->family_options.families[i].name, name) == 0)
-            return &db->family_options.families[i];
-    }
-    return NULL;
-}
+#include "db/family_record.h"
 
 /* What OPTIONS says of the family, with what the settings say of all. */
-struct compaction_options
-db_compaction_options(const struct db *db, const char *name)
+static struct compaction_options
+common_options(const struct db *db, const struct db_family *family)
 {
-    const struct family_options *loaded = db_family_options(db, name);
     const struct db_compaction_settings *settings = &db->options.compaction;
-    struct compaction_options options =
-        loaded != NULL ? loaded->compaction : compaction_options_default();
+    struct compaction_options options = family->stored.compaction;
 
     if (settings->has_style)
         options.style = settings->style;
@@ -51,34 +39,87 @@ db_compaction_options(const struct db *db, const char *name)
     return options;
 }
 
+struct compaction_options
+db_compaction_options(const struct db *db, const struct db_family *family)
+{
+    const struct family_settings *own = &family->own;
+    struct compaction_options options = common_options(db, family);
+
+    if (own->has[FAMILY_COMPACTION_STYLE])
+        options.style = (enum compaction_style)own->values[FAMILY_COMPACTION_STYLE];
+    if (own->has[FAMILY_BOTTOMMOST_COMPRESSION]) {
+        options.has_bottommost_compression = true;
+        options.bottommost_compression =
+            (enum compression)own->values[FAMILY_BOTTOMMOST_COMPRESSION];
+    }
+    if (own->has[FAMILY_COMPACTION_TRIGGER])
+        options.level0_file_num_compaction_trigger =
+            (uint32_t)own->values[FAMILY_COMPACTION_TRIGGER];
+    if (own->has[FAMILY_FIFO_BYTES])
+        options.fifo.max_table_files_size = own->values[FAMILY_FIFO_BYTES];
+    if (own->has[FAMILY_TABLE_TTL_S])
+        options.ttl = own->values[FAMILY_TABLE_TTL_S];
+    return options;
+}
+
+struct family_options
+db_effective_options(const struct db *db, const struct db_family *family)
+{
+    const struct family_settings *own = &family->own;
+    struct family_options options = {
+        .compression = db->options.compression,
+        .write_buffer_bytes = db->options.memtable_bytes,
+        .block_bytes = db->options.block_bytes,
+        .bloom_bits_per_key = db->options.bloom_bits_per_key,
+        .compaction = db_compaction_options(db, family),
+    };
+
+    memcpy(options.name, family->stored.name, sizeof(options.name));
+    memcpy(options.merge_operator, family->stored.merge_operator, sizeof(options.merge_operator));
+    if (own->has[FAMILY_COMPRESSION])
+        options.compression = (enum compression)own->values[FAMILY_COMPRESSION];
+    if (own->has[FAMILY_BLOCK_BYTES])
+        options.block_bytes = (uint32_t)own->values[FAMILY_BLOCK_BYTES];
+    if (own->has[FAMILY_BLOOM_BITS])
+        options.bloom_bits_per_key = (uint32_t)own->values[FAMILY_BLOOM_BITS];
+    return options;
+}
+
+/* The caller deinits the result. */
+static struct options_file
+make_options_file(struct db *db)
+{
+    struct options_file file = {.wal_recovery_mode = WAL_POINT_IN_TIME};
+    const struct column_family *family;
+    uint32_t count = 0;
+
+    while (version_set_family_at(db->versions, count) != NULL)
+        count++;
+    file.families = kv_alloc(sizeof(file.families[0]) * count);
+    for (; (family = version_set_family_at(db->versions, file.family_count)) != NULL;
+         file.family_count++)
+        file.families[file.family_count] = db_effective_options(db, db_family_of(db, family->id));
+    return file;
+}
+
+void
+db_format_options(struct db *db, struct buffer *target)
+{
+    struct options_file file = make_options_file(db);
+
+    options_file_format(&file, target);
+    options_file_deinit(&file);
+}
+
 enum kv_status
 db_store_options(struct db *db)
 {
-    struct options_file file = {.wal_recovery_mode = WAL_POINT_IN_TIME};
+    struct options_file file = make_options_file(db);
     const uint64_t number_tmp = version_set_next_file_number(db->versions);
-    const uint64_t number = version_set_next_file_number(db->versions);
-    const struct column_family *family;
     enum kv_status st;
 
-    for (uint32_t i = 0; (family = version_set_family_at(db->versions, i)) != NULL; i++) {
-        const struct family_options *loaded = db_family_options(db, family->name);
-        struct family_options *options;
-
-        file.families =
-            kv_realloc(file.families, sizeof(file.families[0]) * (file.family_count + 1));
-        options = &file.families[file.family_count++];
-        memset(options, 0, sizeof(*options));
-        memcpy(options->name, family->name, sizeof(options->name));
-        if (loaded != NULL)
-            memcpy(options->merge_operator, loaded->merge_operator,
-                   sizeof(options->merge_operator));
-        options->compaction = db_compaction_options(db, family->name);
-        options->compression = db->options.compression;
-        options->write_buffer_bytes = db->options.memtable_bytes;
-        options->block_bytes = db->options.block_bytes;
-        options->bloom_bits_per_key = db->options.bloom_bits_per_key;
-    }
-    st = options_file_store(db->io, db->dir, number_tmp, number, &file);
+    db->options_number = version_set_next_file_number(db->versions);
+    st = options_file_store(db->io, db->dir, number_tmp, db->options_number, &file);
     options_file_deinit(&file);
     return st;
 }
@@ -86,9 +127,16 @@ db_store_options(struct db *db)
 enum kv_status
 db_load_options(struct db *db)
 {
-    const enum kv_status st = options_file_load(db->io, db->dir, &db->family_options);
+    struct options_file *file = &db->loaded_options;
+    enum kv_status st = options_file_load(db->io, db->dir, file);
 
-    return st == KV_NO_FILE ? KV_OK : st;
+    if (st != KV_OK && st != KV_NO_FILE)
+        return st;
+    st = db_families_load(db, file);
+    free(file->families);
+    file->families = NULL;
+    file->family_count = 0;
+    return st;
 }
 
 void

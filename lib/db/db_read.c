@@ -74,7 +74,8 @@ db_get_probed(struct db *db, struct read_ctx *ctx, uint32_t cf_id,
     if (found->kind != LOOKUP_ABSENT)
         return fold(db, ctx, cf_id, key, found);
     family = version_set_family(db->versions, cf_id);
-    KV_ASSERT(family != NULL);
+    if (family == NULL)
+        return fold(db, ctx, cf_id, key, found);
     if (probe->version == family->current)
         st = version_get_probed(family->current, ctx, probe, found);
     else
@@ -92,11 +93,13 @@ db_prefetch(struct db *db, uint32_t cf_id, uint64_t seq_max, const struct slice 
     uint64_t hashes[READ_PREFETCH_COUNT_MAX];
     uint32_t in_memtables;
 
-    KV_ASSERT(family != NULL && count <= READ_PREFETCH_COUNT_MAX);
+    KV_ASSERT(count <= READ_PREFETCH_COUNT_MAX);
     for (unsigned i = 0; i < count; i++) {
         probes_out[i] = (struct version_probe){.target = table_target_of(keys[i], seq_max)};
         hashes[i] = probes_out[i].target.filter_hash;
     }
+    if (family == NULL)
+        return;
     in_memtables = memtable_prefetch(db->active, cf_id, keys, hashes, count);
     for (const struct list *node = db->frozen.prev; node != &db->frozen; node = node->prev)
         in_memtables |= memtable_prefetch(LIST_ENTRY(node, struct frozen, link)->memtable, cf_id,

@@ -13,6 +13,7 @@
 
 #include "base/alloc.h"
 #include "compact/flush_build.h"
+#include "db/family_record.h"
 #include "io/file.h"
 #include "version/file_name.h"
 
@@ -61,16 +62,18 @@ flush_family(struct recovery *recovery, uint32_t cf_id)
 {
     struct db *db = recovery->db;
     const struct column_family *family = version_set_family(db->versions, cf_id);
+    const struct db_family *record = db_family_of(db, cf_id);
+    const struct family_options effective = db_effective_options(db, record);
     const struct table_build_options options = {
         .file_number = version_set_next_file_number(db->versions),
         .cf_id = cf_id,
         .cf_name = family->name,
         .db_identity = version_set_db_id(db->versions),
         .session_identity = "",
-        .merge_operator = db_merge_operator_spec(db, family->name),
-        .compression = db->options.compression,
-        .block_bytes = db->options.block_bytes,
-        .bloom_bits_per_key = db->options.bloom_bits_per_key,
+        .merge_operator = db_family_merge_spec(record),
+        .compression = effective.compression,
+        .block_bytes = effective.block_bytes,
+        .bloom_bits_per_key = effective.bloom_bits_per_key,
         .creation_time_s = io_wall_us(db->io) / 1000000,
     };
     struct table_summary summary;
@@ -266,7 +269,7 @@ static enum kv_status
 check_logs_are_here(const struct recovery *recovery)
 {
     const struct db *db = recovery->db;
-    const char *wal_dir = db->family_options.wal_dir;
+    const char *wal_dir = db->loaded_options.wal_dir;
 
     if (recovery->log_count > 0 || wal_dir[0] == '\0' || strcmp(wal_dir, db->dir) == 0)
         return KV_OK;

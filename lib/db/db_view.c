@@ -1,18 +1,19 @@
 #include "db/db_view.h"
 
 #include "base/alloc.h"
-#include "db/db_internal.h"
 #include "db/db_merge_read.h"
+#include "db/family_record.h"
 
 void
 db_view_pin(struct db_view *view, struct db *db, uint32_t cf_id, uint64_t seq_max)
 {
     const struct column_family *family = version_set_family(db->versions, cf_id);
 
-    KV_ASSERT(family != NULL);
+    KV_ASSERT(family != NULL || cf_id >= CF_NONE_MIN);
     *view = (struct db_view){
         .memtables = kv_alloc(sizeof(struct memtable *) * (1 + db->frozen_count)),
-        .version = family->current,
+        .version = family != NULL ? family->current : db->no_tables,
+        .family = family != NULL ? db_family_pin(db, cf_id) : NULL,
         .cf_id = cf_id,
         .seq = seq_max < db->last_seq ? seq_max : db->last_seq,
         .rollback_count = db->rollback_count,
@@ -30,12 +31,22 @@ void
 db_view_share(struct db_view *view, const struct db_view *source)
 {
     *view = *source;
+    if (view->family != NULL)
+        view->family->ref_count++;
     view->memtables = kv_alloc(sizeof(struct memtable *) * source->memtable_count);
     for (uint32_t i = 0; i < view->memtable_count; i++) {
         view->memtables[i] = source->memtables[i];
         memtable_ref(view->memtables[i]);
     }
     version_ref(view->version);
+}
+
+const struct merge_operator *
+db_view_operator(const struct db_view *view)
+{
+    static const struct merge_operator none;
+
+    return view->family != NULL ? &view->family->op : &none;
 }
 
 bool
@@ -51,6 +62,7 @@ db_view_unpin(struct db_view *view)
         memtable_unref(view->memtables[i]);
     free(view->memtables);
     version_unref(view->version);
+    db_family_unpin(view->family);
     *view = (struct db_view){0};
 }
 

@@ -7,7 +7,7 @@
  * STALL_REFUSE_US it is told so instead of hanging.
  */
 #include "db/compactor.h"
-#include "db/db_internal.h"
+#include "db/family_record.h"
 
 /* An eighth more, so that the batch that would exceed the size finds it, not the mapping. */
 size_t
@@ -192,6 +192,7 @@ void
 db_turn(struct db *db)
 {
     wal_turn(db->wal);
+    db_family_changes_turn(db);
     db_install_built(db);
     db_start_flushes(db);
     compactor_turn(db->compactor);

@@ -139,6 +139,12 @@ version_new(struct version_set *set, uint32_t cf_id)
     return version;
 }
 
+struct version *
+version_new_empty(struct version_set *set)
+{
+    return version_new(set, UINT32_MAX);
+}
+
 void
 version_ref(struct version *version)
 {

@@ -105,6 +105,8 @@ bool version_set_is_failing(const struct version_set *set);
 /* Index of the first table of a sorted level whose largest user key is >= `user_key`. */
 uint32_t version_level_find_user(const struct version_level *level, struct slice user_key);
 
+/* Without any table, and of no family; one reference, the caller's. */
+struct version *version_new_empty(struct version_set *set);
 void version_ref(struct version *version);
 void version_unref(struct version *version);
 /* Called when a table is in no version any more; the file may be deleted. */

@@ -54,7 +54,7 @@ def compaction_by_hand(connection):
 def bad_requests(connection):
     for words in (("KV.COMPACT", "a"), ("KV.COMPACT", "a", "b", "c"), ("KV.JOBS", "x", "y"),
                   ("KV.JOBS", "1", "2", "3"), ("KV.JOBS", "CANCEL")):
-        check(connection.command(*words).startswith(b"-ERR"), "an error: %r" % (words,))
+        check(connection.command(*words).startswith(b"-"), "an error: %r" % (words,))
     check(connection.command("KV.JOBS", "CANCEL", "987654") == b"-ERR there is no such job", "none")
     check(connection.command("KV.JOBS", "PAUSE", "987654") == b"-ERR there is no such job", "none")
 

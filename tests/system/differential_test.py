@@ -13,7 +13,6 @@ must be there afterwards, and what is there must be what Redis has after a prefi
 import os
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -99,7 +98,6 @@ class World:
         self.kill_count = 0
         self.kill_midway_count = 0
         self.disk_counts = {}
-        self.make_families(os.path.join(directory, "kvd-data"))
         self.redis.start()
         self.kvd.start()
         self.pairs = [Pair(self) for _ in range(PAIR_COUNT)]
@@ -107,17 +105,6 @@ class World:
         self.own_generators = [Generator(self.random, b"%d:" % i, 200) for i in range(PAIR_COUNT)]
         self.keys = sorted({key for generator in [self.generator] + self.own_generators
                             for key in generator.keys})
-
-    @staticmethod
-    def make_families(data):
-        """The databases beyond 0 are families of these names; RocksDB's own tool makes them."""
-        ldb = ["ldb", "--db=" + data]
-        subprocess.run(ldb + ["--create_if_missing", "put", "x", "x"], check=True,
-                       stdout=subprocess.DEVNULL)
-        subprocess.run(ldb + ["delete", "x"], check=True, stdout=subprocess.DEVNULL)
-        for database in range(1, DATABASES):
-            subprocess.run(ldb + ["create_column_family", "db%d" % database], check=True,
-                           stdout=subprocess.DEVNULL)
 
     def check(self, args, redis, kvd):
         self.command_count += 1

@@ -1,7 +1,7 @@
 """commands.py - random commands, well and badly formed, and bytes that are none."""
 from differential.servers import encode
 
-DATABASES = 3  # how many of the databases the test uses
+DATABASES = 6  # how many of the databases the test uses
 
 INTEGERS = [b"0", b"1", b"-1", b"10", b"-10", b"9223372036854775807", b"9223372036854775808",
             b"-9223372036854775808", b"-9223372036854775809", b"18446744073709551616", b"007",
