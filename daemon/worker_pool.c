@@ -107,6 +107,7 @@ make_way(struct worker_pool *pool)
         return;
     kv_log(LOG_LEVEL_NOTICE, "compaction %" PRIu64 " makes way for a flush",
            least->compact->job_id);
+    least->compact->has_made_way = true;
     worker_job_cancel(least);
 }
 

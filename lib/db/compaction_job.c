@@ -37,6 +37,7 @@ fill_inputs(struct compaction_part *part, const struct compaction_plan *plan)
             .largest = input->largest,
             .seq_smallest = input->seq_smallest,
             .seq_largest = input->seq_largest,
+            .entry_count = input->entry_count,
         };
     }
     KV_ASSERT(count > 0);
@@ -172,6 +173,7 @@ compaction_fill_job(struct compaction_part *part)
     job->job_id = db->job_id_next++;
     job->dir = db->dir;
     job->bytes_done = job->bytes_per_s = job->bad_input_number = 0;
+    job->has_made_way = false;
     job->spec.db_identity = version_set_db_id(db->versions);
     job->spec.creation_time_s = compaction->creation_time_s;
     job->spec.cf_id = family->id;

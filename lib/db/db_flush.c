@@ -9,7 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
-#include "db/compactor.h"
+#include "db/compaction.h"
 #include "db/db_internal.h"
 #include "io/file.h"
 #include "version/file_name.h"
@@ -133,6 +133,8 @@ on_flush_done(struct flush_job *job, enum kv_status st, const struct table_summa
         if (st != KV_CANCELLED)
             kv_log(LOG_LEVEL_WARNING, "flush %llu failed (%s); it will be tried again",
                    (unsigned long long)job->job_id, kv_status_text(st));
+        if (st == KV_NO_SPACE)
+            compaction_yield_space(db);
         retry_later(frozen);
         return;
     }

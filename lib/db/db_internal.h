@@ -5,6 +5,7 @@
 #include "base/list.h"
 #include "db/block_fetch.h"
 #include "db/db.h"
+#include "db/db_space.h"
 #include "db/write_controller.h"
 #include "io/file.h"
 #include "io/io.h"
@@ -100,6 +101,8 @@ struct db {
     uint64_t flush_drain_bytes_per_s; /* measured; 0: not yet */
     uint64_t paced_count, paced_us;
 
+    struct db_space space;
+
     /* A WAL that failed: see db_repair.c. */
     enum kv_status fault;
     bool repair_has_log;
@@ -127,6 +130,10 @@ struct recovery_result {
     uint32_t edit_count;
 };
 MUST_CHECK enum kv_status db_recover(struct db *db, struct recovery_result *result);
+
+/* db_open.c */
+/* Of a log, as it is prepared. */
+uint64_t db_segment_bytes(const struct db *db);
 
 /* db_options.c */
 const struct family_options *db_family_options(const struct db *db, const char *name);

@@ -59,8 +59,8 @@ open_versions(struct db *db)
 
 /* A log ends with its memtable or at wal-max-size (is_full in db_write.c), whichever comes first.
  * Beyond the maximum it pays no more to write zeros in advance: a start has to read them. */
-static uint64_t
-segment_bytes(const struct db *db)
+uint64_t
+db_segment_bytes(const struct db *db)
 {
     uint64_t bytes = SEGMENT_BYTES_MAX;
 
@@ -79,7 +79,7 @@ open_wal(struct db *db)
         .dir = db->dir,
         .sync = db->options.wal_sync,
         .interval_us = db->options.wal_interval_us,
-        .segment_bytes = segment_bytes(db),
+        .segment_bytes = db_segment_bytes(db),
         .recycle_count_max = FROZEN_MEMTABLE_COUNT_MAX,
         .owner = db,
         .next_file_number = next_file_number,
@@ -143,6 +143,7 @@ db_new(const struct db_options *options)
     db->compactor = compactor_new(db);
     db->pacer.rate_bytes_per_s = db->tables_rate_bytes_per_s = WRITE_RATE_UNLIMITED;
     db->pressure_is_stale = true;
+    db_space_init(db);
     return db;
 }
 
@@ -165,6 +166,7 @@ db_destroy(struct db *db)
     io_timer_stop(db->io, &db->stall_timer);
     io_timer_stop(db->io, &db->pace_timer);
     io_timer_stop(db->io, &db->repair_timer);
+    db_space_deinit(db);
     db_forget_obsolete(db);
     memtable_unref(db->active);
     if (db->wal != NULL)
@@ -214,6 +216,7 @@ db_open(const struct db_options *options, struct db **db_out)
     }
     version_set_purge(db->versions);
     db_update_budget(db);
+    db_space_measure(db);
     *db_out = db;
     return KV_OK;
 }

@@ -130,6 +130,9 @@ db_write(struct db *db, struct write_batch *batch, uint64_t *seq_last_out)
     if (batch->bytes.size > BATCH_BYTES_MAX || db->last_seq + count >= SEQUENCE_MAX)
         return KV_LIMIT;
 
+    st = db_space_admit(db, batch);
+    if (st != KV_OK)
+        return st;
     if (db_must_wait(db))
         return KV_BUSY;
     if (is_full(db, batch)) {
@@ -143,6 +146,7 @@ db_write(struct db *db, struct write_batch *batch, uint64_t *seq_last_out)
         return st;
     if (db->pacer.rate_bytes_per_s != WRITE_RATE_UNLIMITED)
         write_pacer_charge(&db->pacer, batch->bytes.size, io_now_us(db->io));
+    db_space_charge(db, batch);
     memtable_apply(db->active, buffer_slice(&batch->bytes), family_is_live, db);
     db->memtable_change_count++;
     db->last_seq += count;
@@ -168,6 +172,7 @@ db_turn(struct db *db)
     wal_turn(db->wal);
     db_install_built(db);
     db_start_flushes(db);
+    db_space_turn(db);
     compactor_turn(db->compactor);
     db_update_pressure(db);
 }

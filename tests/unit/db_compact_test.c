@@ -337,6 +337,28 @@ a_failed_job_is_tried_again_ever_later(void)
     deinit(&world);
 }
 
+/* Goal: a job whose workers die is given away more slowly each time, and loses nothing. */
+static void
+a_job_that_kills_its_workers_is_given_away_more_slowly(void)
+{
+    struct world world;
+
+    init(&world);
+    world.answer = KV_CANCELLED;
+    write_table(&world, 0);
+    write_table(&world, 1);
+    run_for(&world, 1000000);
+    CU_ASSERT_TRUE(world.asked_count >= 2 && world.asked_count <= 4);
+    run_for(&world, 60000000);
+    CU_ASSERT_TRUE(world.asked_count >= 8 && world.asked_count <= 16);
+    CU_ASSERT_TRUE(stats_of(&world).compaction.failure_count >= 1);
+    world.answer = KV_OK;
+    settle(&world);
+    CU_ASSERT_EQUAL(stats_of(&world).table_count, 1);
+    check_all(&world, 1);
+    deinit(&world);
+}
+
 /* Goal: tables that cannot be read are left alone for minutes, and a KV.COMPACT tries them. */
 static void
 a_damaged_table_is_left_alone(void)
@@ -576,6 +598,7 @@ main(int argc, char **argv)
     static const struct unit_test tests[] = {
         UNIT_TEST(level0_is_compacted_by_itself),
         UNIT_TEST(a_failed_job_is_tried_again_ever_later),
+        UNIT_TEST(a_job_that_kills_its_workers_is_given_away_more_slowly),
         UNIT_TEST(a_damaged_table_is_left_alone),
         UNIT_TEST(an_answer_beyond_the_plan_is_refused),
         UNIT_TEST(jobs_obey),
