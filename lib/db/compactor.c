@@ -204,7 +204,7 @@ compactor_turn(struct compactor *compactor)
     if (compactor->db->is_closing || compactor->db->options.port->start_compact == NULL)
         return;
     manual_finish_cancelled(compactor);
-    if (compactor->is_paused)
+    if (compactor->is_paused || compactor->db->is_holding)
         return;
     if (compactor->has_waiting_parts)
         go_on_with_parts(compactor);

@@ -105,6 +105,7 @@ struct db {
 
     /* A WAL that failed: see db_repair.c. */
     enum kv_status fault;
+    bool is_holding; /* started on a full disk: see db_open.c; until the repair is done */
     bool repair_has_log;
     uint64_t repair_log;
     struct io_timer repair_timer;
@@ -124,7 +125,7 @@ struct db {
 };
 
 /* db_recover.c: replays the WALs into tables; `edits` (owned by the caller, deinit each) say what
- * to add. */
+ * to add.  db->is_holding: into db->active instead. */
 struct recovery_result {
     struct version_edit *edits;
     uint32_t edit_count;
@@ -169,6 +170,8 @@ uint32_t db_compaction_jobs(const struct db *db);
 /* db_repair.c */
 void db_on_wal_failed(void *owner, enum kv_status st);
 void db_repair_step(struct db *db);
+/* The log is dead from the start, for want of space. */
+void db_repair_begin(struct db *db);
 
 /* db_pressure.c */
 void db_update_pressure(struct db *db);

@@ -104,8 +104,7 @@ say_level(const struct space_reserve *reserve)
     const unsigned long long kept_bytes = space_reserve_kept_bytes(reserve);
 
     if (reserve->level == SPACE_AMPLE)
-        kv_log(LOG_LEVEL_NOTICE, "the disk has %llu bytes free: writes are accepted again",
-               free_bytes);
+        kv_log(LOG_LEVEL_NOTICE, "the disk has %llu bytes free, which is enough again", free_bytes);
     else
         kv_log(LOG_LEVEL_WARNING,
                "the disk is nearly full: %llu bytes are free, %llu are kept to flush and compact; "
@@ -392,7 +391,7 @@ db_get_space(struct db *db, struct db_space_info *info_out)
         .state = reserve->level == SPACE_AMPLE       ? "ample"
                  : reserve->level == SPACE_DELETIONS ? "deletions-only"
                                                      : "full",
-        .is_refusing = reserve->level != SPACE_AMPLE,
+        .is_refusing = reserve->level != SPACE_AMPLE && db->fault == KV_OK,
         .is_full = reserve->level == SPACE_FULL,
         .refused_count = db->space.refused_count,
     };

@@ -86,8 +86,11 @@ space_reserve_charge(struct space_reserve *reserve, uint64_t bytes)
 bool
 space_reserve_fits(const struct space_reserve *reserve, uint64_t bytes)
 {
-    const uint64_t used = plus(reserve->need.flush_bytes, reserve->need.running_bytes);
+    const struct space_need *need = &reserve->need;
+    uint64_t used = plus(need->flush_bytes, need->running_bytes);
 
+    if (need->running_bytes > 0)
+        used = plus(used, need->step_bytes);
     return plus(used, bytes) <= reserve->free_bytes; /* unknown is more than any */
 }
 

@@ -55,7 +55,8 @@ bool space_reserve_admits(const struct space_reserve *reserve, uint64_t bytes);
 /* Something was written since the measurement. */
 void space_reserve_charge(struct space_reserve *reserve, uint64_t bytes);
 
-/* Whether a compaction that writes at most so many bytes leaves what flushes need. */
+/* Whether a compaction that writes at most so many bytes leaves what flushes need; and if others
+ * run, also another step, lest writers be refused for the sake of haste. */
 bool space_reserve_fits(const struct space_reserve *reserve, uint64_t bytes);
 /* What fits doesn't know is how much a compaction drops, and on a full disk dropping is the way
  * out: so one that doesn't fit is tried now and then if no other runs, less often each time. */

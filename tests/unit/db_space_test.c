@@ -11,12 +11,14 @@
 #include "support/arrival.h"
 #include "support/inline_port.h"
 #include "support/sim_io.h"
+#include "support/sim_liar.h"
 #include "support/unit.h"
 
 enum { VALUE_BYTES = 50000, DISK_BYTES = 40 << 20, SECOND_US = 1000000 };
 
 struct world {
     struct sim_io *sim;
+    struct sim_liar *liar; /* tells the truth, but to an engine whose machine is down */
     struct inline_port port;
     struct db_options options;
     struct db *db;
@@ -27,7 +29,7 @@ struct world {
 static void
 open_world(struct world *world)
 {
-    inline_port_init(&world->port, sim_io_base(world->sim));
+    inline_port_init(&world->port, sim_liar_base(world->liar));
     world->options.port = &world->port.port;
     CU_ASSERT_EQUAL_FATAL(db_open(&world->options, &world->db), KV_OK);
 }
@@ -37,9 +39,10 @@ init(struct world *world)
 {
     *world = (struct world){
         .sim = sim_io_new(&(struct sim_options){.seed = 1, .capacity_bytes = DISK_BYTES})};
+    world->liar = sim_liar_new(world->sim, LIE_NONE);
     random_init(&world->random, 1);
     world->options = (struct db_options){
-        .io = sim_io_base(world->sim),
+        .io = sim_liar_base(world->liar),
         .dir = "/db",
         .create_if_missing = true,
         .memory_limit_bytes = 64 << 20,
@@ -81,6 +84,7 @@ deinit(struct world *world)
     if (world->db != NULL)
         close_world(world);
     sim_io_drain(world->sim);
+    sim_liar_free(world->liar);
     sim_io_free(world->sim);
 }
 
@@ -264,6 +268,82 @@ the_reserve_is_taken_and_given_back(void)
     deinit(&world);
 }
 
+/* The machine goes down in the middle of whatever it does, and boots. */
+static void
+cut_power(struct world *world)
+{
+    if (!sim_io_is_down(world->sim))
+        sim_io_power_cut(world->sim);
+    sim_liar_set_afterlife(world->liar, true);
+    inline_port_deinit(&world->port);
+    world->port.hold = true;
+    for (int i = 0; i < 10000 && !db_is_idle(world->db); i++)
+        CU_ASSERT_TRUE_FATAL(sim_io_turn(world->sim));
+    CU_ASSERT_TRUE_FATAL(db_is_idle(world->db));
+    inline_port_deinit(&world->port);
+    (void)db_close(world->db);
+    world->db = NULL;
+    sim_liar_set_afterlife(world->liar, false);
+    sim_io_drain(world->sim);
+    sim_io_boot(world->sim);
+}
+
+/* Goal: without a byte of free space the engine starts, serves what there is, and goes on when
+ * there is space; whatever happens on the way. */
+static void
+a_start_without_space(void)
+{
+    struct world world;
+
+    init(&world);
+    fill(&world);
+    for (int round = 0; round < 3; round++) {
+        cut_power(&world);
+        sim_io_options(world.sim)->capacity_bytes = sim_io_used_bytes(world.sim);
+        open_world(&world);
+        CU_ASSERT_EQUAL(stats_of(&world).fault, KV_NO_SPACE);
+        check_all(&world);
+        CU_ASSERT_EQUAL(put(&world, world.key_count), KV_NO_SPACE);
+        run_for(&world, 10 * SECOND_US);
+        CU_ASSERT_EQUAL(put(&world, world.key_count), KV_NO_SPACE);
+    }
+    sim_io_options(world.sim)->capacity_bytes = 3 * DISK_BYTES;
+    until_writable(&world, 12);
+    check_all(&world);
+    for (int i = 0; i < 100; i++)
+        CU_ASSERT_EQUAL(put(&world, world.key_count++), KV_OK);
+    cut_power(&world);
+    open_world(&world);
+    CU_ASSERT_EQUAL(stats_of(&world).fault, KV_OK);
+    check_all(&world);
+    deinit(&world);
+}
+
+/* Goal: the power may fail at any moment of the way from such a start to service. */
+static void
+a_cut_on_the_way_back(void)
+{
+    for (uint64_t op = 1; op < 60; op++) {
+        struct world world;
+
+        init(&world);
+        for (int i = 0; i < 30; i++)
+            CU_ASSERT_EQUAL(put(&world, world.key_count++), KV_OK);
+        cut_power(&world);
+        sim_io_options(world.sim)->capacity_bytes = sim_io_used_bytes(world.sim);
+        open_world(&world);
+        sim_io_options(world.sim)->capacity_bytes = DISK_BYTES;
+        sim_io_cut_at(world.sim, op);
+        for (int i = 0; i < 3000 && !sim_io_is_down(world.sim); i++)
+            turn(&world);
+        sim_io_cut_at(world.sim, 0);
+        cut_power(&world);
+        open_world(&world);
+        check_all(&world);
+        deinit(&world);
+    }
+}
+
 /* Goal: one deletion of everything makes room, with nobody's help. */
 static void
 a_deletion_of_a_range_frees_its_space(void)
@@ -332,6 +412,8 @@ main(int argc, char **argv)
     static const struct unit_test tests[] = {
         UNIT_TEST(writes_are_refused_before_anything_fails),
         UNIT_TEST(the_reserve_is_taken_and_given_back),
+        UNIT_TEST(a_start_without_space),
+        UNIT_TEST(a_cut_on_the_way_back),
         UNIT_TEST(a_deletion_of_a_range_frees_its_space),
         UNIT_TEST(deletions_of_keys_free_their_space),
         UNIT_TEST(compactions_wait_for_space),

@@ -70,10 +70,12 @@ compactions_start_if_they_can_end(void)
     space_reserve_init(&reserve);
     running.running_bytes = 30 * MIB;
     space_reserve_update(&reserve, 200 * MIB, 1000 * MIB, &running);
-    CU_ASSERT_TRUE(space_reserve_fits(&reserve, 70 * MIB));
-    CU_ASSERT_FALSE(space_reserve_fits(&reserve, 70 * MIB + 1));
+    CU_ASSERT_TRUE(space_reserve_fits(&reserve, 10 * MIB));
+    CU_ASSERT_FALSE(space_reserve_fits(&reserve, 10 * MIB + 1));
     CU_ASSERT_FALSE(space_reserve_may_probe(&reserve, now_us)); /* another one runs */
     space_reserve_update(&reserve, 200 * MIB, 1000 * MIB, &need);
+    CU_ASSERT_TRUE(space_reserve_fits(&reserve, 100 * MIB));
+    CU_ASSERT_FALSE(space_reserve_fits(&reserve, 100 * MIB + 1));
     for (int i = 0; i < 20; i++) {
         CU_ASSERT_TRUE(space_reserve_may_probe(&reserve, now_us));
         space_reserve_probed(&reserve, now_us);
