@@ -17,7 +17,7 @@
 enum {
     WORKER_MSG_BYTES_MAX = 192 * 1024, /* two of the longest keys; the largest flush */
     WORKER_LARGE_BYTES_MAX = 256 * 1024 * 1024,
-    WORKER_PROTOCOL_VERSION = 2,
+    WORKER_PROTOCOL_VERSION = 3,
     WORKER_JOB_OUTPUT_COUNT_MAX = 256, /* a larger job is given out in parts */
     WORKER_JOB_SNAPSHOT_COUNT_MAX = 1024,
     WORKER_TEXT_BYTES_MAX = 255,    /* names and identities */
@@ -78,7 +78,8 @@ struct worker_table {
 };
 struct worker_done {
     uint64_t job_id, bytes_written, cpu_us, wall_us;
-    uint32_t table_count; /* TABLE messages sent for this job */
+    uint32_t table_count;  /* TABLE messages sent for this job */
+    uint64_t entries_read; /* of a compaction's inputs: points, without range tombstones */
 };
 struct worker_failed {
     uint64_t job_id;
