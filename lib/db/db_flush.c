@@ -122,6 +122,17 @@ retry_later(struct frozen *frozen)
     io_timer_start(db->io, &frozen->retry_timer, io_now_us(db->io) + delay_us);
 }
 
+void
+db_retry_flushes(struct db *db)
+{
+    for (struct list *node = db->frozen.next; node != &db->frozen; node = node->next) {
+        struct frozen *frozen = LIST_ENTRY(node, struct frozen, link);
+
+        if (frozen->state == FROZEN_WAITING && frozen->failure_count > 0)
+            io_timer_start(db->io, &frozen->retry_timer, io_now_us(db->io));
+    }
+}
+
 static void
 on_flush_done(struct flush_job *job, enum kv_status st, const struct table_summary *tables)
 {

@@ -153,6 +153,8 @@ MUST_CHECK enum kv_status db_merge_configure(struct db *db);
 /* db_flush.c */
 MUST_CHECK enum kv_status db_freeze(struct db *db);
 void db_start_flushes(struct db *db);
+/* Those that have failed needn't wait any longer. */
+void db_retry_flushes(struct db *db);
 void db_install_built(struct db *db);
 void db_frozen_free(struct frozen *frozen);
 void db_finish_flush_waiters(struct db *db);

@@ -108,12 +108,12 @@ has_space_for_log(struct db *db)
 {
     if (db->fault != KV_NO_SPACE)
         return true;
+    db_space_measure(db);
     db_start_flushes(db);
     for (struct list *node = db->frozen.next; node != &db->frozen; node = node->next) {
         if (LIST_ENTRY(node, struct frozen, link)->state < FROZEN_BUILT)
             return false;
     }
-    db_space_measure(db);
     return db->space.reserve.free_bytes >= RESTART_BYTES_MIN;
 }
 

@@ -147,6 +147,8 @@ db_space_measure(struct db *db)
     if (reserve->level != before) {
         say_level(reserve);
         compactor_poke(db->compactor);
+        if (before == SPACE_FULL)
+            db_retry_flushes(db);
     }
     set_next(db);
 }
