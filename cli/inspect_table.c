@@ -43,7 +43,7 @@ print_handle(const char *name, const struct block_handle *handle)
 static bool
 read_footer(struct inspection *inspection, const struct inspected_file *file, struct footer *footer)
 {
-    uint8_t bytes[FOOTER_BYTES];
+    uint8_t bytes[FOOTER_BYTES] = {0};
     struct slice handles = slice_of(bytes + FOOTER_HANDLES_OFFSET, FOOTER_HANDLES_BYTES);
     enum kv_status st;
 

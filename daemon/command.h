@@ -82,6 +82,10 @@ const struct command *command_at(uint32_t index);
 /* For handlers: db_get in the connection's family; what was seen goes into call->seq_wait. */
 MUST_CHECK enum kv_status command_get(struct command_call *call, struct slice key,
                                       struct lookup *found);
+/* A database's number, as SELECT takes it, and its family; false: the error reply has been written.
+ */
+bool command_parse_database(struct command_call *call, struct slice text, uint32_t *database_out,
+                            uint32_t *cf_id_out);
 /* Writes call->batch; its sequence goes into call->seq_wait.  The reply comes after it. */
 MUST_CHECK enum kv_status command_write(struct command_call *call);
 

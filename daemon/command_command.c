@@ -45,6 +45,7 @@ static const struct {
 } category_exceptions[] = {
     {"client", "connection", false}, {"command", "connection", true}, {"dbsize", "keyspace", true},
     {"flushall", "keyspace", true},  {"flushdb", "keyspace", true},   {"info", "dangerous", true},
+    {"object", "keyspace", false},
 };
 
 /* The category that follows from the group; NULL: none. */

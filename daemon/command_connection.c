@@ -102,26 +102,37 @@ command_reset(struct command_call *call)
     return KV_OK;
 }
 
-enum kv_status
-command_select(struct command_call *call)
+bool
+command_parse_database(struct command_call *call, struct slice text, uint32_t *database_out,
+                       uint32_t *cf_id_out)
 {
-    uint32_t cf_id = CF_DEFAULT;
     int64_t database;
 
-    if (!resp_parse_int64(call->args[1], &database)) {
+    if (!resp_parse_int64(text, &database)) {
         resp_error(&call->reply, "ERR value is not an integer or out of range");
-        return KV_OK;
+        return false;
     }
     if (database > INT32_MAX || database < INT32_MIN) {
         resp_error(&call->reply,
                    "ERR value is out of range, value must between -2147483648 and 2147483647");
-        return KV_OK;
+        return false;
     }
-    if (database < 0 || !server_find_database(call->server, (uint64_t)database, &cf_id)) {
+    if (database < 0 || !server_find_database(call->server, (uint64_t)database, cf_id_out)) {
         resp_error(&call->reply, "ERR DB index is out of range");
-        return KV_OK;
+        return false;
     }
-    call->client->database = (uint32_t)database;
+    *database_out = (uint32_t)database;
+    return true;
+}
+
+enum kv_status
+command_select(struct command_call *call)
+{
+    uint32_t database, cf_id;
+
+    if (!command_parse_database(call, call->args[1], &database, &cf_id))
+        return KV_OK;
+    call->client->database = database;
     call->client->cf_id = cf_id;
     resp_simple(&call->reply, "OK");
     return KV_OK;

@@ -1,4 +1,4 @@
-/* command_handlers.h - the functions that command_table.c names, by the file they are in. */
+/* command_handlers.h - the functions that the rows name, by the file they are in. */
 #ifndef KV_DAEMON_COMMAND_HANDLERS_H
 #define KV_DAEMON_COMMAND_HANDLERS_H
 
@@ -12,6 +12,13 @@ enum kv_status command_ping(struct command_call *call);
 enum kv_status command_quit(struct command_call *call);
 enum kv_status command_reset(struct command_call *call);
 enum kv_status command_select(struct command_call *call);
+
+/* command_bit.c */
+enum kv_status command_bitcount(struct command_call *call);
+enum kv_status command_bitop(struct command_call *call);
+enum kv_status command_bitpos(struct command_call *call);
+enum kv_status command_getbit(struct command_call *call);
+enum kv_status command_setbit(struct command_call *call);
 
 /* command_client.c */
 enum kv_status command_client(struct command_call *call);
@@ -36,6 +43,13 @@ enum kv_status command_kv_flush(struct command_call *call);
 /* command_jobs.c */
 enum kv_status command_kv_compact(struct command_call *call);
 enum kv_status command_kv_jobs(struct command_call *call);
+
+/* command_key.c */
+enum kv_status command_copy(struct command_call *call);
+enum kv_status command_move(struct command_call *call);
+enum kv_status command_object(struct command_call *call);
+enum kv_status command_rename(struct command_call *call);
+enum kv_status command_renamenx(struct command_call *call);
 
 /* command_merge.c */
 enum kv_status command_kv_merge(struct command_call *call);

@@ -8,6 +8,7 @@
 #include "daemon/command_handlers.h"
 #include "daemon/command_value.h"
 #include "daemon/server.h"
+#include "daemon/value_list.h"
 
 /* --- reading --- */
 
@@ -32,59 +33,10 @@ command_get_value(struct command_call *call)
     return st;
 }
 
-/* What several keys have, by the order of the arguments. */
-enum { FOUND_INLINE_COUNT = 16 };
-
-struct found {
-    struct slice value; /* borrowed until the write */
-    bool exists;
-};
-
-struct found_list {
-    struct found *items; /* owned unless they are inline_items */
-    uint32_t count;
-    struct found inline_items[FOUND_INLINE_COUNT];
-};
-
-static void
-found_list_deinit(struct found_list *list)
-{
-    if (list->items != list->inline_items)
-        free(list->items);
-}
-
-/* Reads args[1], args[1 + step] and so on.  Goes on behind a key that is not there yet, so that its
- * blocks and the next ones' come together, until no more can be asked for at once.  Nothing is
- * copied before all is there. */
-static enum kv_status
-read_keys(struct command_call *call, uint32_t step, struct found_list *list)
-{
-    enum kv_status result = KV_OK;
-
-    list->count = (call->arg_count - 1) / step;
-    list->items = list->inline_items;
-    if (list->count > FOUND_INLINE_COUNT)
-        list->items = kv_alloc(list->count * sizeof(list->items[0]));
-    for (uint32_t i = 0; i < list->count; i++) {
-        struct found *found = &list->items[i];
-        enum kv_status st;
-
-        if (i % READ_PREFETCH_COUNT_MAX == 0 && list->count > 1 && call->client->try_count == 0)
-            read_ahead_begin(&call->server->ahead, call->server->db, call->cf_id,
-                             &call->args[1 + i * step], step, list->count - i);
-        st = value_read(call, call->args[1 + i * step], &found->exists, &found->value);
-        if (st != KV_OK)
-            result = st;
-        if (st != KV_OK && (st != KV_WANT_BLOCK || read_ctx_wants_enough(call->ctx)))
-            break;
-    }
-    return result;
-}
-
 /* A few keys can be asked for a million times over: the reply is measured before it is made.
  * False: an error has been replied. */
 static bool
-fits_output(struct command_call *call, const struct found_list *list)
+fits_output(struct command_call *call, const struct value_list *list)
 {
     uint64_t size = 0;
 
@@ -99,23 +51,23 @@ fits_output(struct command_call *call, const struct found_list *list)
 enum kv_status
 command_mget(struct command_call *call)
 {
-    struct found_list list;
-    const enum kv_status st = read_keys(call, 1, &list);
+    struct value_list list;
+    const enum kv_status st = value_list_read(call, 1, 1, &list);
 
     if (st == KV_OK && fits_output(call, &list)) {
         resp_array(&call->reply, list.count);
         for (uint32_t i = 0; i < list.count; i++)
             reply_value(call, list.items[i].exists, list.items[i].value);
     }
-    found_list_deinit(&list);
+    value_list_deinit(&list);
     return st;
 }
 
 enum kv_status
 command_exists(struct command_call *call)
 {
-    struct found_list list;
-    const enum kv_status st = read_keys(call, 1, &list);
+    struct value_list list;
+    const enum kv_status st = value_list_read(call, 1, 1, &list);
     int64_t count = 0;
 
     if (st == KV_OK) {
@@ -123,7 +75,7 @@ command_exists(struct command_call *call)
             count += list.items[i].exists;
         resp_integer(&call->reply, count);
     }
-    found_list_deinit(&list);
+    value_list_deinit(&list);
     return st;
 }
 
@@ -348,7 +300,7 @@ command_mset(struct command_call *call)
 }
 
 static bool
-any_exists(const struct found_list *list)
+any_exists(const struct value_list *list)
 {
     for (uint32_t i = 0; i < list->count; i++) {
         if (list->items[i].exists)
@@ -360,15 +312,15 @@ any_exists(const struct found_list *list)
 enum kv_status
 command_msetnx(struct command_call *call)
 {
-    struct found_list list;
+    struct value_list list;
     enum kv_status st;
     bool is_taken;
 
     if (!has_pairs(call))
         return KV_OK;
-    st = read_keys(call, 2, &list);
+    st = value_list_read(call, 1, 2, &list);
     is_taken = st == KV_OK && any_exists(&list);
-    found_list_deinit(&list);
+    value_list_deinit(&list);
     if (st != KV_OK)
         return st;
     if (!is_taken) {
@@ -384,7 +336,7 @@ command_msetnx(struct command_call *call)
 /* Puts the deletions of the keys that exist into the batch; a key that is named twice counts once.
  * Returns how many. */
 static int64_t
-delete_existing(struct command_call *call, const struct found_list *list)
+delete_existing(struct command_call *call, const struct value_list *list)
 {
     bool one = true;
     bool *is_first = list->count == 1 ? &one : kv_alloc(list->count * sizeof(bool));
@@ -406,13 +358,13 @@ delete_existing(struct command_call *call, const struct found_list *list)
 enum kv_status
 command_del(struct command_call *call)
 {
-    struct found_list list;
-    enum kv_status st = read_keys(call, 1, &list);
+    struct value_list list;
+    enum kv_status st = value_list_read(call, 1, 1, &list);
     int64_t count = 0;
 
     if (st == KV_OK)
         count = delete_existing(call, &list);
-    found_list_deinit(&list);
+    value_list_deinit(&list);
     if (count > 0)
         st = command_write(call);
     if (st == KV_OK)

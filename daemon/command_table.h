@@ -1,6 +1,6 @@
 /* command_table.h - what the rest of the daemon asks of the table of commands.
  *
- * The rows are in command_table.c, ordered by group and name; a handler of a row is declared in
+ * The rows are in command_rows_GROUP.c, ordered by name; a handler of a row is declared in
  * command_handlers.h.  A row's index is stable while the process runs.
  */
 #ifndef KV_DAEMON_COMMAND_TABLE_H

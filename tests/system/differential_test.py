@@ -236,6 +236,7 @@ class World:
     def all_values(self, server):
         """What the server has under all keys that were ever used, by database."""
         connection = Connection(server)
+        connection.call(*NO_EVICT)
         values = []
         for database in range(DATABASES):
             connection.call(b"SELECT", b"%d" % database)
@@ -283,10 +284,11 @@ class World:
         commands = []
         while len(commands) < 60:
             args = self.random.choice([makers.set, makers.mset, makers.append, makers.count,
-                                       makers.delete, makers.getdel])()
+                                       makers.delete, makers.getdel, makers.bit, makers.move_name])()
             commands.append(args)
         wanted = self.random.randrange(len(commands))
         connection = Connection(self.kvd)
+        connection.call(*NO_EVICT)
         connection.send(b"".join(encode(args) for args in commands))
         answers = connection.replies(wanted)
         self.kvd.kill()
@@ -302,6 +304,7 @@ class World:
         keys = sorted({arg for args in commands for arg in args[1:] if len(arg) < 100} &
                       set(self.keys))
         ours_connection, redis = Connection(self.kvd), Connection(self.redis)
+        ours_connection.call(*NO_EVICT)
         ours = ours_connection.call(b"MGET", *keys)
         done = 0
         while done < len(answers) or redis.call(b"MGET", *keys) != ours:

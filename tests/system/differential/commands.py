@@ -22,7 +22,10 @@ SHARED = [b"get", b"set", b"setnx", b"getset", b"getdel", b"mget", b"mset", b"ms
           b"unlink", b"exists", b"strlen", b"append", b"getrange", b"setrange", b"incr", b"decr",
           b"incrby", b"decrby", b"incrbyfloat", b"type", b"ping", b"echo", b"select", b"quit",
           b"reset", b"time", b"auth", b"hello", b"client", b"command", b"config", b"keys", b"scan",
-          b"randomkey", b"flushdb", b"flushall"]
+          b"randomkey", b"flushdb", b"flushall", b"setbit", b"getbit", b"bitcount", b"bitpos",
+          b"bitop", b"rename", b"renamenx", b"copy", b"move", b"touch", b"substr"]
+BITS = [b"0", b"7", b"8", b"-1", b"4294967295", b"4294967296", b"536870912", b"4294967288", b"x", b"",
+        b"9223372036854775807", b"#1", b"1.0"]
 PATTERNS = [b"h*", b"cold:0001*", b"h?", b"[hn]1*", b"n*", b"h*[^a-z]", b"h[", b"h1", b"cold:00?5*",
             b"no such key", b"\\h*", b"[^c]1"]
 
@@ -50,6 +53,7 @@ class Generator:
             (3, self.strlen), (6, self.append), (5, self.getrange), (5, self.setrange),
             (10, self.count), (5, self.count_float), (2, self.type), (2, self.ping),
             (1, self.select), (1, self.client), (1, self.command), (1, self.config),
+            (5, self.bit), (3, self.bit_range), (3, self.bitop), (4, self.rename), (1, self.object),
             (1, self.hello), (1, self.unknown), (3, self.wrong_arity), (1, self.other),
             (1, self.subcommand), (1, self.walk))]
         self.weights = [weight for weight, _ in self.makers]
@@ -165,6 +169,56 @@ class Generator:
                                 b"9223372036854775800"])
             return [b"SETRANGE", self.key(), offset, b"0123456789"]
         return [b"SETRANGE", self.key(), offset, self.value()[:5000]]
+
+    def bit_offset(self):
+        return self.pick(BITS) if self.random.random() < 0.03 else b"%d" % self.random.randrange(9000)
+
+    def bit(self):
+        if self.random.random() < 0.5:
+            return [b"GETBIT", self.key(), self.bit_offset()]
+        offset = self.bit_offset()
+        if offset in (b"4294967295", b"4294967288", b"536870912"):
+            offset = b"4294967296"  # too much: they would make values of up to 512 MB
+        return [b"SETBIT", self.key(), offset, self.pick([b"0", b"1", b"1", b"2", b"-1", b"x"])]
+
+    def bit_range(self):
+        ends = [self.position() for _ in range(self.random.randrange(4))]
+        if len(ends) == 3 or self.random.random() < 0.1:
+            ends = ends[:2] + [self.pick([b"BIT", b"byte", b"bytes", b""])]
+        if self.random.random() < 0.5:
+            return [b"BITCOUNT", self.key()] + ends
+        return [b"BITPOS", self.key(), self.pick([b"0", b"1", b"1", b"0", b"2", b"x"])] + ends
+
+    def bitop(self):
+        return [b"BITOP", self.pick([b"AND", b"or", b"XOR", b"NOT", b"NAND"])] + self.some_keys() + \
+            ([self.key()] if self.random.random() < 0.9 else [])
+
+    def move_name(self):
+        return [self.pick([b"RENAME", b"RENAMENX"]), self.key(), self.key()]
+
+    def rename(self):
+        kind = self.random.random()
+        keys = [self.key(), self.key()]
+        if self.random.random() < 0.1:
+            keys[1] = keys[0]
+        database = b"%d" % self.random.randrange(DATABASES)
+        if self.random.random() < 0.1:
+            database = self.pick([b"-1", b"16", b"x", b"99999999999"])
+        if kind < 0.4:
+            return self.move_name()
+        if kind < 0.5:
+            return [b"TOUCH"] + self.some_keys()
+        if kind < 0.6:
+            return [b"SUBSTR", self.key(), self.position(), self.position()]
+        if kind < 0.7:
+            return [b"MOVE", keys[0], database]
+        words = self.pick([[], [], [b"REPLACE"], [b"DB", database], [b"db", database, b"replace"],
+                           [b"DB"], [b"FOO"], [b"replace", b"REPLACE"]])
+        return [b"COPY"] + keys + words
+
+    def object(self):
+        return self.pick([[b"OBJECT", b"ENCODING", self.key()], [b"OBJECT", b"REFCOUNT", self.key()],
+                          [b"OBJECT", b"ENCODING"], [b"OBJECT", b"FOO", self.key()]])
 
     def number_key(self):
         return self.pick(self.numeric) if self.random.random() < 0.85 else self.key()
