@@ -204,8 +204,10 @@ cancel_parts(struct compaction *compaction)
     struct job_port *port = compaction->db->options.port;
 
     for (uint32_t i = 0; i < compaction->part_count; i++) {
-        if (compaction->parts[i].state == PART_RUNNING)
-            port->cancel_compact(port, &compaction->parts[i].job);
+        if (compaction->parts[i].state != PART_RUNNING)
+            continue;
+        compaction->parts[i].job.has_made_way = true;
+        port->cancel_compact(port, &compaction->parts[i].job);
     }
 }
 
@@ -349,7 +351,7 @@ was_cancelled(struct compaction_part *part)
     struct compaction *compaction = part->compaction;
 
     part->job.bytes_done = 0;
-    if (compaction->is_paused || part->job.has_made_way)
+    if (part->job.has_made_way)
         compaction->db->compactor->has_waiting_parts = true;
     else
         worker_was_lost(compaction);

@@ -7,10 +7,11 @@
 # and notes how long it waits.  kvd fills the disk up to what it keeps for itself, with nothing
 # failing; another process takes that too; kvd is killed and started without a byte free; then the
 # space is given back; at last a FLUSHALL has to make room for itself.
-#   KV_MB=2048 KV_MEMTABLE=64mb KV_SEED=7 full_fs.sh [tmpfs|ext4|xfs]...
+#   KV_MB=2048 KV_MEMTABLE=64mb KV_KEYS=16000 KV_VALUE_BYTES=16384 full_fs.sh [tmpfs|ext4|xfs]...
 [ "$(id -u)" -eq 0 ] || { echo "not root: nothing can be mounted"; exit 77; }
 . "$(dirname "$0")/rig.bash"
 mb=${KV_MB:-160} memtable=${KV_MEMTABLE:-4mb}
+keys=${KV_KEYS:-4000} value_bytes=${KV_VALUE_BYTES:-8192} # of each client: more than the disk takes
 fill_s=${KV_FILL_SECONDS:-120}
 mnt=$work/mnt data=$work/mnt/db
 reader_pid=''
@@ -141,7 +142,7 @@ take_the_rest() {
 }
 
 fill_to_the_reserve() { # file system
-    journal_new --keys 4000 --value-bytes 8192
+    journal_new --keys "$keys" --value-bytes "$value_bytes"
     start
     reader_start
     fill
@@ -194,7 +195,7 @@ flush_all() { # file system
     done
     [ "$used" -lt $((used_before / 4)) ] || die "FLUSHALL left $used of $used_before bytes"
     reader_stop "FLUSHALL of $((used_before >> 20)) MB"
-    journal_new --keys 4000 --value-bytes 8192
+    journal_new --keys "$keys" --value-bytes "$value_bytes"
     until_fine 20
     check "after FLUSHALL"
 }
