@@ -254,6 +254,7 @@ client_retire(struct client *client)
         client_free(client);
         return;
     }
+    transaction_reset(&client->transaction);
     shrink(&client->query);
     shrink(&client->sending);
     reply_queue_reset(&client->replies, CLIENT_KEPT_BYTES);

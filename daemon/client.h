@@ -16,6 +16,7 @@
 #include "cache/read_ctx.h"
 #include "daemon/read_ahead.h"
 #include "daemon/reply_queue.h"
+#include "daemon/transaction.h"
 #include "db/db.h"
 #include "io/ring.h"
 #include "resp/resp_parser.h"
@@ -94,7 +95,8 @@ struct client {
     struct read_wave wave;     /* the commands behind this one that are served with it */
     struct db_waiter waiter;
     enum kv_status fetch_status;
-    struct flush_ticket *flush; /* KV.FLUSH waits for it; see command_flush.c */
+    struct transaction transaction; /* MULTI and WATCH */
+    struct flush_ticket *flush;     /* KV.FLUSH waits for it; see command_flush.c */
 
     /* out */
     struct ring_event send_event;

@@ -41,6 +41,7 @@ client_reset(struct client *client)
     client->database = 0;
     client->cf_id = CF_DEFAULT;
     client->name[0] = '\0';
+    transaction_reset(&client->transaction);
 }
 
 static void
@@ -59,6 +60,8 @@ append_flags(const struct client *client, struct buffer *target)
         buffer_append_byte(target, 'e');
     if (client->is_no_touch)
         buffer_append_byte(target, 'T');
+    if (client->transaction.is_open)
+        buffer_append_byte(target, 'x');
     if (target->size == before)
         buffer_append_byte(target, 'N');
 }
@@ -77,12 +80,14 @@ client_describe(const struct client *client, struct buffer *target)
     append_flags(client, target);
     buffer_append_format(
         target,
-        " db=%u sub=0 psub=0 ssub=0 multi=-1 qbuf=%zu qbuf-free=%zu argv-mem=0 multi-mem=0 "
+        " db=%u sub=0 psub=0 ssub=0 multi=%d qbuf=%zu qbuf-free=%zu argv-mem=0 multi-mem=%zu "
         "rbs=%zu rbp=%zu obl=%zu oll=%u omem=%zu tot-mem=%zu events=r cmd=%s user=default "
         "redir=-1 resp=%u lib-name=%s lib-ver=%s tot-net-in=%llu tot-net-out=%llu tot-cmds=%llu",
-        client->database, unparsed, client->query.capacity - client->query.size,
-        client->replies.bytes.capacity, client->replies.bytes.capacity, client_output_bytes(client),
-        client->replies.held_count, client->sending.capacity, client_memory_bytes(client),
+        client->database, client->transaction.is_open ? (int)client->transaction.command_count : -1,
+        unparsed, client->query.capacity - client->query.size,
+        transaction_bytes(&client->transaction), client->replies.bytes.capacity,
+        client->replies.bytes.capacity, client_output_bytes(client), client->replies.held_count,
+        client->sending.capacity, client_memory_bytes(client),
         client->last_command == NULL ? "NULL" : client->last_command->name, client->protocol,
         client->library_name, client->library_version, (unsigned long long)client->net_in_bytes,
         (unsigned long long)client->net_out_bytes, (unsigned long long)client->command_count);

@@ -1,4 +1,4 @@
-/* client_internal.h - what client.c and client_run.c share; included nowhere else. */
+/* client_internal.h - what client.c, client_run.c and EXEC share; included nowhere else. */
 #ifndef KV_DAEMON_CLIENT_INTERNAL_H
 #define KV_DAEMON_CLIENT_INTERNAL_H
 
@@ -12,6 +12,14 @@ size_t client_run(struct client *client, struct slice input);
 void client_close_with_reset(struct client *client, const char *reason);
 /* A fetch that client_run began has arrived. */
 db_arrived_fn client_on_arrived;
+/* For EXEC, whose commands are run, told and counted like others: what a status means to the one
+ * who sent the command; */
+void client_reply_status(struct server *server, struct resp_writer *reply, enum kv_status st);
+/* the statistics; */
+void client_count_command(struct client *client, const struct command *command, struct slice reply,
+                          uint64_t time_us);
+/* and the time since the last lap; one look at the clock a command. */
+uint64_t client_clock_lap(struct server *server);
 /* Ends a command that will not be run again: its client is closed. */
 void client_abandon_command(struct client *client);
 

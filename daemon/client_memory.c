@@ -24,7 +24,7 @@ client_memory_bytes(const struct client *client)
            client->replies.bytes.capacity +
            client->replies.held_capacity * sizeof(*client->replies.held) +
            client->parser.arg_capacity * (sizeof(struct slice) + 2 * sizeof(size_t)) +
-           client->parser.inline_bytes.capacity;
+           client->parser.inline_bytes.capacity + transaction_bytes(&client->transaction);
 }
 
 static size_t
@@ -40,7 +40,7 @@ buffer_bytes(const struct client *client)
            touched_bytes(&client->replies.bytes) +
            client->replies.held_capacity * sizeof(*client->replies.held) +
            client->parser.arg_capacity * (sizeof(struct slice) + 2 * sizeof(size_t)) +
-           touched_bytes(&client->parser.inline_bytes);
+           touched_bytes(&client->parser.inline_bytes) + transaction_bytes(&client->transaction);
 }
 
 static void

@@ -80,6 +80,8 @@ admit(struct command_call *call)
                           command->name);
         return false;
     }
+    if (command->subcommands != NULL && count > 1 && !subcommand_check(call))
+        return false;
     if (!call->client->is_authenticated && !(command->flags & COMMAND_NO_AUTH)) {
         resp_error(&call->reply, "NOAUTH Authentication required.");
         return false;
@@ -106,9 +108,8 @@ reply_no_space(struct server *server, struct resp_writer *reply)
                           "until there is. Nothing was written by this command.");
 }
 
-/* What a status means to the one who sent the command. */
-static void
-reply_status(struct server *server, struct resp_writer *reply, enum kv_status st)
+void
+client_reply_status(struct server *server, struct resp_writer *reply, enum kv_status st)
 {
     switch (st) {
     case KV_READ_ONLY:
@@ -142,36 +143,41 @@ reply_status(struct server *server, struct resp_writer *reply, enum kv_status st
     }
 }
 
-/* Counts the command, if it failed by the first word of the error. */
-static void
-count_finished(struct client *client, const struct command *command, size_t reply_start,
-               uint64_t time_us)
+/* If it failed, by the first word of the error. */
+void
+client_count_command(struct client *client, const struct command *command, struct slice reply,
+                     uint64_t time_us)
 {
     struct server *server = client->server;
     struct command_stats *stats = &server->stats.commands[command_index(command)];
-    const struct buffer *bytes = &client->replies.bytes;
 
     stats->call_count++;
     stats->time_us += time_us;
     server->stats.command_count++;
     client->command_count++;
-    if (bytes->size > reply_start && bytes->data[reply_start] == '-') {
+    if (reply.size > 0 && reply.data[0] == '-') {
         stats->failed_count++;
-        server_count_error(server,
-                           slice_of(bytes->data + reply_start + 1, bytes->size - reply_start - 1));
+        server_count_error(server, slice_of(reply.data + 1, reply.size - 1));
     }
+}
+
+static struct slice
+reply_since(const struct client *client, size_t reply_start)
+{
+    const struct buffer *bytes = &client->replies.bytes;
+
+    return slice_of(bytes->data + reply_start, bytes->size - reply_start);
 }
 
 static void
 count_rejected(struct client *client, const struct command *command, size_t reply_start)
 {
     struct server *server = client->server;
-    const struct buffer *bytes = &client->replies.bytes;
+    const struct slice reply = reply_since(client, reply_start);
 
     if (command != NULL)
         server->stats.commands[command_index(command)].rejected_count++;
-    server_count_error(server,
-                       slice_of(bytes->data + reply_start + 1, bytes->size - reply_start - 1));
+    server_count_error(server, slice_of(reply.data + 1, reply.size - 1));
 }
 
 /* The reply is complete: it goes, or is held until what it tells is durable. */
@@ -295,7 +301,8 @@ wait_for(struct client *client, enum kv_status st, struct slice input_behind)
 static bool
 has_to_stand_in_line(const struct client *client, const struct command *command)
 {
-    return (command->flags & COMMAND_WRITE) && !client->is_first_writer && client->flush == NULL &&
+    return (command->flags & COMMAND_WRITE || command->run == command_exec) &&
+           !client->is_first_writer && client->flush == NULL &&
            !list_empty(&client->server->busy_clients);
 }
 
@@ -323,14 +330,32 @@ try_command(struct client *client, struct command_call *call, size_t reply_start
     return st;
 }
 
-/* Time since the last lap; one look at the clock a command. */
-static uint64_t
-clock_lap(struct server *server)
+uint64_t
+client_clock_lap(struct server *server)
 {
     const uint64_t before_us = server->now_us;
 
     server->now_us = io_now_us(server->io);
     return server->now_us - before_us;
+}
+
+/* A command that is not run now: it has been refused, with the error as the reply so far, or the
+ * open transaction takes it.  One that it does not get spoils it; if that is EXEC itself, it is
+ * over. */
+static void
+refuse_or_queue(struct command_call *call, size_t reply_start)
+{
+    struct client *client = call->client;
+    struct transaction *transaction = &client->transaction;
+    const bool is_refused = client->replies.bytes.size > reply_start;
+
+    if (is_refused || !transaction_queue(call)) {
+        count_rejected(client, call->command, reply_start);
+        transaction->is_broken = transaction->is_open;
+        if (is_refused && call->command != NULL && call->command->run == command_exec)
+            transaction_abort(call, reply_start);
+    }
+    commit_reply(client, reply_start, 0);
 }
 
 /* Runs the parsed command; `input_behind` follows it.  False: it waits, and is run again from its
@@ -360,9 +385,8 @@ execute(struct client *client, struct slice input_behind)
             client_close(client, "speaks HTTP");
             return true;
         }
-        if (!admit(&call)) {
-            count_rejected(client, call.command, reply_start);
-            commit_reply(client, reply_start, 0);
+        if (!admit(&call) || transaction_takes(&client->transaction, call.command)) {
+            refuse_or_queue(&call, reply_start);
             return true;
         }
         if (!client->wave.is_alive)
@@ -372,13 +396,14 @@ execute(struct client *client, struct slice input_behind)
         client->last_command = call.command;
     }
     st = try_command(client, &call, reply_start);
-    client->command_us += clock_lap(server);
+    client->command_us += client_clock_lap(server);
     if ((st == KV_WANT_BLOCK || st == KV_BUSY) && wait_for(client, st, input_behind))
         return false;
     client->is_cold = client->is_cold && (client->try_count > 0 || client->wave.is_alive);
     if (st != KV_OK)
-        reply_status(client->server, &call.reply, st);
-    count_finished(client, call.command, reply_start, client->command_us);
+        client_reply_status(client->server, &call.reply, st);
+    client_count_command(client, call.command, reply_since(client, reply_start),
+                         client->command_us);
     end_command(client);
     if (server->batch.bytes.capacity > BATCH_BYTES_KEPT) {
         write_batch_deinit(&server->batch);
@@ -487,7 +512,7 @@ client_run(struct client *client, struct slice input)
 {
     size_t taken;
 
-    (void)clock_lap(client->server);
+    (void)client_clock_lap(client->server);
     read_ahead_forget(&client->server->ahead);
     client->parser.bulk_bytes_max = client->server->config.bulk_bytes_max;
     taken = run_commands(client, input);

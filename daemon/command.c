@@ -12,6 +12,7 @@
 
 #include "daemon/command_table.h"
 #include "daemon/server.h"
+#include "db/db_txn.h"
 
 static void
 wait_for_seq(struct command_call *call, uint64_t seq)
@@ -50,6 +51,8 @@ command_write(struct command_call *call)
     enum kv_status st;
 
     KV_ASSERT(write_batch_count(call->batch) > 0);
+    if (call->is_in_transaction)
+        return db_txn_write(call->server->db, call->batch);
     st = db_write(call->server->db, call->batch, &seq_last);
     if (st == KV_OK)
         wait_for_seq(call, seq_last);
@@ -93,41 +96,63 @@ is_word(struct slice text, const char *word)
     return strlen(word) == text.size && strncasecmp(word, (const char *)text.data, text.size) == 0;
 }
 
-static enum kv_status
+static const struct subcommand *
+find_subcommand(const struct command_call *call)
+{
+    for (const struct subcommand *row = call->command->subcommands; row->name != NULL; row++) {
+        if (is_word(call->args[1], row->name))
+            return row;
+    }
+    return NULL;
+}
+
+static void
 reply_arity(struct command_call *call, const char *second)
 {
     resp_error_format(&call->reply, "ERR wrong number of arguments for '%s|%s' command",
                       call->command->name, second);
-    return KV_OK;
 }
 
-enum kv_status
-subcommand_run(struct command_call *call, const struct subcommand *table)
+static void
+reply_unknown(struct command_call *call)
 {
     const struct slice word = call->args[1];
     char name[COMMAND_NAME_BYTES_MAX + 1];
     size_t i = 0;
 
-    KV_ASSERT(call->arg_count >= 2);
-    for (const struct subcommand *row = table; row->name != NULL; row++) {
-        const int64_t count = call->arg_count;
-
-        if (!is_word(word, row->name))
-            continue;
-        if ((row->arity > 0 && count != row->arity) || count < -(int64_t)row->arity)
-            return reply_arity(call, row->name);
-        return row->run(call);
-    }
-    if (is_word(word, "help")) {
-        if (call->arg_count != 2)
-            return reply_arity(call, "help");
-        reply_help(call, table);
-        return KV_OK;
-    }
     for (; call->command->name[i] != '\0'; i++)
         name[i] = (char)toupper((unsigned char)call->command->name[i]);
     name[i] = '\0';
     resp_error_format(&call->reply, "ERR unknown subcommand '%.*s'. Try %s HELP.",
                       (int)(word.size < 128 ? word.size : 128), (const char *)word.data, name);
+}
+
+bool
+subcommand_check(struct command_call *call)
+{
+    const struct subcommand *row = find_subcommand(call);
+    const bool is_help = row == NULL && is_word(call->args[1], "help");
+    const int64_t count = call->arg_count;
+    const int32_t arity = is_help ? 2 : row == NULL ? 0 : row->arity;
+
+    if (row == NULL && !is_help) {
+        reply_unknown(call);
+        return false;
+    }
+    if ((arity > 0 && count != arity) || count < -(int64_t)arity) {
+        reply_arity(call, is_help ? "help" : row->name);
+        return false;
+    }
+    return true;
+}
+
+enum kv_status
+subcommand_run(struct command_call *call)
+{
+    const struct subcommand *row = find_subcommand(call);
+
+    if (row != NULL)
+        return row->run(call);
+    reply_help(call, call->command->subcommands);
     return KV_OK;
 }

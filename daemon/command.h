@@ -17,6 +17,7 @@
 struct client;
 struct command;
 struct server;
+struct subcommand;
 
 struct command_call {
     struct server *server;
@@ -28,7 +29,8 @@ struct command_call {
     struct read_ctx *ctx;
     struct write_batch *batch; /* empty at the start of a try */
     struct resp_writer reply;
-    uint64_t seq_wait; /* the reply may leave when this is durable */
+    uint64_t seq_wait;      /* the reply may leave when this is durable */
+    bool is_in_transaction; /* command_write only adds to the open one */
 };
 
 /* What a long command keeps between its tries, in client->work: what it has done so far, so that a
@@ -57,13 +59,18 @@ enum command_flags {
     COMMAND_NO_AUTH = 1 << 8,
     COMMAND_ALLOW_BUSY = 1 << 9,
     COMMAND_NO_MULTI = 1 << 10,
-    COMMAND_DANGEROUS = 1 << 11, /* not shown as a flag, but as a category */
+    COMMAND_SKIP_SLOWLOG = 1 << 11,
+    /* Not shown: */
+    COMMAND_DANGEROUS = 1 << 12, /* a category */
+    COMMAND_WALKS = 1 << 13,     /* takes several tries over one view, so not inside MULTI */
+    COMMAND_HIDDEN_FLAGS = COMMAND_DANGEROUS | COMMAND_WALKS,
 };
 
 struct command {
     const char *name; /* lower case */
     command_fn *run;
-    int32_t arity; /* Redis's: negative means "at least" */
+    const struct subcommand *subcommands; /* by the second word (command_table.h); NULL: none */
+    int32_t arity;                        /* Redis's: negative means "at least" */
     uint32_t flags;
     int32_t key_first, key_last,
         key_step;      /* argument positions; 0: no keys; last < 0: from the end */

@@ -287,26 +287,20 @@ client_reply(struct command_call *call)
     return KV_OK;
 }
 
-enum kv_status
-command_client(struct command_call *call)
-{
-    static const struct subcommand table[] = {
-        {"getname", client_getname, 2, "GETNAME\nReturn the name of this connection."},
-        {"id", client_id, 2, "ID\nReturn the ID of this connection."},
-        {"info", client_info, 2, "INFO\nReturn what is known of this connection."},
-        {"kill", client_kill, -3,
-         "KILL <addr> | <option> <value> ...\nEnd connections by ID, TYPE, ADDR, LADDR, USER; "
-         "SKIPME no includes this one."},
-        {"list", client_list, -2, "LIST [TYPE <type> | ID <id> ...]\nDescribe connections."},
-        {"no-evict", client_no_evict, 3,
-         "NO-EVICT (ON|OFF)\nWhether this connection may be closed when all need too much memory."},
-        {"no-touch", client_no_touch, 3, "NO-TOUCH (ON|OFF)\nAccepted; reads change no key."},
-        {"reply", client_reply, 3, "REPLY (ON|OFF|SKIP)\nControl the replies to this connection."},
-        {"setinfo", client_setinfo, 4,
-         "SETINFO (LIB-NAME|LIB-VER) <value>\nTell which library speaks."},
-        {"setname", client_setname, 3, "SETNAME <name>\nName this connection."},
-        {NULL, NULL, 0, NULL},
-    };
-
-    return subcommand_run(call, table);
-}
+const struct subcommand client_subcommands[] = {
+    {"getname", client_getname, 2, "GETNAME\nReturn the name of this connection."},
+    {"id", client_id, 2, "ID\nReturn the ID of this connection."},
+    {"info", client_info, 2, "INFO\nReturn what is known of this connection."},
+    {"kill", client_kill, -3,
+     "KILL <addr> | <option> <value> ...\nEnd connections by ID, TYPE, ADDR, LADDR, USER; "
+     "SKIPME no includes this one."},
+    {"list", client_list, -2, "LIST [TYPE <type> | ID <id> ...]\nDescribe connections."},
+    {"no-evict", client_no_evict, 3,
+     "NO-EVICT (ON|OFF)\nWhether this connection may be closed when all need too much memory."},
+    {"no-touch", client_no_touch, 3, "NO-TOUCH (ON|OFF)\nAccepted; reads change no key."},
+    {"reply", client_reply, 3, "REPLY (ON|OFF|SKIP)\nControl the replies to this connection."},
+    {"setinfo", client_setinfo, 4,
+     "SETINFO (LIB-NAME|LIB-VER) <value>\nTell which library speaks."},
+    {"setname", client_setname, 3, "SETNAME <name>\nName this connection."},
+    {NULL, NULL, 0, NULL},
+};

@@ -21,7 +21,7 @@ static const struct {
     {COMMAND_NOSCRIPT, "noscript"}, {COMMAND_LOADING, "loading"},
     {COMMAND_STALE, "stale"},       {COMMAND_FAST, "fast"},
     {COMMAND_NO_AUTH, "no_auth"},   {COMMAND_ALLOW_BUSY, "allow_busy"},
-    {COMMAND_NO_MULTI, "no_multi"},
+    {COMMAND_NO_MULTI, "no_multi"}, {COMMAND_SKIP_SLOWLOG, "skip_slowlog"},
 };
 
 enum { FLAG_NAME_COUNT = sizeof(flag_names) / sizeof(flag_names[0]) };
@@ -29,7 +29,7 @@ enum { FLAG_NAME_COUNT = sizeof(flag_names) / sizeof(flag_names[0]) };
 static void
 reply_flags(struct resp_writer *reply, const struct command *command)
 {
-    resp_set(reply, (size_t)__builtin_popcount(command->flags & ~(uint32_t)COMMAND_DANGEROUS));
+    resp_set(reply, (size_t)__builtin_popcount(command->flags & ~(uint32_t)COMMAND_HIDDEN_FLAGS));
     for (size_t i = 0; i < FLAG_NAME_COUNT; i++) {
         if (command->flags & flag_names[i].flag)
             resp_simple(reply, flag_names[i].name);
@@ -60,6 +60,8 @@ group_category(const struct command *command)
     }
     if (strcmp(command->group, "generic") == 0)
         return "keyspace";
+    if (strcmp(command->group, "transactions") == 0)
+        return "transaction";
     return strcmp(command->group, "server") == 0 ? NULL : command->group;
 }
 
@@ -319,24 +321,21 @@ command_command_getkeys(struct command_call *call)
     return KV_OK;
 }
 
+const struct subcommand command_subcommands[] = {
+    {"count", command_command_count, 2, "\nReturn the number of commands."},
+    {"docs", command_command_docs, -2,
+     "[<command-name> ...]\nReturn what each command does, or of all of them."},
+    {"getkeys", command_command_getkeys, -4, "<full-command>\nReturn the keys of a command line."},
+    {"info", command_command_info, -2,
+     "[<command-name> ...]\nReturn details about each command, or all of them."},
+    {"list", command_command_list, -2,
+     "[FILTERBY (MODULE <name> | ACLCAT <cat> | PATTERN <pat>)]\n"
+     "Return the names of all commands, or of some."},
+    {NULL, NULL, 0, NULL},
+};
+
 enum kv_status
 command_command(struct command_call *call)
 {
-    static const struct subcommand table[] = {
-        {"count", command_command_count, 2, "\nReturn the number of commands."},
-        {"docs", command_command_docs, -2,
-         "[<command-name> ...]\nReturn what each command does, or of all of them."},
-        {"getkeys", command_command_getkeys, -4,
-         "<full-command>\nReturn the keys of a command line."},
-        {"info", command_command_info, -2,
-         "[<command-name> ...]\nReturn details about each command, or all of them."},
-        {"list", command_command_list, -2,
-         "[FILTERBY (MODULE <name> | ACLCAT <cat> | PATTERN <pat>)]\n"
-         "Return the names of all commands, or of some."},
-        {NULL, NULL, 0, NULL},
-    };
-
-    if (call->arg_count == 1)
-        return info_all(call);
-    return subcommand_run(call, table);
+    return call->arg_count == 1 ? info_all(call) : subcommand_run(call);
 }

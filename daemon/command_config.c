@@ -171,19 +171,13 @@ config_rewrite(struct command_call *call)
     return KV_OK;
 }
 
-enum kv_status
-command_config(struct command_call *call)
-{
-    static const struct subcommand table[] = {
-        {"get", config_get, -3, "GET <pattern> ...\nReturn the settings whose names match."},
-        {"resetstat", config_resetstat, 2, "RESETSTAT\nSet the counters of INFO to zero."},
-        {"rewrite", config_rewrite, 2, "REWRITE\nStore changed settings in the file."},
-        {"set", config_set_pairs, -4, "SET <name> <value> ...\nChange settings, all or none."},
-        {NULL, NULL, 0, NULL},
-    };
-
-    return subcommand_run(call, table);
-}
+const struct subcommand config_subcommands[] = {
+    {"get", config_get, -3, "GET <pattern> ...\nReturn the settings whose names match."},
+    {"resetstat", config_resetstat, 2, "RESETSTAT\nSet the counters of INFO to zero."},
+    {"rewrite", config_rewrite, 2, "REWRITE\nStore changed settings in the file."},
+    {"set", config_set_pairs, -4, "SET <name> <value> ...\nChange settings, all or none."},
+    {NULL, NULL, 0, NULL},
+};
 
 enum kv_status
 command_shutdown(struct command_call *call)

@@ -2,7 +2,7 @@
 #ifndef KV_DAEMON_COMMAND_HANDLERS_H
 #define KV_DAEMON_COMMAND_HANDLERS_H
 
-#include "daemon/command.h"
+#include "daemon/command_table.h"
 
 /* command_connection.c */
 enum kv_status command_auth(struct command_call *call);
@@ -21,14 +21,15 @@ enum kv_status command_getbit(struct command_call *call);
 enum kv_status command_setbit(struct command_call *call);
 
 /* command_client.c */
-enum kv_status command_client(struct command_call *call);
+extern const struct subcommand client_subcommands[];
 
 /* command_config.c */
-enum kv_status command_config(struct command_call *call);
+extern const struct subcommand config_subcommands[];
 enum kv_status command_shutdown(struct command_call *call);
 enum kv_status command_time(struct command_call *call);
 
 /* command_command.c */
+extern const struct subcommand command_subcommands[];
 enum kv_status command_command(struct command_call *call);
 
 /* command_server.c */
@@ -47,12 +48,19 @@ enum kv_status command_kv_jobs(struct command_call *call);
 /* command_key.c */
 enum kv_status command_copy(struct command_call *call);
 enum kv_status command_move(struct command_call *call);
-enum kv_status command_object(struct command_call *call);
+extern const struct subcommand object_subcommands[];
 enum kv_status command_rename(struct command_call *call);
 enum kv_status command_renamenx(struct command_call *call);
 
 /* command_merge.c */
 enum kv_status command_kv_merge(struct command_call *call);
+
+/* command_multi.c */
+enum kv_status command_discard(struct command_call *call);
+enum kv_status command_exec(struct command_call *call);
+enum kv_status command_multi(struct command_call *call);
+enum kv_status command_unwatch(struct command_call *call);
+enum kv_status command_watch(struct command_call *call);
 
 /* command_range.c */
 enum kv_status command_kv_count(struct command_call *call);

@@ -221,17 +221,11 @@ object_access(struct command_call *call)
     return KV_OK;
 }
 
-enum kv_status
-command_object(struct command_call *call)
-{
-    static const struct subcommand table[] = {
-        {"encoding", object_encoding, 3,
-         "ENCODING <key>\nThe name of what Redis would keep a value in that was SET to this."},
-        {"freq", object_access, 3, NULL},
-        {"idletime", object_access, 3, NULL},
-        {"refcount", object_refcount, 3, "REFCOUNT <key>\nHow many times the value is used: 1."},
-        {NULL, NULL, 0, NULL},
-    };
-
-    return subcommand_run(call, table);
-}
+const struct subcommand object_subcommands[] = {
+    {"encoding", object_encoding, 3,
+     "ENCODING <key>\nThe name of what Redis would keep a value in that was SET to this."},
+    {"freq", object_access, 3, NULL},
+    {"idletime", object_access, 3, NULL},
+    {"refcount", object_refcount, 3, "REFCOUNT <key>\nHow many times the value is used: 1."},
+    {NULL, NULL, 0, NULL},
+};

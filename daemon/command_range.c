@@ -391,13 +391,16 @@ command_kv_size(struct command_call *call)
 
 /* --- deleting --- */
 
-/* The upper end of the deletion, now that it must have one.  False: there is nothing to delete. */
-static bool
-close_bounds(struct command_call *call, struct key_bounds *bounds)
+/* The upper end of the deletion, now that it must have one.  *deletes: there may be something. */
+static enum kv_status
+close_bounds(struct command_call *call, struct key_bounds *bounds, bool *deletes)
 {
+    enum kv_status st = KV_OK;
+
     if (!bounds->has_upper)
-        bounds->has_upper = db_key_bound(call->server->db, call->cf_id, &bounds->upper);
-    return bounds->has_upper && !key_bounds_are_empty(bounds);
+        st = db_key_bound(call->server->db, call->cf_id, &bounds->upper, &bounds->has_upper);
+    *deletes = st == KV_OK && bounds->has_upper && !key_bounds_are_empty(bounds);
+    return st;
 }
 
 enum kv_status
@@ -405,10 +408,12 @@ command_kv_delrange(struct command_call *call)
 {
     struct key_bounds bounds = {0};
     enum kv_status st = KV_OK;
+    bool deletes;
 
     if (!key_bounds_parse(call, call->args[1], call->args[2], &bounds))
         goto done;
-    if (close_bounds(call, &bounds)) {
+    st = close_bounds(call, &bounds, &deletes);
+    if (deletes) {
         if (bounds.lower.size > KEY_BYTES_MAX) {
             resp_error(&call->reply, "ERR key is too long to begin behind");
             goto done;

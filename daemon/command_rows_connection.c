@@ -1,6 +1,7 @@
 /* command_rows_connection.c - the commands of group "connection", by name. */
 #include "daemon/command_handlers.h"
 #include "daemon/command_rows.h"
+#include "daemon/command_table.h"
 
 #define STRANGER                                                                                   \
     (COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE | COMMAND_FAST | COMMAND_NO_AUTH |         \
@@ -16,7 +17,8 @@ const struct command command_rows_connection[] = {
      .complexity = "O(1)",
      .summary = "Authenticates the connection."},
     {.name = "client",
-     .run = command_client,
+     .run = subcommand_run,
+     .subcommands = client_subcommands,
      .arity = -2,
      .group = "connection",
      .since = "2.4.0",

@@ -1,12 +1,14 @@
 /* command_rows_server.c - the commands of group "server", by name. */
 #include "daemon/command_handlers.h"
 #include "daemon/command_rows.h"
+#include "daemon/command_table.h"
 
 #define ADMIN (COMMAND_ADMIN | COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE)
 
 const struct command command_rows_server[] = {
     {.name = "command",
      .run = command_command,
+     .subcommands = command_subcommands,
      .arity = -1,
      .flags = COMMAND_LOADING | COMMAND_STALE,
      .group = "server",
@@ -14,7 +16,8 @@ const struct command command_rows_server[] = {
      .complexity = "O(N) with the number of commands",
      .summary = "Describes the commands."},
     {.name = "config",
-     .run = command_config,
+     .run = subcommand_run,
+     .subcommands = config_subcommands,
      .arity = -2,
      .group = "server",
      .since = "2.0.0",
@@ -55,7 +58,7 @@ const struct command command_rows_server[] = {
     {.name = "kv.compact",
      .run = command_kv_compact,
      .arity = -1,
-     .flags = COMMAND_ADMIN,
+     .flags = COMMAND_ADMIN | COMMAND_NO_MULTI,
      .group = "server",
      .since = "0.1.0",
      .complexity = "O(N) with the size of the tables",
@@ -63,7 +66,7 @@ const struct command command_rows_server[] = {
     {.name = "kv.flush",
      .run = command_kv_flush,
      .arity = -1,
-     .flags = COMMAND_ADMIN,
+     .flags = COMMAND_ADMIN | COMMAND_NO_MULTI,
      .group = "server",
      .since = "0.1.0",
      .complexity = "O(N) with the size of the memtables",

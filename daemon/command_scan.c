@@ -372,22 +372,23 @@ command_randomkey(struct command_call *call)
 
 /* One range tombstone over all keys that the family has: durable and atomic like any write, and as
  * cheap.  Reads leap over what it covers, and compactions drop it. */
-static void
+static enum kv_status
 add_deletion_of_all(struct command_call *call, uint32_t cf_id)
 {
     struct buffer end = {0};
+    bool found;
+    const enum kv_status st = db_key_bound(call->server->db, cf_id, &end, &found);
 
-    if (db_key_bound(call->server->db, cf_id, &end))
+    if (st == KV_OK && found)
         write_batch_delete_range(call->batch, cf_id, slice_of(NULL, 0), buffer_slice(&end));
     buffer_deinit(&end);
+    return st;
 }
 
 static enum kv_status
-write_deletions(struct command_call *call)
+write_deletions(struct command_call *call, enum kv_status st)
 {
-    enum kv_status st = KV_OK;
-
-    if (write_batch_count(call->batch) > 0)
+    if (st == KV_OK && write_batch_count(call->batch) > 0)
         st = command_write(call);
     if (st == KV_OK)
         resp_simple(&call->reply, "OK");
@@ -409,18 +410,18 @@ command_flushdb(struct command_call *call)
 {
     if (!has_flush_options(call))
         return KV_OK;
-    add_deletion_of_all(call, call->cf_id);
-    return write_deletions(call);
+    return write_deletions(call, add_deletion_of_all(call, call->cf_id));
 }
 
 enum kv_status
 command_flushall(struct command_call *call)
 {
+    enum kv_status st = KV_OK;
     uint32_t cf_id;
 
     if (!has_flush_options(call))
         return KV_OK;
-    for (uint32_t i = 0; db_family_at(call->server->db, i, &cf_id); i++)
-        add_deletion_of_all(call, cf_id);
-    return write_deletions(call);
+    for (uint32_t i = 0; st == KV_OK && db_family_at(call->server->db, i, &cf_id); i++)
+        st = add_deletion_of_all(call, cf_id);
+    return write_deletions(call, st);
 }

@@ -21,8 +21,10 @@ struct subcommand {
     const char *help; /* "ARGS\nwhat it does", for HELP; NULL: not listed */
 };
 
-/* Runs args[1]'s row; replies with Redis's errors for an unknown one or a wrong count, and to
- * HELP. */
-enum kv_status subcommand_run(struct command_call *call, const struct subcommand *table);
+/* Whether args[1] is one of the command's, with so many arguments, or HELP; false: Redis's error
+ * has been replied. */
+bool subcommand_check(struct command_call *call);
+/* Runs args[1]'s row, which subcommand_check has found, or replies to HELP. */
+enum kv_status subcommand_run(struct command_call *call);
 
 #endif

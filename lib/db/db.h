@@ -98,6 +98,8 @@ MUST_CHECK enum kv_status db_write(struct db *db, struct write_batch *batch,
                                    uint64_t *seq_last_out);
 uint64_t db_durable_seq(const struct db *db);
 uint64_t db_last_seq(const struct db *db);
+/* Rises whenever versions are taken back; what was read before may then never have been. */
+uint64_t db_rollback_count(const struct db *db);
 
 /* --- reading --- */
 

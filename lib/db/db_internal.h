@@ -56,6 +56,7 @@ struct flush_waiter {
 };
 
 struct compactor;
+struct db_txn;
 
 /* What a family's operands mean, parsed. */
 struct family_operator {
@@ -83,6 +84,7 @@ struct db {
     struct block_fetcher *fetcher;
     struct list flush_waiters;
     struct compactor *compactor;
+    struct db_txn *txn;                       /* owned; open or not */
     struct options_file family_options;       /* as loaded, one for each family */
     struct family_operator **merge_operators; /* owned: those that were asked for; they stay */
     uint32_t merge_operator_count;
@@ -179,6 +181,13 @@ void db_repair_begin(struct db *db);
 void db_update_pressure(struct db *db);
 /* A writer is ahead of its rate: on_writable is owed, and comes in time. */
 bool db_must_wait(struct db *db);
+
+/* db_txn.c */
+struct db_txn *db_txn_new(void);
+void db_txn_free(struct db_txn *txn);
+/* What the open transaction has written, newer than all else; NULL: nothing, or none is open.
+ * KV_NO_SPACE: the system has no memory for it. */
+MUST_CHECK enum kv_status db_txn_memtable(struct db *db, struct memtable **memtable_out);
 
 /* db_write.c */
 /* The mapping of a memtable that is frozen at `memtable_bytes`. */

@@ -149,7 +149,7 @@ db_merge_read(struct db *db, struct read_ctx *ctx, uint32_t cf_id, struct slice 
               struct lookup *found)
 {
     struct column_family *family = version_set_family(db->versions, cf_id);
-    struct memtable *memtables[2 + FROZEN_MEMTABLE_COUNT_MAX];
+    struct memtable *memtables[3 + FROZEN_MEMTABLE_COUNT_MAX];
     struct db_merge_view view = {.memtables = memtables, .cf_id = cf_id};
     struct merge_fold fold;
     enum kv_status st;
@@ -158,6 +158,10 @@ db_merge_read(struct db *db, struct read_ctx *ctx, uint32_t cf_id, struct slice 
     /* The repair of the log freezes one more. */
     KV_ASSERT(db->frozen_count <= FROZEN_MEMTABLE_COUNT_MAX + 1);
     view.version = family->current;
+    st = db_txn_memtable(db, &memtables[0]);
+    if (st != KV_OK)
+        return st;
+    view.memtable_count = memtables[0] != NULL;
     memtables[view.memtable_count++] = db->active;
     for (struct list *node = db->frozen.prev; node != &db->frozen; node = node->prev)
         memtables[view.memtable_count++] = LIST_ENTRY(node, struct frozen, link)->memtable;

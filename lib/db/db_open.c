@@ -161,6 +161,7 @@ db_new(const struct db_options *options)
     db->cache = block_cache_new(options->memory_limit_bytes / 8);
     db->fetcher = block_fetcher_new(db->io, db->cache);
     db->compactor = compactor_new(db);
+    db->txn = db_txn_new();
     db->pacer.rate_bytes_per_s = db->tables_rate_bytes_per_s = WRITE_RATE_UNLIMITED;
     db->pressure_is_stale = true;
     db_space_init(db);
@@ -183,6 +184,7 @@ db_destroy(struct db *db)
         free(waiter);
     }
     compactor_free(db->compactor);
+    db_txn_free(db->txn);
     io_timer_stop(db->io, &db->stall_timer);
     io_timer_stop(db->io, &db->pace_timer);
     io_timer_stop(db->io, &db->repair_timer);

@@ -7,16 +7,24 @@
 #include "db/db_merge_read.h"
 #include "key/entity.h"
 
-static void
-find_in_memtables(const struct db *db, uint32_t cf_id, const struct table_target *target,
+static enum kv_status
+find_in_memtables(struct db *db, uint32_t cf_id, const struct table_target *target,
                   struct lookup *found)
 {
+    struct memtable *own = NULL;
+    const enum kv_status st = db_txn_memtable(db, &own);
+
+    if (st == KV_OK && own != NULL)
+        memtable_get_hashed(own, cf_id, target->key, target->filter_hash, target->seq_max, found);
+    if (st != KV_OK || found->kind != LOOKUP_ABSENT)
+        return st;
     memtable_get_hashed(db->active, cf_id, target->key, target->filter_hash, target->seq_max,
                         found);
     for (const struct list *node = db->frozen.prev;
          found->kind == LOOKUP_ABSENT && node != &db->frozen; node = node->prev)
         memtable_get_hashed(LIST_ENTRY(node, struct frozen, link)->memtable, cf_id, target->key,
                             target->filter_hash, target->seq_max, found);
+    return KV_OK;
 }
 
 /* From what is stored to what a user sees. */
@@ -60,7 +68,9 @@ db_get_probed(struct db *db, struct read_ctx *ctx, uint32_t cf_id,
     enum kv_status st;
 
     *found = (struct lookup){.kind = LOOKUP_ABSENT};
-    find_in_memtables(db, cf_id, &probe->target, found);
+    st = find_in_memtables(db, cf_id, &probe->target, found);
+    if (st != KV_OK)
+        return st;
     if (found->kind != LOOKUP_ABSENT)
         return fold(db, ctx, cf_id, key, found);
     family = version_set_family(db->versions, cf_id);

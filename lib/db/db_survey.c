@@ -55,21 +55,34 @@ raise_to_tables(const struct version *version, struct buffer *bound, bool *found
     }
 }
 
-bool
-db_key_bound(struct db *db, uint32_t cf_id, struct buffer *end_out)
+static void
+raise_to_memtable(const struct memtable *memtable, uint32_t cf_id, struct buffer *bound,
+                  bool *found)
 {
     struct slice first, last;
-    struct db_view view;
-    bool found = false;
 
+    if (memtable_key_span(memtable, cf_id, &first, &last))
+        raise_bound(bound, found, last, false);
+}
+
+enum kv_status
+db_key_bound(struct db *db, uint32_t cf_id, struct buffer *end_out, bool *found)
+{
+    struct memtable *own;
+    struct db_view view;
+    const enum kv_status st = db_txn_memtable(db, &own);
+
+    *found = false;
+    if (st != KV_OK)
+        return st;
+    if (own != NULL)
+        raise_to_memtable(own, cf_id, end_out, found);
     db_view_pin(&view, db, cf_id, SEQUENCE_MAX);
-    for (uint32_t i = 0; i < view.memtable_count; i++) {
-        if (memtable_key_span(view.memtables[i], cf_id, &first, &last))
-            raise_bound(end_out, &found, last, false);
-    }
-    raise_to_tables(view.version, end_out, &found);
+    for (uint32_t i = 0; i < view.memtable_count; i++)
+        raise_to_memtable(view.memtables[i], cf_id, end_out, found);
+    raise_to_tables(view.version, end_out, found);
     db_view_unpin(&view);
-    return found;
+    return KV_OK;
 }
 
 /* --- how many keys there are --- */

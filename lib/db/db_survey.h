@@ -8,9 +8,10 @@
 /* Live families in ascending order of their ids; false: index is past the last. */
 bool db_family_at(struct db *db, uint32_t index, uint32_t *cf_id_out);
 
-/* The least upper bound of all keys that the family may have, as an exclusive end; false: it has
- * none.  For a range deletion of everything. */
-bool db_key_bound(struct db *db, uint32_t cf_id, struct buffer *end_out);
+/* The least upper bound of all keys that the family may have, as an exclusive end, those of an open
+ * transaction (db_txn.h) too; *found false: it has none.  For a range deletion of everything. */
+MUST_CHECK enum kv_status db_key_bound(struct db *db, uint32_t cf_id, struct buffer *end_out,
+                                       bool *found);
 
 /* What is stored of a range, older versions and deletions included. */
 struct db_range_size {

@@ -166,6 +166,12 @@ db_last_seq(const struct db *db)
     return db->last_seq;
 }
 
+uint64_t
+db_rollback_count(const struct db *db)
+{
+    return db->rollback_count;
+}
+
 void
 db_turn(struct db *db)
 {

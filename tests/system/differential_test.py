@@ -142,6 +142,9 @@ class World:
             count = self.random.choice([2, 5, 16, 16, 50, 100])
         commands = []
         for _ in range(count):
+            if self.random.random() < 0.03:
+                commands += generator.transaction()
+                continue
             commands.append(generator.make())
             if commands[-1][0].upper() == b"RESET":
                 commands.append(NO_EVICT)

@@ -66,6 +66,8 @@ class Connection:
             value, self.rest = self.rest[: int(text)], self.rest[int(text) + 2 :]
             return value
         if kind in b"*~%":
+            if text == b"-1":
+                return None
             count = int(text) * (2 if kind == b"%" else 1)
             return [self.reply() for _ in range(count)]
         return None if kind == b"_" else line

@@ -14,7 +14,8 @@ FLOATS = [b"0", b"1", b"-1", b"1.5", b"-0.1", b"0.1", b"1e10", b"1e17", b"1e-17"
           b"1" * 200, b"1" * 300, b"0." + b"3" * 300, b"1" * 5119, b"1" * 5120, b"1,5", b"1\0",
           b"99999999999999999999.99999999999999999", b"0.00000000000000000049", b"nan(1)"]
 SET_WORDS = [b"NX", b"XX", b"GET", b"KEEPTTL", b"nx", b"xX", b"get", b"FOO", b"", b"NXX", b"N"]
-UNKNOWN = [b"FOO", b"foo bar", b"GETT", b"", b"\0", b"get\0", b"\xff\xfe", b"x" * 200,
+# No command with a 0 behind it: Redis compares names up to that, if they hash into one bucket.
+UNKNOWN = [b"FOO", b"foo bar", b"GETT", b"", b"\0", b"nosuch\0", b"\xff\xfe", b"x" * 200,
            b"a\r\nb", b"KV", b"%s%n", b"GE", b"set "]
 CONFIG_NAMES = [b"save", b"appendonly", b"maxmemory", b"databases", b"timeout", b"tcp-keepalive",
                 b"maxclients", b"PORT", b"replica-read-only", b"no-such-setting", b"proto-max-bulk-len"]
@@ -23,7 +24,8 @@ SHARED = [b"get", b"set", b"setnx", b"getset", b"getdel", b"mget", b"mset", b"ms
           b"incrby", b"decrby", b"incrbyfloat", b"type", b"ping", b"echo", b"select", b"quit",
           b"reset", b"time", b"auth", b"hello", b"client", b"command", b"config", b"keys", b"scan",
           b"randomkey", b"flushdb", b"flushall", b"setbit", b"getbit", b"bitcount", b"bitpos",
-          b"bitop", b"rename", b"renamenx", b"copy", b"move", b"touch", b"substr"]
+          b"bitop", b"rename", b"renamenx", b"copy", b"move", b"touch", b"substr",
+          b"multi", b"exec", b"discard", b"watch", b"unwatch"]
 BITS = [b"0", b"7", b"8", b"-1", b"4294967295", b"4294967296", b"536870912", b"4294967288", b"x", b"",
         b"9223372036854775807", b"#1", b"1.0"]
 PATTERNS = [b"h*", b"cold:0001*", b"h?", b"[hn]1*", b"n*", b"h*[^a-z]", b"h[", b"h1", b"cold:00?5*",
@@ -56,6 +58,12 @@ class Generator:
             (5, self.bit), (3, self.bit_range), (3, self.bitop), (4, self.rename), (1, self.object),
             (1, self.hello), (1, self.unknown), (3, self.wrong_arity), (1, self.other),
             (1, self.subcommand), (1, self.walk))]
+        # What may stand between MULTI and EXEC and has a reply that both give byte for byte.
+        self.queueable = [
+            self.get, self.set, self.set, self.setnx, self.getset, self.getdel, self.mget, self.mset,
+            self.msetnx, self.delete, self.exists, self.strlen, self.append, self.getrange,
+            self.setrange, self.count, self.count, self.count_float, self.type, self.ping, self.bit,
+            self.bit_range, self.bitop, self.rename]
         self.weights = [weight for weight, _ in self.makers]
         self.functions = [maker for _, maker in self.makers]
 
@@ -65,6 +73,31 @@ class Generator:
             args[0] = bytes(byte ^ 0x20 if self.random.random() < 0.5 and chr(byte).isalpha()
                             else byte for byte in args[0])
         return args
+
+    def transaction(self):
+        """Commands from WATCH or MULTI to EXEC or DISCARD, often on few keys; or some of that."""
+        if self.random.random() < 0.1:
+            return [self.pick([[b"EXEC"], [b"DISCARD"], [b"UNWATCH"], [b"WATCH"] + self.some_keys(),
+                               [b"EXEC", b"x"], [b"MULTI", b"x"], [b"WATCH"]])]
+        commands = []
+        if self.random.random() < 0.3:
+            commands.append([b"WATCH"] + self.some_keys())
+            if self.random.random() < 0.5:
+                commands.append(self.set())
+        commands.append([b"MULTI"])
+        for _ in range(self.random.randrange(12)):
+            if self.random.random() < 0.04:
+                commands.append(self.pick([
+                    self.unknown, self.wrong_arity, self.select, lambda: [b"MULTI"],
+                    lambda: [b"WATCH", self.key()], lambda: [b"UNWATCH"], lambda: [b"SHUTDOWN", b"ABORT"],
+                    lambda: [b"EXEC", b"x"]])())
+            else:
+                commands.append(self.pick(self.queueable)())
+        if self.random.random() < 0.5 and not self.prefix and self.random.random() < 0.01:
+            commands.append([self.pick([b"FLUSHDB", b"FLUSHALL"])])
+            commands.append(self.get())
+        commands.append([b"EXEC"] if self.random.random() < 0.9 else [b"DISCARD"])
+        return commands
 
     def key(self):
         kind = self.random.random()

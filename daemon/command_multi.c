@@ -1,0 +1,321 @@
+/* command_multi.c - MULTI, EXEC, DISCARD, WATCH, UNWATCH; see transaction.h. */
+#include "base/alloc.h"
+#include "base/limits.h"
+#include "daemon/client_internal.h"
+#include "daemon/command_handlers.h"
+#include "daemon/command_value.h"
+#include "daemon/server.h"
+#include "daemon/transaction.h"
+#include "db/db_txn.h"
+
+/* --- WATCH --- */
+
+/* All that watches need to know of a key.  Goes on behind one that is not there yet. */
+static enum kv_status
+look_at(struct command_call *call, uint32_t cf_id, struct slice key, struct lookup *found)
+{
+    *found = (struct lookup){.kind = LOOKUP_ABSENT};
+    if (key.size > KEY_BYTES_MAX)
+        return KV_OK; /* cannot have been written */
+    return db_get(call->server->db, call->ctx, cf_id, key, SEQUENCE_MAX, found);
+}
+
+/* Whether the next key is to be looked at as well, though `st` came of this one. */
+static bool
+goes_on(const struct command_call *call, enum kv_status st)
+{
+    return st == KV_OK || (st == KV_WANT_BLOCK && !read_ctx_wants_enough(call->ctx));
+}
+
+static bool
+is_watched(const struct transaction *transaction, uint32_t cf_id, struct slice key)
+{
+    for (uint32_t i = 0; i < transaction->watched_count; i++) {
+        const struct watched_key *watched = &transaction->watched[i];
+
+        if (watched->cf_id == cf_id &&
+            slice_equal(slice_of(transaction->keys.data + watched->offset, watched->size), key))
+            return true;
+    }
+    return false;
+}
+
+static void
+watch(struct command_call *call, struct slice key, bool exists)
+{
+    struct transaction *transaction = &call->client->transaction;
+
+    if (is_watched(transaction, call->cf_id, key))
+        return;
+    if (transaction->watched_count == transaction->watched_capacity) {
+        transaction->watched_capacity = 2 * transaction->watched_capacity + 8;
+        transaction->watched = kv_realloc(
+            transaction->watched, transaction->watched_capacity * sizeof(transaction->watched[0]));
+    }
+    transaction->watched[transaction->watched_count++] =
+        (struct watched_key){.cf_id = call->cf_id,
+                             .existed = exists,
+                             .seq = db_last_seq(call->server->db),
+                             .rollback_count = db_rollback_count(call->server->db),
+                             .offset = transaction->keys.size,
+                             .size = key.size};
+    buffer_append_slice(&transaction->keys, key);
+}
+
+enum kv_status
+command_watch(struct command_call *call)
+{
+    enum kv_status st = KV_OK, result = KV_OK;
+    bool *exists;
+
+    if (call->client->transaction.is_open) {
+        resp_error(&call->reply, "ERR WATCH inside MULTI is not allowed");
+        return KV_OK;
+    }
+    exists = kv_alloc_zero(call->arg_count * sizeof(exists[0]));
+    for (uint32_t i = 1; i < call->arg_count && goes_on(call, st); i++) {
+        struct lookup found;
+
+        st = look_at(call, call->cf_id, call->args[i], &found);
+        exists[i] = found.kind == LOOKUP_VALUE;
+        if (st != KV_OK)
+            result = st;
+    }
+    for (uint32_t i = 1; result == KV_OK && i < call->arg_count; i++)
+        watch(call, call->args[i], exists[i]);
+    free(exists);
+    if (result == KV_OK) {
+        client_account(call->client);
+        resp_simple(&call->reply, "OK");
+    }
+    return result;
+}
+
+enum kv_status
+command_unwatch(struct command_call *call)
+{
+    if (!call->client->transaction.is_open)
+        transaction_reset(&call->client->transaction);
+    resp_simple(&call->reply, "OK");
+    return KV_OK;
+}
+
+/* A range deletion of keys that were not there changes nothing. */
+static bool
+has_changed(const struct watched_key *watched, const struct lookup *found)
+{
+    const bool exists = found->kind == LOOKUP_VALUE;
+
+    if (exists != watched->existed)
+        return true;
+    return found->seq > watched->seq && (exists || found->type != TYPE_RANGE_DELETION);
+}
+
+static enum kv_status
+check_watched(struct command_call *call, bool *changed)
+{
+    const struct transaction *transaction = &call->client->transaction;
+    enum kv_status st = KV_OK, result = KV_OK;
+
+    *changed = false;
+    for (uint32_t i = 0; i < transaction->watched_count && goes_on(call, st); i++) {
+        const struct watched_key *watched = &transaction->watched[i];
+        struct lookup found;
+
+        /* What it had seen may have been taken back; so it is not known what there was. */
+        if (watched->rollback_count != db_rollback_count(call->server->db)) {
+            *changed = true;
+            return KV_OK;
+        }
+        st = look_at(call, watched->cf_id,
+                     slice_of(transaction->keys.data + watched->offset, watched->size), &found);
+        if (st != KV_OK)
+            result = st;
+        else if (has_changed(watched, &found))
+            *changed = true;
+        if (st == KV_OK && found.seq > call->seq_wait)
+            call->seq_wait = found.seq; /* a refusal tells of this version */
+    }
+    return result;
+}
+
+/* --- MULTI --- */
+
+enum kv_status
+command_multi(struct command_call *call)
+{
+    struct client *client = call->client;
+
+    if (client->transaction.is_open) {
+        resp_error(&call->reply, "ERR MULTI calls can not be nested");
+        return KV_OK;
+    }
+    client->transaction.is_open = true;
+    client->transaction.database = client->database;
+    client->transaction.cf_id = client->cf_id;
+    client->transaction.protocol = client->protocol;
+    resp_simple(&call->reply, "OK");
+    return KV_OK;
+}
+
+enum kv_status
+command_discard(struct command_call *call)
+{
+    if (!call->client->transaction.is_open) {
+        resp_error(&call->reply, "ERR DISCARD without MULTI");
+        return KV_OK;
+    }
+    transaction_reset(&call->client->transaction);
+    resp_simple(&call->reply, "OK");
+    return KV_OK;
+}
+
+/* The arguments of a queued command, which stay where they are until EXEC is over. */
+static void
+load_arguments(const struct transaction *transaction, const struct queued_command *queued,
+               struct slice *args)
+{
+    const uint8_t *at = transaction->arguments.data + queued->offset;
+
+    for (uint32_t i = 0; i < queued->arg_count; i++) {
+        size_t size;
+
+        memcpy(&size, at, sizeof(size));
+        args[i] = slice_of(at + sizeof(size), size);
+        at += sizeof(size) + size;
+    }
+}
+
+/* One queued command.  An error of its own is its reply; KV_WANT_BLOCK ends the try. */
+static enum kv_status
+run_queued(struct command_call *exec, struct queued_command *queued, struct slice *args)
+{
+    struct client *client = exec->client;
+    struct command_call call = *exec;
+    enum kv_status st;
+
+    load_arguments(&client->transaction, queued, args);
+    call.command = queued->command;
+    call.args = args;
+    call.arg_count = queued->arg_count;
+    call.cf_id = client->cf_id;
+    call.reply.protocol = client->protocol;
+    call.seq_wait = 0;
+    call.is_in_transaction = true;
+    write_batch_clear(call.batch);
+    queued->reply_start = client->replies.bytes.size;
+    st = queued->command->run(&call);
+    KV_ASSERT(st != KV_BUSY && client->work == NULL && client->flush == NULL);
+    if (st != KV_OK)
+        reply_queue_take_back(&client->replies, queued->reply_start);
+    if (st != KV_OK && st != KV_WANT_BLOCK) {
+        client_reply_status(call.server, &call.reply, st);
+        st = KV_OK;
+    }
+    queued->reply_end = client->replies.bytes.size;
+    queued->time_us = client_clock_lap(exec->server);
+    if (call.seq_wait > exec->seq_wait)
+        exec->seq_wait = call.seq_wait;
+    return st;
+}
+
+/* All of them.  Behind one that wants a block only what just reads goes on, and only for the blocks
+ * that it wants as well. */
+static enum kv_status
+run_all(struct command_call *call)
+{
+    struct transaction *transaction = &call->client->transaction;
+    struct slice *args = kv_alloc((transaction->arg_count_max + 1) * sizeof(args[0]));
+    enum kv_status st = KV_OK, result = KV_OK;
+
+    resp_array(&call->reply, transaction->command_count);
+    for (uint32_t i = 0; i < transaction->command_count && goes_on(call, st); i++) {
+        struct queued_command *queued = &transaction->commands[i];
+
+        if (result != KV_OK && !(queued->command->flags & COMMAND_READONLY))
+            break;
+        st = run_queued(call, queued, args);
+        if (st != KV_OK)
+            result = st;
+        if (call->client->is_closing)
+            break; /* it has ended itself */
+    }
+    free(args);
+    return result;
+}
+
+static void
+count_all(struct command_call *call)
+{
+    const struct transaction *transaction = &call->client->transaction;
+
+    for (uint32_t i = 0; i < transaction->command_count; i++) {
+        const struct queued_command *queued = &transaction->commands[i];
+
+        client_count_command(call->client, queued->command,
+                             slice_of(call->client->replies.bytes.data + queued->reply_start,
+                                      queued->reply_end - queued->reply_start),
+                             queued->time_us);
+    }
+}
+
+/* Runs the commands and writes what they wrote. */
+static enum kv_status
+run_transaction(struct command_call *call)
+{
+    struct db *db = call->server->db;
+    uint64_t seq_last = 0;
+    enum kv_status st;
+
+    db_txn_begin(db);
+    st = run_all(call);
+    if (st == KV_OK)
+        st = db_txn_commit(db, &seq_last);
+    db_txn_end(db);
+    if (st == KV_OK && seq_last > 0)
+        call->seq_wait = seq_last; /* the highest; what was seen of the transaction has none yet */
+    if (st == KV_OK)
+        count_all(call);
+    return st;
+}
+
+static enum kv_status
+try_exec(struct command_call *call)
+{
+    struct client *client = call->client;
+    bool changed;
+    enum kv_status st;
+
+    st = check_watched(call, &changed);
+    if (st != KV_OK)
+        return st;
+    if (changed) {
+        resp_null_array(&call->reply);
+        return KV_OK;
+    }
+    call->seq_wait = 0;
+    client->database = client->transaction.database;
+    client->cf_id = client->transaction.cf_id;
+    client->protocol = client->transaction.protocol;
+    call->reply.protocol = client->protocol;
+    return run_transaction(call);
+}
+
+enum kv_status
+command_exec(struct command_call *call)
+{
+    struct transaction *transaction = &call->client->transaction;
+    enum kv_status st = KV_OK;
+
+    if (!transaction->is_open) {
+        resp_error(&call->reply, "ERR EXEC without MULTI");
+        return KV_OK;
+    }
+    if (transaction->is_broken)
+        resp_error(&call->reply, "EXECABORT Transaction discarded because of previous errors.");
+    else
+        st = try_exec(call);
+    if (st != KV_WANT_BLOCK && st != KV_BUSY)
+        transaction_reset(transaction);
+    return st;
+}

@@ -1,0 +1,53 @@
+/* command_rows_transactions.c - the commands of group "transactions", by name. */
+#include "daemon/command_handlers.h"
+#include "daemon/command_rows.h"
+
+#define ANYTIME                                                                                    \
+    (COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE | COMMAND_FAST | COMMAND_ALLOW_BUSY)
+
+const struct command command_rows_transactions[] = {
+    {.name = "discard",
+     .run = command_discard,
+     .arity = 1,
+     .flags = ANYTIME,
+     .group = "transactions",
+     .since = "2.0.0",
+     .complexity = "O(N) with the number of queued commands",
+     .summary = "Forgets a transaction, and what is watched."},
+    {.name = "exec",
+     .run = command_exec,
+     .arity = 1,
+     .flags = COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE | COMMAND_SKIP_SLOWLOG,
+     .group = "transactions",
+     .since = "1.2.0",
+     .complexity = "that of the queued commands",
+     .summary = "Runs the queued commands as one, unless a watched key has changed."},
+    {.name = "multi",
+     .run = command_multi,
+     .arity = 1,
+     .flags = ANYTIME,
+     .group = "transactions",
+     .since = "1.2.0",
+     .complexity = "O(1)",
+     .summary = "Begins a transaction: commands are queued until EXEC."},
+    {.name = "unwatch",
+     .run = command_unwatch,
+     .arity = 1,
+     .flags = ANYTIME,
+     .group = "transactions",
+     .since = "2.2.0",
+     .complexity = "O(1)",
+     .summary = "Forgets what is watched."},
+    {.name = "watch",
+     .run = command_watch,
+     .arity = -2,
+     .flags = ANYTIME,
+     .key_first = 1,
+     .key_last = -1,
+     .key_step = 1,
+     .group = "transactions",
+     .since = "2.2.0",
+     .complexity = "O(N) with the number of watched keys",
+     .summary = "Makes the next EXEC depend on keys not having changed."},
+    {.name = NULL},
+};
