@@ -15,7 +15,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
-#include "db/compactor.h"
+#include "db/compaction.h"
 #include "db/db_internal.h"
 #include "key/write_batch.h"
 
@@ -131,6 +131,23 @@ set_next(struct db *db)
         io_timer_start(db->io, &space->timer, now_us + TIMER_US);
 }
 
+/* A compaction that was worth a try but takes what flushes need, or on a disk without even that
+ * half of what there was, is given up. */
+static void
+watch_probe(struct db *db)
+{
+    struct db_space *space = &db->space;
+
+    if (space->probe_floor_bytes == 0)
+        return;
+    if (space->reserve.need.running_bytes == 0) {
+        space->probe_floor_bytes = 0;
+    } else if (space->reserve.free_bytes < space->probe_floor_bytes) {
+        space->probe_floor_bytes = 0;
+        compaction_yield_space(db);
+    }
+}
+
 void
 db_space_measure(struct db *db)
 {
@@ -153,6 +170,13 @@ db_space_measure(struct db *db)
     set_next(db);
 }
 
+static void
+measure_and_act(struct db *db)
+{
+    db_space_measure(db);
+    watch_probe(db);
+}
+
 void
 db_space_turn(struct db *db)
 {
@@ -160,7 +184,7 @@ db_space_turn(struct db *db)
 
     if ((space->has_charged || db->compactor->running_count > 0) &&
         io_now_us(db->io) >= space->next_us)
-        db_space_measure(db);
+        measure_and_act(db);
 }
 
 /* --- writes --- */
@@ -324,7 +348,7 @@ on_timer(struct io_timer *timer)
         return;
     if (db->space.has_deletions && !db->space.is_flushing && db->fault == KV_OK)
         free_what_is_deleted(db);
-    db_space_measure(db);
+    measure_and_act(db);
 }
 
 /* --- compactions --- */
@@ -351,6 +375,9 @@ db_space_may_start(struct db *db, const struct compaction_plan *plan)
     if (!db_space_might_start(db, plan))
         return false;
     space_reserve_probed(reserve, io_now_us(db->io));
+    db->space.probe_floor_bytes = reserve->free_bytes / 2 < reserve->need.flush_bytes
+                                      ? reserve->free_bytes / 2 + 1
+                                      : reserve->need.flush_bytes;
     kv_log(LOG_LEVEL_NOTICE,
            "a compaction of %" PRIu64 " bytes is tried with %" PRIu64
            " free: it works out if it drops enough",

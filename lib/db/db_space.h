@@ -28,7 +28,8 @@ struct db_space {
     uint64_t next_us; /* when a measurement is due */
     bool has_charged; /* something was written since the last one */
     uint64_t refused_count;
-    struct io_timer timer; /* while not AMPLE */
+    uint64_t probe_floor_bytes; /* a compaction that is tried ends when less is free; 0: none is */
+    struct io_timer timer;      /* while not AMPLE */
 
     /* Deletions that were let in. */
     bool has_deletions, is_flushing;

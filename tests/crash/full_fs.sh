@@ -58,7 +58,8 @@ start() {
 
 # GETs, one after the other, until it is told to stop; prints how many and the longest wait in ms.
 reader_start() {
-    python3 - "$socket" >"$work/reader.log" 2>&1 <<'EOF' &
+    rm -f "$work/reader.ready"
+    python3 - "$socket" "$work/reader.ready" >"$work/reader.log" 2>&1 <<'EOF' &
 import random, signal, socket, sys, time
 
 going = True
@@ -86,11 +87,18 @@ while going:
         sys.exit("GET was answered: %r" % reply[:100])
     longest = max(longest, time.monotonic() - begun)
     count += 1
+    if count == 1:
+        open(sys.argv[2], "w").close()
     time.sleep(0.002)
 print("%d reads, the longest wait %d ms" % (count, longest * 1000))
 EOF
     reader_pid=$!
     rig_pids+=("$reader_pid")
+    for _ in $(seq 600); do
+        [ -e "$work/reader.ready" ] && return 0
+        sleep 0.05
+    done
+    die "the reader got no answer: $(cat "$work/reader.log")"
 }
 
 reader_stop() { # what happened meanwhile
