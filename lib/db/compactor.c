@@ -88,7 +88,7 @@ compactor_view_init(struct compactor *compactor, const struct column_family *fam
          node = node->next)
         count++;
     compactor->view_options = db_compaction_options(db, family->name);
-    if (db->space.reserve.level != SPACE_AMPLE)
+    if (space_reserve_is_short(&db->space.reserve))
         compactor->view_options.deletion_age_s = 0; /* what they hide is needed now */
     running = kv_alloc(sizeof(*running) * (count + 1));
     *view = (struct compaction_view){

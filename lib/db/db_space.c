@@ -114,6 +114,17 @@ say_level(const struct space_reserve *reserve)
 }
 
 static void
+start_timer(struct db *db)
+{
+    struct io_timer *timer = &db->space.timer;
+
+    if (timer->heap_index != 0)
+        return;
+    timer->on_expire = on_timer;
+    io_timer_start(db->io, timer, io_now_us(db->io) + TIMER_US);
+}
+
+static void
 set_next(struct db *db)
 {
     struct db_space *space = &db->space;
@@ -124,11 +135,10 @@ set_next(struct db *db)
 
     space->next_us = now_us + (is_plenty ? MEASURE_US : MEASURE_TIGHT_US);
     space->has_charged = false;
-    space->timer.on_expire = on_timer;
     if (reserve->level == SPACE_AMPLE && !space->has_deletions)
         io_timer_stop(db->io, &space->timer);
-    else if (space->timer.heap_index == 0)
-        io_timer_start(db->io, &space->timer, now_us + TIMER_US);
+    else
+        start_timer(db);
 }
 
 /* A compaction that was worth a try but takes what flushes need, or on a disk without even that
@@ -261,6 +271,7 @@ note_deletions(struct db *db, const struct write_batch *batch)
             note_range(&db->space, &record);
     }
     db->space.has_deletions = true;
+    start_timer(db);
 }
 
 enum kv_status
@@ -290,7 +301,7 @@ db_space_charge(struct db *db, const struct write_batch *batch)
 {
     db->space.has_charged = true;
     space_reserve_charge(&db->space.reserve, batch->bytes.size);
-    if (db->space.reserve.level != SPACE_AMPLE)
+    if (space_reserve_is_short(&db->space.reserve) && kind_of(batch) != BATCH_PUTS)
         note_deletions(db, batch);
 }
 
@@ -323,6 +334,7 @@ on_flushed(void *owner, enum kv_status st)
 
     (void)st;
     db->space.is_flushing = false;
+    space_reserve_compacted(&db->space.reserve); /* what didn't fit may now */
     compactor_poke(db->compactor);
 }
 

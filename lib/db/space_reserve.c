@@ -110,6 +110,12 @@ space_reserve_probed(struct space_reserve *reserve, uint64_t now_us)
     reserve->probe_us = now_us + reserve->probe_delay_us;
 }
 
+bool
+space_reserve_is_short(const struct space_reserve *reserve)
+{
+    return reserve->level != SPACE_AMPLE || reserve->probe_delay_us > 0;
+}
+
 void
 space_reserve_compacted(struct space_reserve *reserve)
 {

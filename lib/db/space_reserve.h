@@ -62,7 +62,9 @@ bool space_reserve_fits(const struct space_reserve *reserve, uint64_t bytes);
  * out: so one that doesn't fit is tried now and then if no other runs, less often each time. */
 bool space_reserve_may_probe(const struct space_reserve *reserve, uint64_t now_us);
 void space_reserve_probed(struct space_reserve *reserve, uint64_t now_us);
-/* A compaction went well: the next one may be tried at once. */
+/* Whether writes are refused or compactions wait: what deletions hide is wanted back soon. */
+bool space_reserve_is_short(const struct space_reserve *reserve);
+/* A compaction went well, or there is more to drop: the next one may be tried at once. */
 void space_reserve_compacted(struct space_reserve *reserve);
 
 /* A step of compaction in a tree of so many bytes: level 0 and some tables of a usual size, but
