@@ -150,12 +150,13 @@ watch_probe(struct db *db)
 
     if (space->probe_floor_bytes == 0)
         return;
-    if (space->reserve.need.running_bytes == 0) {
-        space->probe_floor_bytes = 0;
-    } else if (space->reserve.free_bytes < space->probe_floor_bytes) {
-        space->probe_floor_bytes = 0;
+    if (space->reserve.need.running_bytes > 0 &&
+        space->reserve.free_bytes >= space->probe_floor_bytes)
+        return;
+    if (space->reserve.need.running_bytes > 0)
         compaction_yield_space(db);
-    }
+    space->probe_floor_bytes = 0;
+    space->reserve.is_probing = false;
 }
 
 void
@@ -387,6 +388,7 @@ db_space_may_start(struct db *db, const struct compaction_plan *plan)
     if (!db_space_might_start(db, plan))
         return false;
     space_reserve_probed(reserve, io_now_us(db->io));
+    reserve->is_probing = true;
     db->space.probe_floor_bytes = reserve->free_bytes / 2 < reserve->need.flush_bytes
                                       ? reserve->free_bytes / 2 + 1
                                       : reserve->need.flush_bytes;

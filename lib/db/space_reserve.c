@@ -32,9 +32,10 @@ uint64_t
 space_reserve_kept_bytes(const struct space_reserve *reserve)
 {
     const struct space_need *need = &reserve->need;
+    const uint64_t running_bytes = reserve->is_probing ? 0 : need->running_bytes;
 
     return plus(need->flush_bytes,
-                need->step_bytes > need->running_bytes ? need->step_bytes : need->running_bytes);
+                need->step_bytes > running_bytes ? need->step_bytes : running_bytes);
 }
 
 static enum space_level

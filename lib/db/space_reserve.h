@@ -41,6 +41,7 @@ struct space_reserve {
     enum space_level level;
     uint64_t budget_bytes; /* may be written before measuring again */
     uint64_t probe_us, probe_delay_us;
+    bool is_probing; /* what runs is only tried, gives way, and so has nothing kept for it */
 };
 
 void space_reserve_init(struct space_reserve *reserve);

@@ -28,6 +28,7 @@ disk_make() { # file system
         mount -t "$1" -o noatime "$loop" "$mnt" || return 1
     fi
     rig_mounts=("$mnt")
+    fallocate -l "$((mb / 3))M" "$mnt/other" || die "no file beside the data"
 }
 
 disk_drop() {
@@ -181,7 +182,7 @@ fill_the_rest() { # file system
         kvctl set c000:k000000 x | grep -q OK && die "a write was accepted on a full disk"
     done
     reader_start
-    rm -f "$mnt"/filler.*
+    rm -f "$mnt"/filler.* "$mnt/other" # without the latter kvd's own data are too much
     until_fine 20
     reader_stop "$1 got its space back"
     check "$1 has room again"
