@@ -17,7 +17,7 @@ db_arrived_fn client_on_arrived;
 bool client_has_to_stand_in_line(const struct client *client, const struct command *command);
 /* For EXEC, whose commands are run, told and counted like others: what a status means to the one
  * who sent the command; */
-void client_reply_status(struct resp_writer *reply, enum kv_status st);
+void client_reply_status(struct server *server, struct resp_writer *reply, enum kv_status st);
 /* the statistics of a finished command, failures by the first word of the error, and SLOWLOG; */
 void client_count_command(const struct command_call *call, struct slice reply, uint64_t run_us,
                           uint64_t wait_us);

@@ -13,6 +13,7 @@
  * client was allowed to begin, it may end.
  */
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "base/log.h"
@@ -88,8 +89,27 @@ admit(struct command_call *call)
     return command_has_family(call);
 }
 
+/* The log has no space, or there is little left for anything. */
+static void
+reply_no_space(struct server *server, struct resp_writer *reply)
+{
+    struct db_space_info space;
+
+    db_get_space(server->db, &space);
+    if (space.is_refusing)
+        resp_error_format(reply,
+                          "MISCONF The disk is nearly full: %" PRIu64 " MB are free, %" PRIu64
+                          " MB are kept to flush and compact. Deletions are accepted%s, other "
+                          "writes when there is room again. Nothing was written by this command.",
+                          space.free_bytes >> 20, (space.kept_bytes >> 20) + 1,
+                          space.is_full ? " of ranges only (FLUSHALL, FLUSHDB, KV.DELRANGE)" : "");
+    else
+        resp_error(reply, "MISCONF No space is left for the write-ahead log: writes are refused "
+                          "until there is. Nothing was written by this command.");
+}
+
 void
-client_reply_status(struct resp_writer *reply, enum kv_status st)
+client_reply_status(struct server *server, struct resp_writer *reply, enum kv_status st)
 {
     switch (st) {
     case KV_READ_ONLY:
@@ -97,8 +117,7 @@ client_reply_status(struct resp_writer *reply, enum kv_status st)
                           "until it works again. Nothing was written by this command.");
         break;
     case KV_NO_SPACE:
-        resp_error(reply, "MISCONF No space is left for the write-ahead log: writes are refused "
-                          "until there is. Nothing was written by this command.");
+        reply_no_space(server, reply);
         break;
     case KV_STALLED:
         resp_error(reply, "MISCONF Memory is full of writes that no worker has flushed for 10 "
@@ -396,7 +415,7 @@ execute(struct client *client, struct slice input_behind)
         return false;
     client->is_cold = client->is_cold && (client->try_count > 0 || client->wave.is_alive);
     if (st != KV_OK)
-        client_reply_status(&call.reply, st);
+        client_reply_status(server, &call.reply, st);
     waited_us = server->now_us - client->begun_us - client->command_us;
     client_count_command(&call, reply_since(client, reply_start), client->command_us, waited_us);
     end_command(client);

@@ -224,7 +224,7 @@ run_queued(struct command_call *exec, struct queued_command *queued, struct slic
     if (st != KV_OK)
         reply_queue_take_back(&client->replies, queued->reply_start);
     if (st != KV_OK && st != KV_WANT_BLOCK) {
-        client_reply_status(&call.reply, st);
+        client_reply_status(call.server, &call.reply, st);
         st = KV_OK;
     }
     queued->reply_end = client->replies.bytes.size;

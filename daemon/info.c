@@ -220,13 +220,20 @@ static void
 info_kvd(struct server *server, struct buffer *target)
 {
     struct db_stats stats;
+    struct db_space_info space;
 
+    db_get_space(server->db, &space);
     db_get_stats(server->db, &stats);
     LINE("db_identity:%s\r\n", db_identity(server->db));
     LINE("last_sequence:%" PRIu64 "\r\n", stats.last_seq);
     LINE("durable_sequence:%" PRIu64 "\r\n", stats.durable_seq);
     LINE("read_only:%d\r\n", stats.read_only);
     LINE("fault:%s\r\n", stats.fault == KV_OK ? "none" : kv_status_text(stats.fault));
+    LINE("disk_state:%s\r\n", space.state);
+    LINE("disk_free_bytes:%" PRIu64 "\r\n", space.free_bytes);
+    LINE("disk_total_bytes:%" PRIu64 "\r\n", space.total_bytes);
+    LINE("disk_reserve_bytes:%" PRIu64 "\r\n", space.kept_bytes);
+    LINE("disk_refused_writes:%" PRIu64 "\r\n", space.refused_count);
     LINE("column_families:%" PRIu64 "\r\n", stats.family_count);
     LINE("memtables:%" PRIu64 "\r\n", stats.memtable_count);
     LINE("memtables_frozen:%" PRIu64 "\r\n", stats.frozen_count);

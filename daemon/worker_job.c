@@ -126,6 +126,8 @@ worker_job_take_done(struct worker_job *job, const struct worker_done *done)
     if (done->table_count != job->part_count || job->received_count != job->part_count)
         return KV_FAIL(KV_CORRUPT, "a worker was asked for %u tables, sent %u and counts %u",
                        job->part_count, job->received_count, done->table_count);
+    if (job->compact != NULL)
+        job->compact->entries_read = done->entries_read;
     job->state = JOB_CHECKING;
     job->file_index = job->done_count;
     check_next(job);

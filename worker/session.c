@@ -138,7 +138,7 @@ cpu_us(void)
 
 static enum kv_status
 send_result(struct session *session, uint64_t job_id, const struct table_summary *tables,
-            uint32_t table_count, uint64_t job_cpu_us)
+            uint32_t table_count, uint64_t entries_read, uint64_t job_cpu_us)
 {
     struct worker_msg msg = {.kind = WORKER_MSG_DONE};
     enum kv_status st = KV_OK;
@@ -151,6 +151,7 @@ send_result(struct session *session, uint64_t job_id, const struct table_summary
         return st;
     msg.done.job_id = job_id;
     msg.done.table_count = table_count;
+    msg.done.entries_read = entries_read;
     msg.done.cpu_us = job_cpu_us;
     msg.done.wall_us = io_now_us(session->io) - session->heartbeat.job_started_us;
     return worker_channel_send(session->socket, CHANNEL_WAIT, &msg, -1);
@@ -188,7 +189,7 @@ serve_flush(struct session *session, const struct worker_flush *flush, int memta
     st = flush_job_run(flush, memtable_fd, (const char *)session->dir.data, &session->heartbeat,
                        &result);
     if (st == KV_OK)
-        st = send_result(session, flush->job_id, result.tables, result.table_count,
+        st = send_result(session, flush->job_id, result.tables, result.table_count, 0,
                          cpu_us() - cpu_before_us);
     else if (st != KV_CANCELLED)
         st = send_failure(session, flush->job_id, st, 0);
@@ -277,7 +278,7 @@ serve_compact(struct session *session, const struct worker_compact *compact)
 
     if (st == KV_OK)
         st = send_result(session, compact->job_id, result.tables, result.table_count,
-                         cpu_us() - cpu_before_us);
+                         result.entries_read, cpu_us() - cpu_before_us);
     else if (st != KV_CANCELLED || session->compact_cancelled)
         st = send_failure(session, compact->job_id, st, result.bad_input_number);
     heartbeat_set_job(&session->heartbeat, 0);

@@ -62,6 +62,14 @@ compaction_bytes_done(const struct compaction *compaction)
     return bytes < compaction->plan.input_bytes ? bytes : compaction->plan.input_bytes;
 }
 
+uint64_t
+compaction_bytes_left(const struct compaction *compaction)
+{
+    if (compaction->plan.kind != COMPACTION_MERGE)
+        return 0;
+    return compaction->plan.input_bytes - compaction_bytes_done(compaction);
+}
+
 /* --- the end --- */
 
 static void
@@ -79,11 +87,18 @@ log_end(const struct compaction *compaction, enum kv_status st)
                compaction->plan.text, kv_status_text(st));
 }
 
-/* One that was made for nothing is tried again when its tables have rested. */
+/* One that was made for nothing is tried again when its tables have rested, and one for which
+ * there was no space not before there may be. */
 static void
 on_park_timer(struct io_timer *timer)
 {
-    compaction_unpark(KV_CONTAINER_OF(timer, struct compaction, park_timer));
+    struct compaction *compaction = KV_CONTAINER_OF(timer, struct compaction, park_timer);
+    struct db *db = compaction->db;
+
+    if (compaction->ending == KV_NO_SPACE && !db_space_might_start(db, &compaction->plan))
+        io_timer_start(db->io, timer, io_now_us(db->io) + COMPACT_SPACE_RETRY_US);
+    else
+        compaction_unpark(compaction);
 }
 
 bool
@@ -94,20 +109,23 @@ compaction_met_bad_table(const struct compaction *compaction)
 }
 
 static uint64_t
-park_us(const struct compaction *compaction)
+retry_us(uint32_t failure_count)
 {
     uint64_t delay_us = COMPACT_RETRY_US_MIN;
 
+    for (uint32_t i = 1; i < failure_count && delay_us < COMPACT_RETRY_US_MAX; i++)
+        delay_us *= 2;
+    return delay_us;
+}
+
+static uint64_t
+park_us(const struct compaction *compaction)
+{
     if (compaction_met_bad_table(compaction))
         return COMPACT_BAD_TABLE_RETRY_US;
     if (compaction->is_unwanted)
         return COMPACT_UNWANTED_RETRY_US;
-    for (uint32_t i = 1; i < compaction->db->compactor->failure_count; i++) {
-        if (delay_us >= COMPACT_RETRY_US_MAX)
-            break;
-        delay_us *= 2;
-    }
-    return delay_us;
+    return retry_us(compaction->db->compactor->failure_count);
 }
 
 static void
@@ -118,6 +136,17 @@ park(struct compaction *compaction)
     compaction->state = COMPACTION_PARKED;
     compaction->park_timer.on_expire = on_park_timer;
     io_timer_start(io, &compaction->park_timer, io_now_us(io) + park_us(compaction));
+}
+
+void
+compaction_wait_for_space(struct compaction *compaction)
+{
+    KV_ASSERT(compaction->state == COMPACTION_RUNNING);
+    kv_log(LOG_LEVEL_VERBOSE, "compaction %llu, %s: it waits until it has space for %llu bytes",
+           (unsigned long long)compaction->id, compaction->plan.text,
+           (unsigned long long)compaction->plan.input_bytes);
+    compaction->ending = KV_NO_SPACE;
+    park(compaction);
 }
 
 void
@@ -179,8 +208,10 @@ cancel_parts(struct compaction *compaction)
     struct job_port *port = compaction->db->options.port;
 
     for (uint32_t i = 0; i < compaction->part_count; i++) {
-        if (compaction->parts[i].state == PART_RUNNING)
-            port->cancel_compact(port, &compaction->parts[i].job);
+        if (compaction->parts[i].state != PART_RUNNING)
+            continue;
+        compaction->parts[i].job.has_made_way = true;
+        port->cancel_compact(port, &compaction->parts[i].job);
     }
 }
 
@@ -194,6 +225,21 @@ compaction_cancel(struct compaction *compaction, enum kv_status why)
     compaction->ending = why;
     cancel_parts(compaction);
     end_when_alone(compaction);
+}
+
+void
+compaction_yield_space(struct db *db)
+{
+    struct list *const head = &db->compactor->compactions;
+    struct list *node, *next;
+
+    for (node = head->next; node != head; node = next) {
+        struct compaction *compaction = LIST_ENTRY(node, struct compaction, link);
+
+        next = node->next;
+        if (compaction->plan.kind == COMPACTION_MERGE)
+            compaction_cancel(compaction, KV_NO_SPACE);
+    }
 }
 
 /* --- installing --- */
@@ -271,7 +317,8 @@ compaction_go_on(struct compaction *compaction)
 {
     struct compactor *compactor = compaction->db->compactor;
 
-    if (compaction->state != COMPACTION_RUNNING || compaction->is_paused)
+    if (compaction->state != COMPACTION_RUNNING || compaction->is_paused ||
+        compaction->park_timer.heap_index != 0)
         return;
     for (uint32_t i = 0; i < compaction->part_count; i++) {
         if (compaction->parts[i].state != PART_WAITING)
@@ -282,6 +329,43 @@ compaction_go_on(struct compaction *compaction)
         }
         start_part(&compaction->parts[i]);
     }
+}
+
+static void
+on_go_on_timer(struct io_timer *timer)
+{
+    KV_CONTAINER_OF(timer, struct compaction, park_timer)->db->compactor->has_waiting_parts = true;
+}
+
+/* A job that cost its worker its life may cost the next one's too: no faster each time, and in the
+ * end the plan rests. */
+static void
+worker_was_lost(struct compaction *compaction)
+{
+    struct io *io = compaction->db->io;
+
+    compaction->db->compactor->lost_count++;
+    compaction->lost_count++;
+    if (compaction->lost_count >= COMPACT_LOST_COUNT_MAX) {
+        compaction_cancel(compaction, KV_IO);
+        return;
+    }
+    compaction->park_timer.on_expire = on_go_on_timer;
+    io_timer_start(io, &compaction->park_timer,
+                   io_now_us(io) + retry_us(compaction->db->compactor->lost_count));
+}
+
+/* The job has ended without a result, through nothing that it did itself. */
+static void
+was_cancelled(struct compaction_part *part)
+{
+    struct compaction *compaction = part->compaction;
+
+    part->job.bytes_done = 0;
+    if (part->job.has_made_way)
+        compaction->db->compactor->has_waiting_parts = true;
+    else
+        worker_was_lost(compaction);
 }
 
 static void
@@ -296,13 +380,13 @@ on_part_done(struct compact_job *job, enum kv_status st, const struct table_summ
     part->state = PART_WAITING;
     if (st == KV_OK) {
         part->state = PART_DONE;
+        compaction->db->compactor->lost_count = 0;
         compaction_keep_tables(part, tables, table_count);
     }
     if (compaction->state == COMPACTION_ENDING) {
         end_when_alone(compaction);
     } else if (st == KV_CANCELLED) {
-        part->job.bytes_done = 0;
-        compaction->db->compactor->has_waiting_parts = true;
+        was_cancelled(part);
     } else if (st != KV_OK) {
         compaction_cancel(compaction, st);
     } else if (has_part(compaction, PART_WAITING)) {

@@ -24,6 +24,11 @@ void compaction_unpark(struct compaction *compaction);
 void compaction_pause(struct compaction *compaction, bool is_paused);
 /* At the end of the engine: whatever it was doing. */
 void compaction_free(struct compaction *compaction);
+/* One that was just made: there is no room for its outputs now, and its tables are left alone until
+ * there may be. */
+void compaction_wait_for_space(struct compaction *compaction);
+/* What runs gives its outputs up: a flush needs their space. */
+void compaction_yield_space(struct db *db);
 /* Bytes of the inputs that its jobs have read. */
 uint64_t compaction_bytes_done(const struct compaction *compaction);
 

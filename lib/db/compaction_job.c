@@ -41,6 +41,7 @@ fill_inputs(struct compaction_part *part, const struct compaction_plan *plan)
             .largest = input->largest,
             .seq_smallest = input->seq_smallest,
             .seq_largest = input->seq_largest,
+            .entry_count = input->entry_count,
         };
     }
     KV_ASSERT(count > 0);
@@ -185,6 +186,8 @@ compaction_fill_job(struct compaction_part *part)
     job->job_id = db->job_id_next++;
     job->dir = db->dir;
     job->bytes_done = job->bytes_per_s = job->bad_input_number = 0;
+    job->has_made_way = false;
+    job->entries_read = 0;
     job->spec.db_identity = version_set_db_id(db->versions);
     job->spec.creation_time_s = compaction->creation_time_s;
     job->spec.cf_id = family->id;
@@ -277,6 +280,65 @@ check_table(const struct compaction *compaction, const struct compaction_part *p
     return KV_OK;
 }
 
+/* What is known of the inputs without reading them; false: too little. */
+static bool
+count_inputs(const struct compaction_plan *plan, uint64_t *entry_count_out,
+             uint64_t *deletion_count_out)
+{
+    *entry_count_out = *deletion_count_out = 0;
+    for (uint32_t i = 0; i < plan->input_count; i++) {
+        if (plan->inputs[i].entry_count == 0)
+            return false;
+        *entry_count_out += plan->inputs[i].entry_count;
+        *deletion_count_out += plan->inputs[i].deletion_count;
+    }
+    return true;
+}
+
+static bool
+begins_and_ends_as_inputs(const struct compaction *compaction)
+{
+    const struct compaction_plan *plan = &compaction->plan;
+    const struct table_meta *first = NULL, *last = NULL;
+
+    for (uint32_t i = 0; i < compaction->part_count; i++) {
+        const struct compaction_part *part = &compaction->parts[i];
+
+        if (part->table_count == 0)
+            continue;
+        first = first == NULL ? &part->tables[0] : first;
+        last = &part->tables[part->table_count - 1];
+    }
+    return first != NULL &&
+           slice_equal(internal_key_user(buffer_slice(&first->smallest)), plan->smallest) &&
+           slice_equal(internal_key_user(buffer_slice(&last->largest)), plan->largest);
+}
+
+/* Whether all inputs were read to their ends.  Their range tombstones, which are among the
+ * deletions, are not read as entries.  Without any deletion each user key lives on. */
+static enum kv_status
+check_nothing_is_missing(const struct compaction *compaction)
+{
+    uint64_t entry_count, deletion_count, read_count = 0;
+
+    if (!count_inputs(&compaction->plan, &entry_count, &deletion_count))
+        return KV_OK;
+    for (uint32_t i = 0; i < compaction->part_count; i++)
+        read_count += compaction->parts[i].job.entries_read;
+    if (read_count > entry_count || read_count + deletion_count < entry_count)
+        return KV_FAIL(KV_CORRUPT,
+                       "compaction %llu: its jobs have read %llu entries; the inputs have %llu, "
+                       "of which %llu are deletions",
+                       (unsigned long long)compaction->id, (unsigned long long)read_count,
+                       (unsigned long long)entry_count, (unsigned long long)deletion_count);
+    if (deletion_count == 0 && !begins_and_ends_as_inputs(compaction))
+        return KV_FAIL(
+            KV_CORRUPT,
+            "compaction %llu: its tables lack keys of the inputs, which hold no deletion",
+            (unsigned long long)compaction->id);
+    return KV_OK;
+}
+
 enum kv_status
 compaction_check_tables(const struct compaction *compaction)
 {
@@ -296,7 +358,7 @@ compaction_check_tables(const struct compaction *compaction)
     }
     if (st == KV_OK && compaction->plan.output_level == 0 && count > 1)
         return bad_table(compaction, previous, "is a second one for level 0");
-    return st;
+    return st == KV_OK ? check_nothing_is_missing(compaction) : st;
 }
 
 /* --- the edit --- */

@@ -29,6 +29,7 @@ compactor_free(struct compactor *compactor)
 {
     if (compactor == NULL)
         return;
+    io_timer_stop(compactor->db->io, &compactor->retry_timer);
     while (!list_empty(&compactor->manuals))
         manual_free(LIST_ENTRY(compactor->manuals.next, struct manual_compaction, link));
     while (!list_empty(&compactor->compactions))
@@ -41,6 +42,21 @@ compactor_poke(struct compactor *compactor)
 {
     compactor->must_pick = true;
     compactor->db->pressure_is_stale = true;
+}
+
+static void
+on_retry_timer(struct io_timer *timer)
+{
+    compactor_poke(KV_CONTAINER_OF(timer, struct compactor, retry_timer));
+}
+
+void
+compactor_retry_later(struct compactor *compactor)
+{
+    struct io *io = compactor->db->io;
+
+    compactor->retry_timer.on_expire = on_retry_timer;
+    io_timer_start(io, &compactor->retry_timer, io_now_us(io) + COMPACT_SPACE_RETRY_US);
 }
 
 void
@@ -94,6 +110,8 @@ compactor_view_init(struct compactor *compactor, const struct column_family *fam
          node = node->next)
         count++;
     compactor->view_options = db_compaction_options(db, record);
+    if (space_reserve_is_short(&db->space.reserve))
+        compactor->view_options.deletion_age_s = 0; /* what they hide is needed now */
     running = kv_alloc(sizeof(*running) * (count + 1));
     *view = (struct compaction_view){
         .version = family->current,
@@ -132,19 +150,26 @@ start_for_family(struct compactor *compactor, const struct column_family *family
 {
     struct compaction_view view;
     struct compaction_plan plan;
-    bool is_picked;
+    struct compaction *compaction;
+    bool has_space;
 
     compactor_view_init(compactor, family, &view);
-    is_picked = compaction_pick(&view, &plan);
+    if (!compaction_pick(&view, &plan)) {
+        compactor_view_deinit(&view);
+        return false;
+    }
     compactor_view_deinit(&view);
-    if (is_picked && only_level0 && plan.input_level > 0) {
+    if (only_level0 && plan.input_level > 0) {
         compaction_plan_deinit(&plan);
         return false;
     }
-    if (is_picked)
-        compaction_start(
-            compaction_new(compactor->db, &plan, NULL, compactor_free_slots(compactor)));
-    return is_picked;
+    has_space = db_space_may_start(compactor->db, &plan);
+    compaction = compaction_new(compactor->db, &plan, NULL, compactor_free_slots(compactor));
+    if (has_space)
+        compaction_start(compaction);
+    else
+        compaction_wait_for_space(compaction);
+    return true;
 }
 
 /* One round over the families, from where the last one found something. */
@@ -206,7 +231,7 @@ compactor_turn(struct compactor *compactor)
     if (compactor->db->is_closing || compactor->db->options.port->start_compact == NULL)
         return;
     manual_finish_cancelled(compactor);
-    if (compactor->is_paused)
+    if (compactor->is_paused || compactor->db->is_holding)
         return;
     look_for_age(compactor);
     /* Level 0 does not wait until a large plan is through all its parts. */
@@ -275,6 +300,7 @@ compactor_on_end(struct compaction *compaction, enum kv_status st)
 
     if (st == KV_OK) {
         count_success(compactor, compaction);
+        space_reserve_compacted(&compactor->db->space.reserve);
     } else if (st != KV_CANCELLED) {
         compactor->failure_count++;
         compactor->totals.failure_count++;

@@ -27,7 +27,9 @@ enum {
     COMPACT_RETRY_US_MAX = 10 * 1000 * 1000,
     COMPACT_BAD_TABLE_RETRY_US = 300 * 1000 * 1000, /* or at the next KV.COMPACT */
     COMPACT_UNWANTED_RETRY_US = 60 * 1000 * 1000,
+    COMPACT_SPACE_RETRY_US = 1000 * 1000, /* no try: a look at what is free */
     COMPACT_STARTS_PER_TURN = 8,
+    COMPACT_LOST_COUNT_MAX = 8, /* workers; then the plan has failed */
     COMPACT_AGE_CHECK_US = 60 * 1000 * 1000,
 };
 
@@ -35,7 +37,7 @@ enum {
  *
  *     WAITING --start--> RUNNING --ok--> DONE
  *        ^                  |
- *        `--paused, failed--'
+ *        `--paused, made way, worker lost--'
  */
 enum part_state { PART_WAITING, PART_RUNNING, PART_DONE };
 
@@ -84,7 +86,8 @@ struct compaction {
     uint64_t creation_time_s;
     uint64_t output_bytes;
     uint64_t started_us;
-    struct io_timer park_timer;
+    uint32_t lost_count;              /* jobs whose workers were lost */
+    struct io_timer park_timer;       /* RUNNING: until the next worker is tried */
     struct manual_compaction *manual; /* borrowed; NULL: the picker's own idea */
 };
 
@@ -123,8 +126,10 @@ struct compactor {
     bool manual_is_next;                    /* turns are taken */
     uint32_t family_next;                   /* where the round over the families goes on */
     uint32_t failure_count;                 /* in a row */
+    uint32_t lost_count;                    /* jobs whose workers were lost, in a row */
     uint64_t drain_bytes_per_s;             /* of level 0, measured; 0: not yet */
     uint64_t age_check_us;                  /* when to ask for tables that became due by age */
+    struct io_timer retry_timer;            /* asks again for a KV.COMPACT that lacks space */
     struct compaction_options view_options; /* of the family that the picker looks at */
     struct db_compaction_totals totals;
 };
@@ -134,6 +139,8 @@ struct compactor *compactor_new(struct db *db);
 void compactor_free(struct compactor *compactor);
 /* The picker may have something to say: tables or options have changed. */
 void compactor_poke(struct compactor *compactor);
+/* The same, a while later. */
+void compactor_retry_later(struct compactor *compactor);
 /* Starts what may start; from db_turn only. */
 void compactor_turn(struct compactor *compactor);
 /* Nothing is started any more, and what runs is cancelled. */
@@ -145,6 +152,8 @@ void compactor_view_init(struct compactor *compactor, const struct column_family
                          struct compaction_view *view);
 void compactor_view_deinit(struct compaction_view *view);
 void compactor_get_stats(struct compactor *compactor, struct db_stats *stats);
+/* Bytes of the inputs that its jobs have not read. */
+uint64_t compaction_bytes_left(const struct compaction *compaction);
 /* How many jobs may start. */
 uint32_t compactor_free_slots(const struct compactor *compactor);
 

@@ -130,6 +130,11 @@ start_step(struct manual_compaction *manual)
     compactor_view_init(compactor, family, &view);
     answer = compaction_pick_manual(&view, &manual->request, &plan);
     compactor_view_deinit(&view);
+    if (answer == COMPACTION_MANUAL_PLAN && !db_space_may_start(manual->db, &plan)) {
+        compaction_plan_deinit(&plan);
+        compactor_retry_later(compactor);
+        return false;
+    }
     if (answer == COMPACTION_MANUAL_PLAN) {
         manual->step_count++;
         manual->step = compaction_new(manual->db, &plan, manual, compactor_free_slots(compactor));

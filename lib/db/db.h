@@ -92,7 +92,8 @@ void db_turn(struct db *db);
  * KV_BUSY: memtables are full; nothing was done, on_writable follows.
  * KV_STALLED: the same for longer than a writer should wait; nothing was done.
  * KV_READ_ONLY: a WAL fault is being repaired; nothing was done.
- * KV_NO_SPACE: the same, and the disk is full.
+ * KV_NO_SPACE: the same, and the disk is full; or there is so little space left that only what
+ * deletes is let in (db_get_space tells).  Goes by itself when there is more.
  * KV_LIMIT: larger than BATCH_BYTES_MAX. */
 MUST_CHECK enum kv_status db_write(struct db *db, struct write_batch *batch,
                                    uint64_t *seq_last_out);
@@ -242,6 +243,16 @@ struct db_stats {
     struct block_cache_stats cache;
 };
 void db_get_stats(struct db *db, struct db_stats *stats);
+
+/* The disk, as measured a moment ago. */
+struct db_space_info {
+    uint64_t free_bytes, total_bytes; /* UINT64_MAX: not known */
+    uint64_t kept_bytes;              /* of the free ones, to flush and to compact */
+    const char *state;                /* "ample", "deletions-only", "full" */
+    bool is_refusing, is_full;
+    uint64_t refused_count; /* writes, so far */
+};
+void db_get_space(struct db *db, struct db_space_info *info_out);
 uint64_t db_key_count_estimate(struct db *db, uint32_t cf_id);
 const char *db_identity(const struct db *db);
 

@@ -9,7 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
-#include "db/compactor.h"
+#include "db/compaction.h"
 #include "db/db_internal.h"
 #include "db/db_snapshot.h"
 #include "db/family_record.h"
@@ -135,6 +135,17 @@ retry_later(struct frozen *frozen)
     io_timer_start(db->io, &frozen->retry_timer, io_now_us(db->io) + delay_us);
 }
 
+void
+db_retry_flushes(struct db *db)
+{
+    for (struct list *node = db->frozen.next; node != &db->frozen; node = node->next) {
+        struct frozen *frozen = LIST_ENTRY(node, struct frozen, link);
+
+        if (frozen->state == FROZEN_WAITING && frozen->failure_count > 0)
+            io_timer_start(db->io, &frozen->retry_timer, io_now_us(db->io));
+    }
+}
+
 static void
 on_flush_done(struct flush_job *job, enum kv_status st, const struct table_summary *tables)
 {
@@ -146,6 +157,8 @@ on_flush_done(struct flush_job *job, enum kv_status st, const struct table_summa
         if (st != KV_CANCELLED)
             kv_log(LOG_LEVEL_WARNING, "flush %llu failed (%s); it will be tried again",
                    (unsigned long long)job->job_id, kv_status_text(st));
+        if (st == KV_NO_SPACE)
+            compaction_yield_space(db);
         retry_later(frozen);
         return;
     }

@@ -7,6 +7,7 @@
 #include "db/db.h"
 #include "db/db_holes.h"
 #include "db/db_sweep.h"
+#include "db/db_space.h"
 #include "db/write_controller.h"
 #include "io/file.h"
 #include "io/io.h"
@@ -118,8 +119,11 @@ struct db {
     uint64_t flush_drain_bytes_per_s; /* measured; 0: not yet */
     uint64_t paced_count, paced_us;
 
+    struct db_space space;
+
     /* A WAL that failed: see db_repair.c. */
     enum kv_status fault;
+    bool is_holding; /* started on a full disk: see db_open.c; until the repair is done */
     bool repair_has_log;
     uint64_t repair_log;
     struct io_timer repair_timer;
@@ -146,12 +150,16 @@ db_is_deletion(enum value_type type)
 }
 
 /* db_recover.c: replays the WALs into tables; `edits` (owned by the caller, deinit each) say what
- * to add. */
+ * to add.  db->is_holding: into db->active instead. */
 struct recovery_result {
     struct version_edit *edits;
     uint32_t edit_count;
 };
 MUST_CHECK enum kv_status db_recover(struct db *db, struct recovery_result *result);
+
+/* db_open.c */
+/* Of a log, as it is prepared. */
+uint64_t db_segment_bytes(const struct db *db);
 
 /* db_options.c */
 /* What the family has set for itself, before what the settings say of all, before OPTIONS. */
@@ -174,6 +182,8 @@ MUST_CHECK enum kv_status db_merge_configure(struct db *db);
 /* db_flush.c */
 MUST_CHECK enum kv_status db_freeze(struct db *db);
 void db_start_flushes(struct db *db);
+/* Those that have failed needn't wait any longer. */
+void db_retry_flushes(struct db *db);
 void db_install_built(struct db *db);
 void db_frozen_free(struct frozen *frozen);
 void db_finish_flush_waiters(struct db *db);
@@ -193,6 +203,8 @@ uint32_t db_compaction_jobs(const struct db *db);
 /* db_repair.c */
 void db_on_wal_failed(void *owner, enum kv_status st);
 void db_repair_step(struct db *db);
+/* The log is dead from the start, for want of space. */
+void db_repair_begin(struct db *db);
 
 /* db_pressure.c */
 void db_update_pressure(struct db *db);

@@ -5,6 +5,11 @@
  *
  * Up to the new MANIFEST nothing that the directory needs has been changed, so a crash anywhere
  * leaves either the old state or the new one.
+ *
+ * All of that needs space.  When there is none, it is tried again without the tables that the last
+ * process had not finished, and if that isn't enough, nothing is written at all: what the logs hold
+ * is held in memory, the logs stay, reads are served, and the engine begins as if its log had just
+ * failed (db_repair.c), which ends when there is space.
  */
 #include <errno.h>
 #include <string.h>
@@ -62,8 +67,8 @@ open_versions(struct db *db)
 
 /* A log ends with its memtable or at wal-max-size (is_full in db_write.c), whichever comes first.
  * Beyond the maximum it pays no more to write zeros in advance: a start has to read them. */
-static uint64_t
-segment_bytes(const struct db *db)
+uint64_t
+db_segment_bytes(const struct db *db)
 {
     uint64_t bytes = SEGMENT_BYTES_MAX;
 
@@ -74,22 +79,33 @@ segment_bytes(const struct db *db)
     return bytes;
 }
 
-static enum kv_status
-open_wal(struct db *db)
+static struct wal_options
+wal_options_of(struct db *db)
 {
-    const struct wal_options options = {
+    return (struct wal_options){
         .io = db->io,
         .dir = db->dir,
         .sync = db->options.wal_sync,
         .interval_us = db->options.wal_interval_us,
-        .segment_bytes = segment_bytes(db),
+        .segment_bytes = db_segment_bytes(db),
         .recycle_count_max = FROZEN_MEMTABLE_COUNT_MAX,
         .owner = db,
         .next_file_number = next_file_number,
         .on_durable = on_wal_durable,
         .on_failed = db_on_wal_failed,
     };
-    enum kv_status st = wal_open(&options, &db->wal);
+}
+
+static enum kv_status
+open_wal(struct db *db)
+{
+    const struct wal_options options = wal_options_of(db);
+    enum kv_status st = KV_OK;
+
+    if (db->is_holding)
+        db->wal = wal_open_dead(&options);
+    else
+        st = wal_open(&options, &db->wal);
 
     if (st == KV_OK)
         wal_set_durable_seq(db->wal, db->last_seq);
@@ -104,6 +120,10 @@ start_versions(struct db *db, struct recovery_result *recovered)
     enum kv_status st;
 
     version_set_raise_last_seq(db->versions, db->last_seq);
+    if (db->is_holding) {
+        version_set_start_later(db->versions);
+        return KV_OK;
+    }
     for (uint32_t i = 0; (family = version_set_family_at(db->versions, i)) != NULL; i++) {
         struct version_edit *edit;
 
@@ -149,6 +169,7 @@ db_new(const struct db_options *options)
     db->txn = db_txn_new();
     db->pacer.rate_bytes_per_s = db->tables_rate_bytes_per_s = WRITE_RATE_UNLIMITED;
     db->pressure_is_stale = true;
+    db_space_init(db);
     return db;
 }
 
@@ -173,6 +194,7 @@ db_destroy(struct db *db)
     io_timer_stop(db->io, &db->stall_timer);
     io_timer_stop(db->io, &db->pace_timer);
     io_timer_stop(db->io, &db->repair_timer);
+    db_space_deinit(db);
     db_forget_obsolete(db);
     db_sweep_deinit(&db->sweep);
     db_holes_clear(&db->holes);
@@ -193,39 +215,75 @@ db_destroy(struct db *db)
     free(db);
 }
 
-enum kv_status
-db_open(const struct db_options *options, struct db **db_out)
-{
-    struct db *db = db_new(options);
-    struct recovery_result recovered = {0};
-    enum kv_status st;
+/* How much may be asked of the disk. */
+enum open_way { OPEN_AS_USUAL, OPEN_CLEARED, OPEN_HOLDING };
 
-    *db_out = NULL;
-    st = open_versions(db);
-    if (st == KV_OK)
-        st = db_load_options(db);
+static enum kv_status
+open_in_place(struct db *db, struct recovery_result *recovered)
+{
+    enum kv_status st = db_load_options(db);
+
     if (st == KV_OK)
         st = db_merge_configure(db);
     if (st == KV_OK)
-        st = db_recover(db, &recovered);
+        st = db_recover(db, recovered);
     if (st == KV_OK)
         st = open_wal(db);
     if (st == KV_OK)
-        st = start_versions(db, &recovered);
-    if (st == KV_OK)
+        st = start_versions(db, recovered);
+    if (st == KV_OK && !db->is_holding)
         st = db_store_options(db);
-    if (st == KV_OK)
+    if (st == KV_OK && db->active == NULL)
         st = memtable_new(db->pool, 0, &db->active);
+    return st;
+}
+
+/* *may_help: another way may do better. */
+static enum kv_status
+open_one_way(const struct db_options *options, enum open_way way, struct db **db_out,
+             bool *may_help)
+{
+    struct db *db = db_new(options);
+    struct recovery_result recovered = {0};
+    enum kv_status st = open_versions(db);
+
+    db->is_holding = way == OPEN_HOLDING;
+    *may_help = st == KV_OK;
+    if (st == KV_OK && way != OPEN_AS_USUAL)
+        version_set_purge_unborn(db->versions);
+    if (st == KV_OK)
+        st = open_in_place(db, &recovered);
+    *may_help = *may_help && st == KV_NO_SPACE && way != OPEN_HOLDING;
     for (uint32_t i = 0; i < recovered.edit_count; i++)
         version_edit_deinit(&recovered.edits[i]);
     free(recovered.edits);
-    if (st != KV_OK) {
+    if (st == KV_OK)
+        *db_out = db;
+    else
         db_destroy(db);
+    return st;
+}
+
+enum kv_status
+db_open(const struct db_options *options, struct db **db_out)
+{
+    enum open_way way = OPEN_AS_USUAL;
+    struct db *db = NULL;
+    bool may_help;
+    enum kv_status st = open_one_way(options, way, &db, &may_help);
+
+    *db_out = NULL;
+    while (may_help)
+        st = open_one_way(options, ++way, &db, &may_help);
+    if (st != KV_OK)
         return st;
-    }
-    version_set_purge(db->versions);
+    if (db->is_holding)
+        db_repair_begin(db);
+    else
+        version_set_purge(db->versions);
     db->tables_seq_max = db->last_seq;
     db_update_budget(db);
+    db_space_measure(db);
     *db_out = db;
     return KV_OK;
 }

@@ -4,9 +4,14 @@
  * before the new MANIFEST names them.  Nothing that was read from an old log is trusted further:
  * after a failed fsync the page cache may show bytes that the disk has never had.  A crash in
  * here changes nothing: tables that no MANIFEST names are purged at the next open.
+ *
+ * On a disk without space for that, everything is held in one memtable instead (one, because
+ * only what leaves the logs' sight as a whole can never be replayed twice), whose room is found by
+ * replaying the logs once for nothing.  The logs stay; db_repair.c does the rest when it can.
  */
 #include "db/db_internal.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +22,11 @@
 #include "io/file.h"
 #include "version/file_name.h"
 
+/* A bound on the room, much of which is never touched. */
+static const uint64_t HELD_ROOM_BYTES_MAX = UINT64_C(3) << 30;
+
+enum replay_goal { REPLAY_TO_TABLES, REPLAY_TO_COUNT, REPLAY_TO_HOLD };
+
 struct recovery {
     struct db *db;
     struct recovery_result *result;
@@ -26,6 +36,8 @@ struct recovery {
     struct write_batch pending; /* owned: batches of one log that follow each other, as one */
     uint64_t *logs;             /* owned: numbers of the WALs to replay, ascending */
     uint32_t log_count;
+    enum replay_goal goal;
+    uint64_t room_bytes; /* counted so far */
 };
 
 /* --- a memtable becomes tables, in place --- */
@@ -133,8 +145,10 @@ make_room(struct recovery *recovery, struct slice batch, uint32_t count)
         const size_t used = memtable_bytes_used(recovery->memtable);
 
         if (memtable_has_room(recovery->memtable, batch.size, count) &&
-            used + needed <= recovery->db->options.memtable_bytes)
+            (recovery->goal == REPLAY_TO_HOLD ||
+             used + needed <= recovery->db->options.memtable_bytes))
             return KV_OK;
+        KV_ASSERT(recovery->goal == REPLAY_TO_TABLES); /* else its room was counted */
         st = flush_memtable(recovery);
         if (st != KV_OK)
             return st;
@@ -154,8 +168,13 @@ make_room(struct recovery *recovery, struct slice batch, uint32_t count)
 static enum kv_status
 apply_batch(struct recovery *recovery, struct slice batch, uint32_t count)
 {
-    const enum kv_status st = make_room(recovery, batch, count);
+    enum kv_status st;
 
+    if (recovery->goal == REPLAY_TO_COUNT) {
+        recovery->room_bytes += memtable_room_for(batch.size, count);
+        return KV_OK;
+    }
+    st = make_room(recovery, batch, count);
     if (st != KV_OK)
         return st == KV_CORRUPT ? KV_IO : st;
     memtable_apply(recovery->memtable, batch, family_needs_log, recovery);
@@ -329,11 +348,60 @@ replay(struct recovery *recovery)
         st = apply_pending(recovery);
     if (st == KV_OK)
         st = check_families_not_ahead(recovery, replay.stopped_in);
-    if (st == KV_OK && recovery->memtable != NULL)
+    if (st == KV_OK && recovery->memtable != NULL && recovery->goal == REPLAY_TO_TABLES)
         st = flush_memtable(recovery);
     if (st == KV_OK && recovery->result->edit_count > 0)
         st = file_sync_dir(db->io, db->dir);
     db->recovered_batch_count = replay.batch_count;
+    return st;
+}
+
+/* Readers will be shown what is in the logs, so it must be there to stay.  (A sync that failed
+ * before, in a process that is gone, may hide behind one that works: until the logs have become
+ * tables, such bytes are only as good as the page cache.) */
+static enum kv_status
+sync_logs(const struct recovery *recovery)
+{
+    struct db *db = recovery->db;
+    char path[PATH_BYTES_MAX];
+    enum kv_status st = KV_OK;
+
+    for (uint32_t i = 0; i < recovery->log_count && st == KV_OK; i++) {
+        int fd = -1;
+
+        file_name_format(path, db->dir, FILE_WAL, recovery->logs[i]);
+        st = file_open(db->io, path, O_RDWR | O_CLOEXEC, &fd);
+        if (st == KV_OK)
+            st = file_sync(db->io, fd);
+        file_close(db->io, fd);
+    }
+    return st == KV_OK ? file_sync_dir(db->io, db->dir) : st;
+}
+
+/* The same again, and the memtable becomes the active one. */
+static enum kv_status
+replay_and_hold(struct recovery *recovery)
+{
+    struct db *db = recovery->db;
+    enum kv_status st;
+
+    recovery->goal = REPLAY_TO_COUNT;
+    st = sync_logs(recovery);
+    if (st == KV_OK)
+        st = replay(recovery);
+    if (st != KV_OK)
+        return st;
+    if (recovery->room_bytes > HELD_ROOM_BYTES_MAX)
+        return KV_FAIL(KV_NO_SPACE, "the logs are too long to be held in memory");
+    recovery->goal = REPLAY_TO_HOLD;
+    recovery->seq_replayed = recovery->log_number = 0;
+    st = memtable_new(db->pool, (size_t)recovery->room_bytes, &recovery->memtable);
+    if (st == KV_OK)
+        st = replay(recovery);
+    if (st == KV_OK) {
+        db->active = recovery->memtable;
+        recovery->memtable = NULL;
+    }
     return st;
 }
 
@@ -349,13 +417,12 @@ db_recover(struct db *db, struct recovery_result *result)
     if (st == KV_OK)
         st = check_logs_are_here(&recovery);
     if (st == KV_OK)
-        st = replay(&recovery);
+        st = db->is_holding ? replay_and_hold(&recovery) : replay(&recovery);
     db->last_seq = version_set_last_seq(db->versions);
     if (recovery.seq_replayed > db->last_seq)
         db->last_seq = recovery.seq_replayed;
     db->recovery_us = io_now_us(db->io) - start_us;
-    if (recovery.log_count > 0)
-        db->log_live = recovery.logs[0];
+    db->log_live = recovery.log_count > 0 ? recovery.logs[0] : version_set_min_log(db->versions);
     memtable_unref(recovery.memtable);
     write_batch_deinit(&recovery.pending);
     free(recovery.logs);

@@ -13,7 +13,10 @@
  * Sequence numbers that were given to lost versions are not used again.
  */
 #include "base/log.h"
+#include "db/compactor.h"
 #include "db/db_internal.h"
+
+enum { RESTART_BYTES_MIN = 2 << 20 };
 
 static void
 on_repair_timer(struct io_timer *timer)
@@ -28,9 +31,22 @@ try_again_later(struct db *db)
     io_timer_start(db->io, &db->repair_timer, io_now_us(db->io) + REPAIR_RETRY_US);
 }
 
+/* What a start does that had no space to: no job has run since. */
+static void
+finish_start(struct db *db)
+{
+    db->is_holding = false;
+    version_set_purge(db->versions);
+    if (db_store_options(db) != KV_OK)
+        kv_log(LOG_LEVEL_WARNING, "OPTIONS will be written at the next start");
+    compactor_poke(db->compactor);
+}
+
 static void
 finish_repair(struct db *db)
 {
+    if (db->is_holding)
+        finish_start(db);
     kv_log(LOG_LEVEL_NOTICE, "the log goes on in %06llu.log: writes are accepted again",
            (unsigned long long)db->repair_log);
     db->fault = KV_OK;
@@ -86,6 +102,21 @@ give_log_number(struct db *db)
     }
 }
 
+/* A log takes space that the tables need: so first these, as far as memory is what fills them. */
+static bool
+has_space_for_log(struct db *db)
+{
+    if (db->fault != KV_NO_SPACE)
+        return true;
+    db_space_measure(db);
+    db_start_flushes(db);
+    for (struct list *node = db->frozen.next; node != &db->frozen; node = node->next) {
+        if (LIST_ENTRY(node, struct frozen, link)->state < FROZEN_BUILT)
+            return false;
+    }
+    return db->space.reserve.free_bytes >= RESTART_BYTES_MIN;
+}
+
 /* Takes the repair as far as it goes now; called again by each event that may help. */
 void
 db_repair_step(struct db *db)
@@ -93,7 +124,7 @@ db_repair_step(struct db *db)
     if (db->fault == KV_OK)
         return;
     if (!db->repair_has_log) {
-        if (!freeze_rest(db) || wal_restart(db->wal) != KV_OK) {
+        if (!freeze_rest(db) || !has_space_for_log(db) || wal_restart(db->wal) != KV_OK) {
             try_again_later(db);
             return;
         }
@@ -138,5 +169,16 @@ db_on_wal_failed(void *owner, enum kv_status st)
     if (db->options.on_write_failed != NULL)
         db->options.on_write_failed(db->options.owner, durable);
     db_wake_writer(db);
+    try_again_later(db);
+}
+
+void
+db_repair_begin(struct db *db)
+{
+    KV_ASSERT(wal_is_failed(db->wal) && db->fault == KV_OK);
+    kv_log(LOG_LEVEL_WARNING,
+           "the disk is full: what the logs hold is held in memory, writes are refused until there "
+           "is space, reads go on");
+    db->fault = KV_NO_SPACE;
     try_again_later(db);
 }

@@ -148,6 +148,9 @@ db_write(struct db *db, struct write_batch *batch, uint64_t *seq_last_out)
     if (batch->bytes.size > BATCH_BYTES_MAX || db->last_seq + count >= SEQUENCE_MAX)
         return KV_LIMIT;
 
+    st = db_space_admit(db, batch);
+    if (st != KV_OK)
+        return st;
     if (db_must_wait(db))
         return KV_BUSY;
     if (is_full(db, batch)) {
@@ -161,6 +164,7 @@ db_write(struct db *db, struct write_batch *batch, uint64_t *seq_last_out)
         return st;
     if (db->pacer.rate_bytes_per_s != WRITE_RATE_UNLIMITED)
         write_pacer_charge(&db->pacer, batch->bytes.size, io_now_us(db->io));
+    db_space_charge(db, batch);
     memtable_apply(db->active, buffer_slice(&batch->bytes), family_is_live, db);
     if (db->holes.count > 0)
         fill_holes(db, batch);
@@ -195,6 +199,7 @@ db_turn(struct db *db)
     db_family_changes_turn(db);
     db_install_built(db);
     db_start_flushes(db);
+    db_space_turn(db);
     compactor_turn(db->compactor);
     db_update_pressure(db);
     db_sweep_turn(&db->sweep);

@@ -58,7 +58,9 @@ struct compact_job {
 
     /* The port's. */
     uint64_t bytes_done, bytes_per_s; /* of the inputs; as last heard */
+    uint64_t entries_read;            /* after KV_OK: points of the inputs */
     uint64_t bad_input_number;        /* after KV_CORRUPT: the input at fault; 0: unknown */
+    bool has_made_way;                /* after KV_CANCELLED: on purpose; no worker was lost */
     void *port_private;
 
     /* Called exactly once, from the loop, never from inside start or cancel.  KV_OK: `tables`

@@ -37,6 +37,7 @@ enum io_op {
     IO_ALLOCATE,  /* fd, offset, size: posix_fallocate without changing what is there */
     IO_TRUNCATE,  /* fd, size */
     IO_STAT,      /* fd or path -> size_out; result 0 */
+    IO_SPACE,     /* path -> size_out: bytes its file system still takes, total_out; result 0 */
     IO_RENAME,    /* path, path_to */
     IO_UNLINK,    /* path */
     IO_MKDIR,     /* path, mode 0750; -EEXIST is a failure like others */
@@ -60,8 +61,9 @@ struct io_request {
     io_done_fn *done; /* io_submit only */
     void *owner;      /* the caller's */
 
-    int64_t result;    /* set before `done` */
-    uint64_t size_out; /* IO_STAT */
+    int64_t result;     /* set before `done` */
+    uint64_t size_out;  /* IO_STAT, IO_SPACE */
+    uint64_t total_out; /* IO_SPACE */
 
     struct list link; /* the implementation's, as is all below */
     uint64_t private[8];

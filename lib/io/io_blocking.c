@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -53,6 +54,27 @@ execute_stat(struct io_request *request)
     if (failed == 0)
         request->size_out = (uint64_t)found.st_size;
     return failed;
+}
+
+static uint64_t
+times(uint64_t count, uint64_t unit_bytes)
+{
+    return unit_bytes > 0 && count > UINT64_MAX / unit_bytes ? UINT64_MAX : count * unit_bytes;
+}
+
+/* What is left for this user: a file system keeps some for root.  Some of those without a size
+ * say 0 of 0. */
+static int
+execute_space(struct io_request *request)
+{
+    struct statvfs found;
+    const int failed = statvfs(request->path, &found);
+
+    if (failed != 0)
+        return failed;
+    request->total_out = found.f_blocks > 0 ? times(found.f_blocks, found.f_frsize) : UINT64_MAX;
+    request->size_out = found.f_blocks > 0 ? times(found.f_bavail, found.f_frsize) : UINT64_MAX;
+    return 0;
 }
 
 static int
@@ -102,6 +124,8 @@ execute_once(struct io_request *request)
         return ftruncate(request->fd, (off_t)request->size);
     case IO_STAT:
         return execute_stat(request);
+    case IO_SPACE:
+        return execute_space(request);
     case IO_RENAME:
         return rename(request->path, request->path_to);
     case IO_UNLINK:

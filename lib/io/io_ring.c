@@ -1,9 +1,9 @@
 /* io_ring.c - struct io over the ring.
  *
  * A request is one submission entry, with three exceptions: IO_SYNC_DIR is open, fsync and close
- * in a row; IO_TRUNCATE has no opcode in Linux 6.1 and is done in place; and what cannot be an
- * entry (an offset that io_uring would read as "the file position") fails in place.  Results
- * that are known in place are deferred to the next turn like all others.
+ * in a row; IO_TRUNCATE and IO_SPACE have no opcode in Linux 6.1 and are done in place; and what
+ * cannot be an entry (an offset that io_uring would read as "the file position") fails in place.
+ * Results that are known in place are deferred to the next turn like all others.
  *
  * The kernel may give up on a request for reasons that are not the file's.  -EINTR and -EAGAIN
  * are tried again where that is safe.  -ECANCELED means that no kernel thread could be made
@@ -140,6 +140,7 @@ prepare(struct io_uring_sqe *sqe, struct io_request *request)
         prepare_sync_dir(sqe, request, op_of(request));
         return;
     case IO_TRUNCATE:
+    case IO_SPACE:
         break;
     }
     KV_ASSERT(false && "an op that has an opcode");
@@ -241,6 +242,12 @@ on_complete(struct ring_event *event, int32_t result, uint32_t flags)
         finish(request, result);
 }
 
+static bool
+has_opcode(const struct io_request *request)
+{
+    return request->op != IO_TRUNCATE && request->op != IO_SPACE;
+}
+
 static void
 ring_submit(struct io *io, struct io_request *request)
 {
@@ -249,11 +256,11 @@ ring_submit(struct io *io, struct io_request *request)
     KV_ASSERT(request->done != NULL);
     *op = (struct ring_op){.event.on_complete = on_complete, .ring = ring_of(io), .dir_fd = -1};
     io_guard_submitted(request);
-    if (request->op != IO_TRUNCATE && request->offset <= INT64_MAX) {
+    if (has_opcode(request) && request->offset <= INT64_MAX) {
         enqueue(request);
         return;
     }
-    request->result = request->op == IO_TRUNCATE ? io_blocking_execute(request) : -EINVAL;
+    request->result = has_opcode(request) ? -EINVAL : io_blocking_execute(request);
     list_push_back(&op->ring->deferred, &request->link);
 }
 

@@ -207,6 +207,7 @@ encode_done(const struct worker_done *done, Kvd__Envelope *envelope, struct buff
     wire.cpu_us = done->cpu_us;
     wire.wall_us = done->wall_us;
     wire.table_count = done->table_count;
+    wire.entries_read = done->entries_read;
     envelope->body_case = KVD__ENVELOPE__BODY_DONE;
     envelope->done = &wire;
     worker_wire_pack(envelope, target);
@@ -407,6 +408,7 @@ decode_done(const Kvd__Done *wire, struct worker_done *done)
     done->cpu_us = wire->cpu_us;
     done->wall_us = wire->wall_us;
     done->table_count = wire->table_count;
+    done->entries_read = wire->entries_read;
     return true;
 }
 

@@ -70,6 +70,15 @@ void version_set_close(struct version_set *set);
 MUST_CHECK enum kv_status version_set_start(struct version_set *set, struct version_edit *edits,
                                             uint32_t edit_count);
 
+/* Instead, for a disk without space: nothing is written.  The first change writes the new MANIFEST,
+ * with all the patience of version_set_apply; until then CURRENT names the old one. */
+void version_set_start_later(struct version_set *set);
+
+/* Deletes the tables that the MANIFEST has never named, which a process had not finished when it
+ * died, and nothing else.  That is safe before the start, when the MANIFEST's last changes may not
+ * be durable: they are in what was read.  Blocking, right after version_set_open. */
+void version_set_purge_unborn(struct version_set *set);
+
 /* Deletes every file in the directory that nothing names: tables, MANIFESTs, temporary files,
  * WALs below the log number; WALs >= are kept.  Blocking, at open. */
 void version_set_purge(struct version_set *set);

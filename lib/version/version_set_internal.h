@@ -126,6 +126,7 @@ struct version_set {
     uint64_t min_log_to_keep;
     uint32_t max_cf_id;
     uint64_t live_version_count;
+    struct buffer named; /* owned: as uint64_t, all tables that the replayed MANIFEST ever added */
 
     struct list queue; /* of version_change */
     struct list batch; /* those being written */

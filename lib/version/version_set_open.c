@@ -405,6 +405,14 @@ version_set_start(struct version_set *set, struct version_edit *edits, uint32_t 
 }
 
 void
+version_set_start_later(struct version_set *set)
+{
+    KV_ASSERT(!set->started && !set->read_only);
+    KV_ASSERT(set->manifest.number != 0 && set->manifest.fd < 0); /* hence the first change rolls */
+    set->started = true;
+}
+
+void
 version_set_close(struct version_set *set)
 {
     if (set == NULL)
@@ -418,6 +426,7 @@ version_set_close(struct version_set *set)
     file_close(set->io, set->lock_fd);
     free(set->families);
     buffer_deinit(&set->db_id);
+    buffer_deinit(&set->named);
     free(set->dir);
     free(set);
 }

@@ -16,6 +16,7 @@ struct purge {
     size_t live_count;
     uint64_t min_log;
     uint64_t options_numbers[2]; /* the two newest */
+    bool only_tables;
 };
 
 static int
@@ -68,6 +69,8 @@ note_options(void *owner, const char *name)
 static bool
 is_needed(const struct purge *purge, enum file_kind kind, uint64_t number)
 {
+    if (purge->only_tables && kind != FILE_TABLE)
+        return true;
     switch (kind) {
     case FILE_WAL:
         return number >= purge->min_log;
@@ -114,22 +117,42 @@ delete_noted(struct version_set *set, const struct purge *purge)
     }
 }
 
+static void
+delete_unneeded(struct version_set *set, struct purge *purge)
+{
+    const int result = io_list_dir(set->io, set->dir, note_unneeded, purge);
+
+    if (result == 0 && purge->names.size > 0)
+        delete_noted(set, purge);
+    if (result < 0)
+        kv_log(LOG_LEVEL_WARNING, "cannot list %s to delete old files: %s", set->dir,
+               strerror(-result));
+    buffer_deinit(&purge->names);
+    free(purge->live);
+}
+
+void
+version_set_purge_unborn(struct version_set *set)
+{
+    const size_t count = set->named.size / sizeof(uint64_t);
+    struct purge purge = {.set = set, .live_count = count, .only_tables = true};
+
+    KV_ASSERT(!set->read_only && !set->started);
+    purge.live = kv_alloc((count + 1) * sizeof(purge.live[0]));
+    if (count > 0)
+        memcpy(purge.live, set->named.data, count * sizeof(purge.live[0]));
+    qsort(purge.live, count, sizeof(purge.live[0]), compare_numbers);
+    delete_unneeded(set, &purge);
+}
+
 void
 version_set_purge(struct version_set *set)
 {
     struct purge purge = {.set = set, .min_log = version_set_min_log(set)};
-    int result;
 
     KV_ASSERT(!set->read_only && set->manifest.number != 0);
+    if (io_list_dir(set->io, set->dir, note_options, &purge) < 0)
+        purge.options_numbers[1] = 0; /* delete_unneeded will say why */
     collect_live(set, &purge);
-    result = io_list_dir(set->io, set->dir, note_options, &purge);
-    if (result == 0)
-        result = io_list_dir(set->io, set->dir, note_unneeded, &purge);
-    if (result == 0 && purge.names.size > 0)
-        delete_noted(set, &purge);
-    if (result < 0)
-        kv_log(LOG_LEVEL_WARNING, "cannot list %s to delete old files: %s", set->dir,
-               strerror(-result));
-    buffer_deinit(&purge.names);
-    free(purge.live);
+    delete_unneeded(set, &purge);
 }

@@ -162,6 +162,8 @@ replay_record(struct replay *replay, struct slice record)
 
     if (st != KV_OK)
         goto done;
+    for (uint32_t i = 0; i < edit.add_count; i++)
+        buffer_append(&replay->set->named, &edit.adds[i].meta.number, sizeof(uint64_t));
     if (edit.in_atomic_group)
         st = replay_grouped(replay, &edit);
     else if (replay->group_count > 0)

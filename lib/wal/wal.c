@@ -133,6 +133,18 @@ wal_open(const struct wal_options *options, struct wal **wal_out)
     return KV_OK;
 }
 
+struct wal *
+wal_open_dead(const struct wal_options *options)
+{
+    struct wal *wal;
+
+    KV_ASSERT(options->on_durable != NULL && options->on_failed != NULL);
+    KV_ASSERT(strlen(options->dir) + DIR_ROOM_BYTES <= PATH_BYTES_MAX);
+    wal = log_new(options);
+    wal->is_failed = true;
+    return wal;
+}
+
 static void
 end_all(struct list *segments)
 {
@@ -169,13 +181,13 @@ wal_close(struct wal *wal)
 uint64_t
 wal_number(const struct wal *wal)
 {
-    return wal->active->number;
+    return wal->active != NULL ? wal->active->number : 0;
 }
 
 uint64_t
 wal_bytes(const struct wal *wal)
 {
-    return wal->active->stream_bytes;
+    return wal->active != NULL ? wal->active->stream_bytes : 0;
 }
 
 bool
@@ -250,7 +262,7 @@ wal_switch(struct wal *wal)
     if (wal->filling != NULL)
         wal_group_close(wal->filling);
     if (wal->is_failed)
-        return wal->active->number; /* dead already: wal_restart brings the next one */
+        return wal_number(wal); /* dead already: wal_restart brings the next one */
     if (wal->next == NULL) {
         wal->next = wal_segment_new(wal, true);
         wal_segment_go(wal->next);
@@ -315,6 +327,8 @@ wal_restart(struct wal *wal)
         return st;
     wal->seq_appended = wal->durable_seq;
     wal->number_restarted = wal->active->number;
+    if (wal->number_first == 0)
+        wal->number_first = wal->active->number;
     wal->is_failed = false;
     return KV_OK;
 }
@@ -425,7 +439,7 @@ void
 wal_get_stats(const struct wal *wal, struct wal_stats *stats)
 {
     *stats = wal->stats;
-    stats->direct_io = wal->active->is_direct;
+    stats->direct_io = wal->active != NULL && wal->active->is_direct;
     stats->segment_bytes_live = 0;
     for (struct list *at = wal->segments.next; at != &wal->segments; at = at->next) {
         const struct wal_segment *segment = LIST_ENTRY(at, struct wal_segment, link);

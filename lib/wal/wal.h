@@ -54,6 +54,9 @@ struct wal_stats {
 
 /* Prepares the first segment with io_call.  On failure nothing is left open. */
 MUST_CHECK enum kv_status wal_open(const struct wal_options *options, struct wal **wal_out);
+/* A log that is dead from the beginning, for a disk without space: nothing is written, there is no
+ * segment (wal_number: 0), and wal_restart brings it to life.  on_failed is not called. */
+struct wal *wal_open_dead(const struct wal_options *options);
 /* Waits for nothing: what is not durable yet is lost.  wal_drain first for a clean stop.  The
  * files stay, but for prepared and retired ones.  Requests may still be in flight: io must turn
  * until they have ended, which calls nobody; then the memory is freed.  NULL is fine. */

@@ -90,6 +90,7 @@ run_compact(struct inline_port *port, struct compact_job *job, bool cancelled)
         st = compaction_run_files(&run, &result);
         port->is_compacting = false;
         job->bytes_done = result.bytes_read;
+        job->entries_read = result.entries_read;
         job->bad_input_number = result.bad_input_number;
     }
     if (st == KV_OK && port->compact_fail_count > 0) {

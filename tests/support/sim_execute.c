@@ -329,6 +329,18 @@ execute_stat(struct sim_io *sim, struct io_request *request)
 }
 
 static int64_t
+execute_space(struct sim_io *sim, struct io_request *request)
+{
+    const uint64_t capacity = sim->options.capacity_bytes, used = sim_io_used_bytes(sim);
+
+    if (sim_tree_find(&sim->tree, request->path) == NULL)
+        return -ENOENT;
+    request->total_out = capacity == 0 ? UINT64_MAX : capacity;
+    request->size_out = capacity == 0 ? UINT64_MAX : capacity > used ? capacity - used : 0;
+    return 0;
+}
+
+static int64_t
 execute_mkdir(struct sim_io *sim, const struct io_request *request)
 {
     if (sim_tree_find(&sim->tree, request->path) != NULL)
@@ -389,6 +401,8 @@ sim_execute(struct sim_io *sim, struct io_request *request, int fault)
         return execute_resize(sim, request);
     case IO_STAT:
         return execute_stat(sim, request);
+    case IO_SPACE:
+        return execute_space(sim, request);
     case IO_RENAME:
         return sim_tree_rename(&sim->tree, request->path, request->path_to);
     case IO_UNLINK:

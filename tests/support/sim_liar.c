@@ -182,6 +182,7 @@ liar_call(struct io *io, struct io_request *request)
     (void)io_call(sim_io_base(liar->sim), &inner);
     twist_answer(liar, &inner);
     request->size_out = inner.size_out;
+    request->total_out = inner.total_out;
     return inner.result;
 }
 
@@ -195,6 +196,7 @@ on_done(struct io_request *inner)
     twist_answer(liar, inner);
     outer->result = inner->result;
     outer->size_out = inner->size_out;
+    outer->total_out = inner->total_out;
     liar->in_flight--;
     free(passed);
     outer->done(outer);

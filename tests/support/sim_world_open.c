@@ -86,8 +86,10 @@ static bool
 is_settled(struct sim_world *world)
 {
     struct db_stats stats;
+    struct db_space_info space;
 
     db_get_stats(world->db, &stats);
+    db_get_space(world->db, &space);
     for (uint32_t i = 0; i < FLUSH_WAIT_COUNT; i++) {
         if (world->flushes[i].is_busy)
             return false;
@@ -96,9 +98,10 @@ is_settled(struct sim_world *world)
         if (world->readers[i].stage != READER_IDLE)
             return false;
     }
-    return !stats.read_only && stats.fault == KV_OK && stats.frozen_count == 0 &&
-           stats.obsolete_count == 0 && !world->writer_waits && stats.compaction_is_settled &&
-           stats.durable_seq >= sim_model_last_seq(&world->model) && db_is_idle(world->db);
+    return !stats.read_only && stats.fault == KV_OK && !space.is_refusing &&
+           stats.frozen_count == 0 && stats.obsolete_count == 0 && !world->writer_waits &&
+           stats.compaction_is_settled && stats.durable_seq >= sim_model_last_seq(&world->model) &&
+           db_is_idle(world->db);
 }
 
 static void

@@ -440,7 +440,9 @@ sim_world_start_fault(struct sim_world *world)
         spoil_reads(world);
         break;
     case 4:
-        options->capacity_bytes = sim_io_used_bytes(world->sim) + sim_world_draw(world, 10000);
+        options->capacity_bytes =
+            sim_io_used_bytes(world->sim) +
+            sim_world_draw(world, sim_world_draw(world, 2) == 0 ? 10000 : 16 << 20);
         sim_world_note(world, "the disk is full");
         break;
     default:

@@ -1,5 +1,5 @@
-"""Goal: when the log cannot be written, every command still gets exactly one reply, in order, and
-what was acknowledged is there after a restart.
+"""Goal: when the disk fills up, every command still gets exactly one reply, in order, writes are
+refused before any has failed, and what was acknowledged is there after a restart.
 Method: a file system of 90 MB (needs root) is filled through kvd; then it grows and kvd starts
 again."""
 
@@ -51,6 +51,7 @@ def main():
                 connection = kvd.connect()
                 acknowledged, doubtful = fill(connection)
                 check(len(acknowledged) > 100, "some were acknowledged")
+                check(not doubtful, "the refusal came before anything failed")
                 check(connection.command("GET", acknowledged[0]) is not None, "reads go on")
                 check(kvd.stop() == 0, "a clean stop")
             subprocess.run(["mount", "-o", "remount,size=400m", folder], check=True)

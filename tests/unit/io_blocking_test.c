@@ -57,6 +57,7 @@ each_operation_does_its_work(void)
     struct io *io = io_blocking_new();
     char bytes[16] = "hello, world";
     struct io_request stat = {.op = IO_STAT};
+    struct io_request space = {.op = IO_SPACE, .path = dir};
     int fd;
 
     setup();
@@ -82,6 +83,8 @@ each_operation_does_its_work(void)
     CU_ASSERT_EQUAL(
         call(io, (struct io_request){.op = IO_RENAME, .path = paths[0], .path_to = paths[1]}), 0);
     CU_ASSERT_EQUAL(call(io, (struct io_request){.op = IO_SYNC_DIR, .path = dir}), 0);
+    CU_ASSERT_EQUAL(io_call(io, &space), 0);
+    CU_ASSERT_TRUE(space.size_out > 0 && space.size_out <= space.total_out);
     stat.path = paths[1];
     CU_ASSERT_EQUAL(io_call(io, &stat), 0);
     CU_ASSERT_EQUAL(stat.size_out, 16);

@@ -89,6 +89,7 @@ static void
 each_operation_does_its_work(void)
 {
     struct io_request stat = {.op = IO_STAT};
+    struct io_request space = {.op = IO_SPACE, .path = dir};
     char bytes[16] = "hello, world";
     int fd;
 
@@ -115,6 +116,8 @@ each_operation_does_its_work(void)
     CU_ASSERT_EQUAL(
         run_copy((struct io_request){.op = IO_RENAME, .path = paths[0], .path_to = paths[1]}), 0);
     CU_ASSERT_EQUAL(run_copy((struct io_request){.op = IO_SYNC_DIR, .path = dir}), 0);
+    CU_ASSERT_EQUAL(run(&space), 0);
+    CU_ASSERT_TRUE(space.size_out > 0 && space.size_out <= space.total_out);
     stat.path = paths[1];
     CU_ASSERT_EQUAL(run(&stat), 0);
     CU_ASSERT_EQUAL(stat.size_out, 16);

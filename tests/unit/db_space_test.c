@@ -1,0 +1,424 @@
+/* Goal: on a disk that fills up writes are refused while everything still works, deletions are not
+ * and give their space back, and whatever filled the disk, service comes back by itself.
+ * Method: a small database on the simulated machine, whose disk has a size and whose time is
+ * virtual, with a port that does the jobs in place. */
+#include <CUnit/Basic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/random.h"
+#include "db/db.h"
+#include "support/arrival.h"
+#include "support/inline_port.h"
+#include "support/sim_io.h"
+#include "support/sim_liar.h"
+#include "support/unit.h"
+
+enum { VALUE_BYTES = 50000, DISK_BYTES = 40 << 20, SECOND_US = 1000000 };
+
+struct world {
+    struct sim_io *sim;
+    struct sim_liar *liar; /* tells the truth, but to an engine whose machine is down */
+    struct inline_port port;
+    struct db_options options;
+    struct db *db;
+    struct random random;
+    int key_count; /* acknowledged */
+};
+
+static void
+open_world(struct world *world)
+{
+    inline_port_init(&world->port, sim_liar_base(world->liar));
+    world->options.port = &world->port.port;
+    CU_ASSERT_EQUAL_FATAL(db_open(&world->options, &world->db), KV_OK);
+}
+
+static void
+init(struct world *world)
+{
+    *world = (struct world){
+        .sim = sim_io_new(&(struct sim_options){.seed = 1, .capacity_bytes = DISK_BYTES})};
+    world->liar = sim_liar_new(world->sim, LIE_NONE);
+    random_init(&world->random, 1);
+    world->options = (struct db_options){
+        .io = sim_liar_base(world->liar),
+        .dir = "/db",
+        .create_if_missing = true,
+        .memory_limit_bytes = 64 << 20,
+        .memtable_bytes = 1 << 20,
+        .wal_bytes_max = 1 << 20,
+        .wal_recovery_mode = WAL_POINT_IN_TIME,
+        .compaction = {.job_count = 2,
+                       .has_style = true,
+                       .style = COMPACTION_LEVELED,
+                       .file_bytes = 2 << 20,
+                       .level_base_bytes = 8 << 20,
+                       .level0_trigger = 2},
+    };
+    open_world(world);
+}
+
+static void
+turn(struct world *world)
+{
+    db_turn(world->db);
+    if (!sim_io_turn(world->sim))
+        sim_io_advance(world->sim, 1000);
+}
+
+static void
+close_world(struct world *world)
+{
+    while (!db_is_idle(world->db))
+        turn(world);
+    db_stop(world->db);
+    inline_port_deinit(&world->port);
+    CU_ASSERT_EQUAL(db_close(world->db), KV_OK);
+    world->db = NULL;
+}
+
+static void
+deinit(struct world *world)
+{
+    if (world->db != NULL)
+        close_world(world);
+    sim_io_drain(world->sim);
+    sim_liar_free(world->liar);
+    sim_io_free(world->sim);
+}
+
+static void
+run_for(struct world *world, uint64_t duration_us)
+{
+    const uint64_t end_us = sim_io_now(world->sim) + duration_us;
+
+    while (sim_io_now(world->sim) < end_us) {
+        db_turn(world->db);
+        sim_io_advance(world->sim, 10000);
+    }
+}
+
+static struct db_stats
+stats_of(struct world *world)
+{
+    struct db_stats stats;
+
+    db_get_stats(world->db, &stats);
+    return stats;
+}
+
+static const char *
+state_of(struct world *world)
+{
+    struct db_space_info info;
+
+    db_get_space(world->db, &info);
+    return info.state;
+}
+
+/* Until it is durable, or refused. */
+static enum kv_status
+write_batch_out(struct world *world, struct write_batch *batch)
+{
+    uint64_t seq;
+    enum kv_status st;
+
+    while ((st = db_write(world->db, batch, &seq)) == KV_BUSY)
+        turn(world);
+    while (st == KV_OK && db_durable_seq(world->db) < seq)
+        turn(world);
+    write_batch_deinit(batch);
+    return st;
+}
+
+static enum kv_status
+put(struct world *world, int number)
+{
+    uint8_t value[VALUE_BYTES];
+    char key[16];
+    struct write_batch batch;
+
+    for (size_t i = 0; i < sizeof(value); i++)
+        value[i] = (uint8_t)random_next(&world->random);
+    (void)snprintf(key, sizeof(key), "k%06d", number);
+    write_batch_init(&batch);
+    write_batch_put(&batch, CF_DEFAULT, slice_from_text(key), slice_of(value, sizeof(value)));
+    return write_batch_out(world, &batch);
+}
+
+static enum kv_status
+delete_one(struct world *world, int number)
+{
+    char key[16];
+    struct write_batch batch;
+
+    (void)snprintf(key, sizeof(key), "k%06d", number);
+    write_batch_init(&batch);
+    write_batch_delete(&batch, CF_DEFAULT, slice_from_text(key));
+    return write_batch_out(world, &batch);
+}
+
+static enum kv_status
+delete_all(struct world *world)
+{
+    struct write_batch batch;
+
+    write_batch_init(&batch);
+    write_batch_delete_range(&batch, CF_DEFAULT, slice_from_text("k"), slice_from_text("l"));
+    return write_batch_out(world, &batch);
+}
+
+static bool
+is_there(struct world *world, int number)
+{
+    struct read_ctx ctx;
+    struct lookup found;
+    char key[16];
+    enum kv_status st;
+
+    (void)snprintf(key, sizeof(key), "k%06d", number);
+    read_ctx_init(&ctx, db_block_cache(world->db));
+    while ((st = db_get(world->db, &ctx, CF_DEFAULT, slice_from_text(key), SEQUENCE_MAX, &found)) ==
+           KV_WANT_BLOCK) {
+        struct arrival arrival = ARRIVAL;
+
+        db_fetch(world->db, &ctx, &arrival.waiter);
+        while (!arrival.is_here)
+            turn(world);
+        CU_ASSERT_EQUAL_FATAL(arrival.st, KV_OK);
+    }
+    read_ctx_deinit(&ctx);
+    CU_ASSERT_EQUAL(st, KV_OK);
+    return st == KV_OK && found.kind == LOOKUP_VALUE && found.value.size == VALUE_BYTES;
+}
+
+static void
+check_all(struct world *world)
+{
+    for (int i = 0; i < world->key_count; i++)
+        CU_ASSERT_TRUE(is_there(world, i));
+}
+
+/* New keys until one is refused. */
+static void
+fill(struct world *world)
+{
+    enum kv_status st;
+
+    while ((st = put(world, world->key_count)) == KV_OK)
+        world->key_count++;
+    CU_ASSERT_EQUAL(st, KV_NO_SPACE);
+    CU_ASSERT_TRUE(world->key_count > 100);
+}
+
+static void
+until_writable(struct world *world, uint64_t seconds_max)
+{
+    const uint64_t end_us = sim_io_now(world->sim) + seconds_max * SECOND_US;
+
+    while (put(world, world->key_count) != KV_OK && sim_io_now(world->sim) < end_us)
+        run_for(world, SECOND_US / 10);
+    CU_ASSERT_TRUE(sim_io_now(world->sim) < end_us);
+    world->key_count++;
+}
+
+/* Goal: the refusal comes before anything has failed, and goes when the disk has grown. */
+static void
+writes_are_refused_before_anything_fails(void)
+{
+    struct world world;
+
+    init(&world);
+    fill(&world);
+    CU_ASSERT_STRING_EQUAL(state_of(&world), "deletions-only");
+    run_for(&world, 20 * SECOND_US);
+    CU_ASSERT_EQUAL(stats_of(&world).flush_failure_count, 0);
+    CU_ASSERT_EQUAL(stats_of(&world).fault, KV_OK);
+    CU_ASSERT_TRUE(sim_io_used_bytes(world.sim) > DISK_BYTES / 2);
+    check_all(&world);
+    close_world(&world); /* what is kept is enough for a start */
+    open_world(&world);
+    check_all(&world);
+    sim_io_options(world.sim)->capacity_bytes *= 2;
+    until_writable(&world, 3);
+    check_all(&world);
+    deinit(&world);
+}
+
+/* Goal: when others take even what was kept, nothing is lost, and it is enough that they give it
+ * back. */
+static void
+the_reserve_is_taken_and_given_back(void)
+{
+    struct world world;
+
+    init(&world);
+    fill(&world);
+    sim_io_options(world.sim)->capacity_bytes = sim_io_used_bytes(world.sim) + 1000;
+    run_for(&world, SECOND_US);
+    CU_ASSERT_EQUAL(put(&world, world.key_count), KV_NO_SPACE);
+    CU_ASSERT_STRING_EQUAL(state_of(&world), "full");
+    CU_ASSERT_EQUAL(delete_one(&world, 0), KV_NO_SPACE);
+    check_all(&world);
+    run_for(&world, 60 * SECOND_US);
+    sim_io_options(world.sim)->capacity_bytes = 3 * DISK_BYTES;
+    until_writable(&world, 12);
+    check_all(&world);
+    deinit(&world);
+}
+
+/* The machine goes down in the middle of whatever it does, and boots. */
+static void
+cut_power(struct world *world)
+{
+    if (!sim_io_is_down(world->sim))
+        sim_io_power_cut(world->sim);
+    sim_liar_set_afterlife(world->liar, true);
+    inline_port_deinit(&world->port);
+    world->port.hold = true;
+    for (int i = 0; i < 10000 && !db_is_idle(world->db); i++)
+        CU_ASSERT_TRUE_FATAL(sim_io_turn(world->sim));
+    CU_ASSERT_TRUE_FATAL(db_is_idle(world->db));
+    inline_port_deinit(&world->port);
+    (void)db_close(world->db);
+    world->db = NULL;
+    sim_liar_set_afterlife(world->liar, false);
+    sim_io_drain(world->sim);
+    sim_io_boot(world->sim);
+}
+
+/* Goal: without a byte of free space the engine starts, serves what there is, and goes on when
+ * there is space; whatever happens on the way. */
+static void
+a_start_without_space(void)
+{
+    struct world world;
+
+    init(&world);
+    fill(&world);
+    for (int round = 0; round < 3; round++) {
+        cut_power(&world);
+        sim_io_options(world.sim)->capacity_bytes = sim_io_used_bytes(world.sim);
+        open_world(&world);
+        CU_ASSERT_EQUAL(stats_of(&world).fault, KV_NO_SPACE);
+        check_all(&world);
+        CU_ASSERT_EQUAL(put(&world, world.key_count), KV_NO_SPACE);
+        run_for(&world, 10 * SECOND_US);
+        CU_ASSERT_EQUAL(put(&world, world.key_count), KV_NO_SPACE);
+    }
+    sim_io_options(world.sim)->capacity_bytes = 3 * DISK_BYTES;
+    until_writable(&world, 12);
+    check_all(&world);
+    for (int i = 0; i < 100; i++)
+        CU_ASSERT_EQUAL(put(&world, world.key_count++), KV_OK);
+    cut_power(&world);
+    open_world(&world);
+    CU_ASSERT_EQUAL(stats_of(&world).fault, KV_OK);
+    check_all(&world);
+    deinit(&world);
+}
+
+/* Goal: the power may fail at any moment of the way from such a start to service. */
+static void
+a_cut_on_the_way_back(void)
+{
+    for (uint64_t op = 1; op < 60; op++) {
+        struct world world;
+
+        init(&world);
+        for (int i = 0; i < 30; i++)
+            CU_ASSERT_EQUAL(put(&world, world.key_count++), KV_OK);
+        cut_power(&world);
+        sim_io_options(world.sim)->capacity_bytes = sim_io_used_bytes(world.sim);
+        open_world(&world);
+        sim_io_options(world.sim)->capacity_bytes = DISK_BYTES;
+        sim_io_cut_at(world.sim, op);
+        for (int i = 0; i < 3000 && !sim_io_is_down(world.sim); i++)
+            turn(&world);
+        sim_io_cut_at(world.sim, 0);
+        cut_power(&world);
+        open_world(&world);
+        check_all(&world);
+        deinit(&world);
+    }
+}
+
+/* Goal: one deletion of everything makes room, with nobody's help. */
+static void
+a_deletion_of_a_range_frees_its_space(void)
+{
+    struct world world;
+    const uint64_t used_when_empty = 8 << 20;
+
+    init(&world);
+    fill(&world);
+    CU_ASSERT_EQUAL(delete_all(&world), KV_OK);
+    world.key_count = 0;
+    until_writable(&world, 30);
+    run_for(&world, 30 * SECOND_US);
+    CU_ASSERT_TRUE(sim_io_used_bytes(world.sim) < used_when_empty);
+    CU_ASSERT_FALSE(is_there(&world, 50));
+    check_all(&world);
+    deinit(&world);
+}
+
+/* Goal: so do deletions of one key after the other, and what is left is what was not deleted. */
+static void
+deletions_of_keys_free_their_space(void)
+{
+    struct world world;
+    const int kept_count = 100;
+
+    init(&world);
+    fill(&world);
+    for (int i = world.key_count; i-- > kept_count;)
+        CU_ASSERT_EQUAL(delete_one(&world, i), KV_OK);
+    world.key_count = kept_count;
+    until_writable(&world, 60);
+    check_all(&world);
+    CU_ASSERT_FALSE(is_there(&world, kept_count + 1));
+    deinit(&world);
+}
+
+/* Goal: a compaction that could not end is not begun over and over. */
+static void
+compactions_wait_for_space(void)
+{
+    struct world world;
+    uint64_t done_before;
+
+    init(&world);
+    world.port.hold_compact = true;
+    fill(&world);
+    sim_io_options(world.sim)->capacity_bytes = sim_io_used_bytes(world.sim) + (4 << 20);
+    inline_port_release(&world.port);
+    run_for(&world, 30 * SECOND_US);
+    done_before = world.port.compact_done_count;
+    run_for(&world, 600ull * SECOND_US);
+    CU_ASSERT_TRUE(world.port.compact_done_count - done_before <= 12);
+    check_all(&world);
+    sim_io_options(world.sim)->capacity_bytes = 3 * DISK_BYTES;
+    until_writable(&world, 3);
+    run_for(&world, 30 * SECOND_US);
+    CU_ASSERT_TRUE(stats_of(&world).level_table_count[0] < 2);
+    check_all(&world);
+    deinit(&world);
+}
+
+int
+main(int argc, char **argv)
+{
+    static const struct unit_test tests[] = {
+        UNIT_TEST(writes_are_refused_before_anything_fails),
+        UNIT_TEST(the_reserve_is_taken_and_given_back),
+        UNIT_TEST(a_start_without_space),
+        UNIT_TEST(a_cut_on_the_way_back),
+        UNIT_TEST(a_deletion_of_a_range_frees_its_space),
+        UNIT_TEST(deletions_of_keys_free_their_space),
+        UNIT_TEST(compactions_wait_for_space),
+        UNIT_TEST_END,
+    };
+
+    return unit_main("db_space", tests, argc, argv);
+}
