@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "db/compaction.h"
 #include "db/db_internal.h"
+#include "db/family_record.h"
 #include "key/write_batch.h"
 
 enum {
@@ -46,9 +47,10 @@ memory_bytes(const struct db *db)
 }
 
 static uint64_t
-family_step_bytes(const struct db *db, const struct column_family *family)
+family_step_bytes(struct db *db, const struct column_family *family)
 {
-    const struct compaction_options options = db_compaction_options(db, family->name);
+    const struct compaction_options options =
+        db_compaction_options(db, db_family_of(db, family->id));
     const struct version *version = family->current;
     uint64_t level0_bytes = 0;
 
@@ -74,7 +76,7 @@ running_bytes(const struct db *db)
 }
 
 static struct space_need
-need_of(const struct db *db)
+need_of(struct db *db)
 {
     const struct column_family *family;
     struct space_need need = {

@@ -125,12 +125,13 @@ fill() {
     done
 }
 
-# Prints after how many seconds nothing is refused any more.
+# Prints after how many seconds nothing is refused any more.  A few writes at a time: they must not
+# fill the disk again.
 until_fine() { # seconds at most
     local begun=$SECONDS before
     while [ $((SECONDS - begun)) -le "$1" ]; do
         before=$(journal_number errors)
-        load_start --seconds 0.3 --on-error go --silence 60
+        load_start --seconds 0.3 --writes 100 --on-error go --silence 60
         load_wait
         if [ "$(journal_number errors)" -eq "$before" ]; then
             echo "  writes are accepted again after $((SECONDS - begun)) s"

@@ -272,6 +272,16 @@ crash_client_ack(struct crash_journal *journal, uint32_t client,
     journal->header->write_count++;
 }
 
+void
+crash_client_refuse(struct crash_journal *journal, uint32_t client)
+{
+    struct crash_client *state = &journal->clients[client];
+
+    KV_ASSERT(state->acked_number < state->sent_number);
+    state->acked_number++;
+    journal->header->error_count++;
+}
+
 bool
 crash_client_doubt(struct crash_journal *journal, uint32_t client)
 {

@@ -88,7 +88,9 @@ struct crash_observed crash_value_read(const struct crash_header *header, uint32
  */
 void crash_client_ack(struct crash_journal *journal, uint32_t client,
                       const struct crash_command *command);
-/* It was an error.  False: there are too many of them to remember. */
+/* It was an error that says that the command has changed nothing; so it must not have. */
+void crash_client_refuse(struct crash_journal *journal, uint32_t client);
+/* It was another error.  False: there are too many of them to remember. */
 bool crash_client_doubt(struct crash_journal *journal, uint32_t client);
 /* Whether a reader that has seen all replies so far may see `observed`. */
 bool crash_may_observe(const struct crash_journal *journal, uint32_t client, uint32_t key,

@@ -125,6 +125,14 @@ close_link(struct link *link)
     buffer_clear(&link->out);
 }
 
+static bool
+says_nothing_was_written(struct slice text)
+{
+    static const char words[] = "Nothing was written by this command";
+
+    return memmem(text.data, text.size, words, sizeof(words) - 1) != NULL;
+}
+
 /* True: go on with this link. */
 static bool
 on_error_reply(struct load *load, struct link *link, const struct reply *reply)
@@ -138,7 +146,9 @@ on_error_reply(struct load *load, struct link *link, const struct reply *reply)
     }
     if (load->options->stops_on_error)
         return false;
-    if (!crash_client_doubt(&load->journal, link->client)) {
+    if (says_nothing_was_written(reply->text)) {
+        crash_client_refuse(&load->journal, link->client);
+    } else if (!crash_client_doubt(&load->journal, link->client)) {
         fprintf(stderr, "client %u: too many errors to go on\n", link->client);
         return false;
     }

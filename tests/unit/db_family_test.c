@@ -431,7 +431,7 @@ no_family_reads_as_an_empty_one(void)
     read_ctx_init(&ctx, db_block_cache(world.db));
     CU_ASSERT_EQUAL(db_get(world.db, &ctx, CF_NONE, key, SEQUENCE_MAX, &found), KV_OK);
     CU_ASSERT_EQUAL(found.kind, LOOKUP_ABSENT);
-    db_prefetch(world.db, CF_NONE, &key, 1, &probe);
+    db_prefetch(world.db, CF_NONE, SEQUENCE_MAX, &key, 1, &probe);
     CU_ASSERT_EQUAL(db_get_probed(world.db, &ctx, CF_NONE, &probe, &found), KV_OK);
     CU_ASSERT_EQUAL(found.kind, LOOKUP_ABSENT);
     read_ctx_deinit(&ctx);
