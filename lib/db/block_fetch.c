@@ -25,6 +25,7 @@
 #include "sst/table_reader.h"
 
 enum {
+    SHORT_READS_MAX = 16,
     FETCH_BUCKET_COUNT = 1024, /* a power of two; fetches in flight are bounded by clients */
     POOL_COUNT_MAX = 256,      /* fetches that are kept */
     POOL_BYTES_MAX = 8 * 1024, /* of the buffer that each of them keeps */
@@ -51,6 +52,7 @@ struct fetch {
     size_t read_size;     /* ... so many bytes, have the piece in them */
     uint32_t sector_bytes;
     size_t filled;
+    uint32_t short_count; /* reads that brought less than a sector */
     struct list interests;
     struct fetch_interest first; /* of them; most fetches have no other */
     struct list opening_link;    /* in fetcher->opening until the file is open */
@@ -234,6 +236,7 @@ fetch_begin_read(struct fetch *fetch)
     fetch->read_size = (size_t)(end - fetch->read_offset);
     fetch->sector_bytes = (uint32_t)sector;
     fetch->filled = 0;
+    fetch->short_count = 0;
     fetch_make_room(fetch, fetch->read_size);
     fetch_read(fetch);
 }
@@ -283,7 +286,10 @@ on_read_done(struct io_request *request)
                      request->size, (unsigned long long)request->offset,
                      strerror((int)-request->result));
     } else if (!take_read(fetch, (size_t)request->result)) {
-        if (fetch->filled > filled_before) {
+        /* A read that was cut short inside of a sector is made again; at the end of the file it
+         * would be for ever. */
+        if (fetch->filled > filled_before ||
+            (request->result > 0 && fetch->short_count++ < SHORT_READS_MAX)) {
             fetch_read(fetch);
             return;
         }
