@@ -33,8 +33,7 @@ write_bit(struct command_call *call, struct slice old, uint64_t bit, bool is_set
     const size_t size = bit / 8 < old.size ? old.size : (size_t)(bit / 8) + 1;
     const bool before = bit_string_get(old, bit);
     struct buffer value = {0};
-    enum kv_status st = KV_OK;
-    bool fits;
+    enum kv_status st;
 
     memset(buffer_reserve(&value, size), 0, size);
     buffer_append_slice(&value, old);
@@ -43,11 +42,7 @@ write_bit(struct command_call *call, struct slice old, uint64_t bit, bool is_set
         value.data[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
     else
         value.data[bit / 8] &= (uint8_t) ~(0x80 >> bit % 8);
-    fits = value_put(call, call->args[1], buffer_slice(&value));
-    if (fits)
-        st = command_write(call);
-    if (fits && st == KV_OK)
-        resp_integer(&call->reply, before);
+    st = value_write(call, call->args[1], buffer_slice(&value), before);
     buffer_deinit(&value);
     return st;
 }
@@ -233,22 +228,19 @@ parse_operation(struct command_call *call, enum bit_operation *operation)
 static enum kv_status
 write_result(struct command_call *call, struct slice result)
 {
-    bool existed = true;
     struct slice old;
-    enum kv_status st = KV_OK;
+    bool existed;
+    enum kv_status st;
 
-    if (result.size > 0) {
-        if (!value_put(call, call->args[2], result))
-            return KV_OK;
-    } else {
-        st = value_read(call, call->args[2], &existed, &old);
-        if (st == KV_OK && existed)
-            write_batch_delete(call->batch, call->cf_id, call->args[2]);
-    }
-    if (st == KV_OK && existed)
+    if (result.size > 0)
+        return value_write(call, call->args[2], result, (int64_t)result.size);
+    st = value_read(call, call->args[2], &existed, &old);
+    if (st == KV_OK && existed) {
+        write_batch_delete(call->batch, call->cf_id, call->args[2]);
         st = command_write(call);
+    }
     if (st == KV_OK)
-        resp_integer(&call->reply, (int64_t)result.size);
+        resp_integer(&call->reply, 0);
     return st;
 }
 

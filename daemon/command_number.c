@@ -22,12 +22,7 @@ increment(struct command_call *call, int64_t delta)
         resp_error(&call->reply, "ERR increment or decrement would overflow");
         return KV_OK;
     }
-    if (!value_put(call, call->args[1], slice_of(text, resp_put_int64(text, number))))
-        return KV_OK;
-    st = command_write(call);
-    if (st == KV_OK)
-        resp_integer(&call->reply, number);
-    return st;
+    return value_write(call, call->args[1], slice_of(text, resp_put_int64(text, number)), number);
 }
 
 enum kv_status

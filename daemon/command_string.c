@@ -379,20 +379,15 @@ static enum kv_status
 write_joined(struct command_call *call, const struct slice *parts, uint32_t part_count)
 {
     struct buffer joined = {0};
-    enum kv_status st = KV_OK;
+    enum kv_status st;
     size_t size = 0;
-    bool fits;
 
     for (uint32_t i = 0; i < part_count; i++)
         size += parts[i].size;
     (void)buffer_reserve(&joined, size);
     for (uint32_t i = 0; i < part_count; i++)
         buffer_append_slice(&joined, parts[i]);
-    fits = value_put(call, call->args[1], buffer_slice(&joined));
-    if (fits)
-        st = command_write(call);
-    if (fits && st == KV_OK)
-        resp_integer(&call->reply, (int64_t)joined.size);
+    st = value_write(call, call->args[1], buffer_slice(&joined), (int64_t)joined.size);
     buffer_deinit(&joined);
     return st;
 }

@@ -70,6 +70,19 @@ value_put(struct command_call *call, struct slice key, struct slice value)
     return true;
 }
 
+enum kv_status
+value_write(struct command_call *call, struct slice key, struct slice value, int64_t reply)
+{
+    enum kv_status st;
+
+    if (!value_put(call, key, value))
+        return KV_OK;
+    st = command_write(call);
+    if (st == KV_OK)
+        resp_integer(&call->reply, reply);
+    return st;
+}
+
 bool
 value_parse_int64(struct command_call *call, struct slice text, int64_t *number_out)
 {

@@ -11,6 +11,10 @@ MUST_CHECK enum kv_status value_read(struct command_call *call, struct slice key
 /* Adds a put to the batch.  False: the key or the value is too long, and the error reply has
  * been written; the handler returns KV_OK without writing the batch. */
 bool value_put(struct command_call *call, struct slice key, struct slice value);
+/* Puts the value, writes the batch and replies with the number; or as value_put when it does not
+ * fit. */
+MUST_CHECK enum kv_status value_write(struct command_call *call, struct slice key,
+                                      struct slice value, int64_t reply);
 /* Whether a key may be written; false: the error reply has been written. */
 bool value_check_key(struct command_call *call, struct slice key);
 /* Checks before anything is built: appending may not make a value longer than Redis allows. */

@@ -95,4 +95,17 @@ slice_starts_with(struct slice a, struct slice prefix)
            (prefix.size == 0 || memcmp(a.data, prefix.data, prefix.size) == 0);
 }
 
+/* Takes what is before the next `mark`, which is passed too, or all. */
+static inline struct slice
+slice_take_until(struct slice *text, uint8_t mark)
+{
+    const uint8_t *at =
+        text->size > 0 ? (const uint8_t *)memchr(text->data, mark, text->size) : NULL;
+    const size_t size = at != NULL ? (size_t)(at - text->data) : text->size;
+    const struct slice taken = slice_of(text->data, size);
+
+    *text = at != NULL ? slice_of(at + 1, text->size - size - 1) : slice_of(NULL, 0);
+    return taken;
+}
+
 #endif

@@ -152,41 +152,16 @@ judge(struct db_iter *iter, const struct internal_key *key, bool *shown)
     return KV_OK;
 }
 
-static bool
-is_above_bounds(const struct db_iter *iter, struct slice user_key)
-{
-    return iter->options.has_upper && slice_compare(user_key, iter->options.upper) >= 0;
-}
-
-/* One step: an entry that is passed, or *done. */
+/* One entry is passed, or its key is shown. */
 static enum kv_status
-step_forward(struct db_iter *iter, uint32_t *version_count, bool *done)
+step_forward(struct db_iter *iter, const struct internal_key *key, uint32_t *version_count,
+             bool *shown)
 {
-    struct internal_key key;
-    bool shown;
-    enum kv_status st;
-
-    *done = true;
-    iter->state = DB_ITER_AT_END;
-    if (!iter->merged->valid)
-        return reach_end(iter);
-    st = parse_key(iter, &key);
-    if (st != KV_OK)
-        return st;
-    if (is_above_bounds(iter, key.user_key))
-        return reach_end(iter);
-    if (is_tired(iter)) {
-        pause_at(iter, key.user_key);
-        return KV_OK;
-    }
-    *done = false;
-    if (key.seq > iter->view.seq ||
-        (iter->anchor_kind == ANCHOR_PAST_KEY && slice_equal(key.user_key, db_iter_anchor(iter))))
-        return pass_version(iter, &key, version_count);
+    if (key->seq > iter->view.seq ||
+        (iter->anchor_kind == ANCHOR_PAST_KEY && slice_equal(key->user_key, db_iter_anchor(iter))))
+        return pass_version(iter, key, version_count);
     *version_count = 0;
-    st = judge(iter, &key, &shown);
-    *done = shown;
-    return st;
+    return judge(iter, key, shown);
 }
 
 /* --- backward --- */
@@ -285,13 +260,38 @@ decide(struct db_iter *iter, struct newest *newest, uint64_t tombstone_seq, bool
     return KV_OK;
 }
 
-/* Judges the key that `merged` stands on. */
+/* Passes all versions of the key, or shows it. */
 static enum kv_status
-step_backward(struct db_iter *iter, bool *done)
+step_backward(struct db_iter *iter, const struct internal_key *key, bool *shown)
 {
-    struct internal_key key;
     struct newest newest;
     uint64_t tombstone_seq;
+    enum kv_status st;
+
+    buffer_clear(&iter->candidate);
+    buffer_append_slice(&iter->candidate, key->user_key);
+    st = db_cover_find(&iter->cover, key->user_key, &tombstone_seq);
+    if (st == KV_OK)
+        st = walk_versions(iter, tombstone_seq, &newest);
+    return st == KV_OK ? decide(iter, &newest, tombstone_seq, shown) : st;
+}
+
+/* --- either way --- */
+
+static bool
+is_out_of_bounds(const struct db_iter *iter, struct slice user_key)
+{
+    const struct db_iter_options *options = &iter->options;
+
+    if (iter->is_forward)
+        return options->has_upper && slice_compare(user_key, options->upper) >= 0;
+    return slice_compare(user_key, options->lower) < 0;
+}
+
+enum kv_status
+db_iter_step(struct db_iter *iter, uint32_t *version_count, bool *done)
+{
+    struct internal_key key;
     enum kv_status st;
 
     *done = true;
@@ -301,23 +301,13 @@ step_backward(struct db_iter *iter, bool *done)
     st = parse_key(iter, &key);
     if (st != KV_OK)
         return st;
-    if (slice_compare(key.user_key, iter->options.lower) < 0)
+    if (is_out_of_bounds(iter, key.user_key))
         return reach_end(iter);
     if (is_tired(iter)) {
         pause_at(iter, key.user_key);
         return KV_OK;
     }
     *done = false;
-    buffer_clear(&iter->candidate);
-    buffer_append_slice(&iter->candidate, key.user_key);
-    st = db_cover_find(&iter->cover, key.user_key, &tombstone_seq);
-    if (st == KV_OK)
-        st = walk_versions(iter, tombstone_seq, &newest);
-    return st == KV_OK ? decide(iter, &newest, tombstone_seq, done) : st;
-}
-
-enum kv_status
-db_iter_step(struct db_iter *iter, uint32_t *version_count, bool *done)
-{
-    return iter->is_forward ? step_forward(iter, version_count, done) : step_backward(iter, done);
+    return iter->is_forward ? step_forward(iter, &key, version_count, done)
+                            : step_backward(iter, &key, done);
 }

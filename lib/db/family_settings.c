@@ -137,18 +137,6 @@ bad_line(const struct parser *parser, const char *what)
                    what);
 }
 
-/* What is before the next `stop`, which is passed too. */
-static struct slice
-take_until(struct slice *text, uint8_t stop)
-{
-    const uint8_t *end = text->size > 0 ? memchr(text->data, stop, text->size) : NULL;
-    const size_t size = end != NULL ? (size_t)(end - text->data) : text->size;
-    const struct slice taken = slice_of(text->data, size);
-
-    *text = slice_of(text->data + size + (end != NULL), text->size - size - (end != NULL));
-    return taken;
-}
-
 static bool
 parse_number(struct slice text, uint64_t *number_out)
 {
@@ -215,7 +203,7 @@ begin_family(struct parser *parser, struct slice rest)
     struct family_entry *entry;
     uint64_t id;
 
-    if (!parse_number(take_until(&rest, ' '), &id) || id >= UINT32_MAX)
+    if (!parse_number(slice_take_until(&rest, ' '), &id) || id >= UINT32_MAX)
         return bad_line(parser, "not the id of a family");
     for (uint32_t i = 0; i < parser->count; i++) {
         if (parser->entries[i].id == id)
@@ -241,7 +229,7 @@ set_operator(struct parser *parser, struct family_settings *settings, struct sli
 static enum kv_status
 parse_line(struct parser *parser, struct slice line)
 {
-    const struct slice word = take_until(&line, ' ');
+    const struct slice word = slice_take_until(&line, ' ');
     struct family_settings *settings;
     uint64_t value;
     int setting;
@@ -275,7 +263,7 @@ family_file_parse(struct slice text, struct family_entry **entries_out, uint32_t
 
     while (st == KV_OK && text.size > 0) {
         parser.line_number++;
-        st = parse_line(&parser, take_until(&text, '\n'));
+        st = parse_line(&parser, slice_take_until(&text, '\n'));
     }
     *entries_out = parser.entries;
     *count_out = parser.count;

@@ -286,18 +286,6 @@ get_number(const struct compaction_options *options, const struct number_field *
                         : *(const uint32_t *)(const void *)source;
 }
 
-/* Takes the text before the next `mark`, or all. */
-static struct slice
-take_until(struct slice *text, uint8_t mark)
-{
-    const uint8_t *at = text->size > 0 ? memchr(text->data, mark, text->size) : NULL;
-    const size_t size = at != NULL ? (size_t)(at - text->data) : text->size;
-    const struct slice taken = slice_of(text->data, size);
-
-    *text = at != NULL ? slice_of(at + 1, text->size - size - 1) : slice_of(NULL, 0);
-    return taken;
-}
-
 /* {name=value;name=value;} with or without the braces; inner objects are passed over. */
 static bool
 set_object(struct compaction_options *options, const struct number_field *fields,
@@ -306,8 +294,8 @@ set_object(struct compaction_options *options, const struct number_field *fields
     if (value.size >= 2 && value.data[0] == '{' && value.data[value.size - 1] == '}')
         value = slice_of(value.data + 1, value.size - 2);
     while (value.size > 0) {
-        struct slice setting = take_until(&value, ';');
-        const struct slice name = take_until(&setting, '=');
+        struct slice setting = slice_take_until(&value, ';');
+        const struct slice name = slice_take_until(&setting, '=');
 
         if (!set_number(options, fields, field_count, name, setting))
             return false;
@@ -339,7 +327,8 @@ set_compressions(struct compaction_options *options, struct slice value)
 
     options->compression_per_level_count = 0;
     while (value.size > 0 && count < LEVEL_COUNT) {
-        if (!find_compression(take_until(&value, ':'), &options->compression_per_level[count++]))
+        if (!find_compression(slice_take_until(&value, ':'),
+                              &options->compression_per_level[count++]))
             return;
     }
     options->compression_per_level_count = count;
