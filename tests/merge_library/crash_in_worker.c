@@ -1,6 +1,6 @@
-/* crash_in_worker.c - a broken merge operator, for tests: `crash_in_worker` puts the operands behind
- * each other, and kills a kvd-worker that meets a '!' in one of them.  kvd itself lives, and so does
- * everybody who has KV_CRASH_IN_WORKER=no in the environment.
+/* crash_in_worker.c - a broken merge operator, for tests: `crash_in_worker` puts the operands
+ * behind each other, and kills a kvd-worker that meets a '!' in one of them.  kvd itself lives, and
+ * so does everybody who has KV_CRASH_IN_WORKER=no in the environment.
  */
 #define _GNU_SOURCE /* program_invocation_short_name */
 #include <errno.h>
