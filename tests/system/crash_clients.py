@@ -163,14 +163,14 @@ class Client:
                 self.wire = None
 
 
-async def _mishap(server, rng, kind):
-    """Where the server ends up running."""
+async def mishap(server, rng):
+    """Something is killed; the server runs again in the end.  Returns what it was."""
+    kind = rng.choice(("kvd", "kvd", "workers", "both", "recovery"))
     if kind == "workers":
         for _ in range(4):
             await asyncio.sleep(rng.uniform(0.02, 0.15))
             server.kill_workers()
-        return
-    await asyncio.sleep(rng.uniform(0.1, 0.7))
+        return kind
     if kind == "both":
         server.kill_workers()
     server.kill()
@@ -179,13 +179,14 @@ async def _mishap(server, rng, kind):
         await asyncio.sleep(rng.uniform(0.005, 0.3))
         server.kill()
     server.start()
+    return kind
 
 
 async def round_of_load(server, rng, clients, load_s):
     """All clients at once, a mishap in between, and some load behind it.  Returns what it was."""
-    kind = rng.choice(("kvd", "kvd", "workers", "both", "recovery"))
     running = [asyncio.ensure_future(client.run()) for client in clients]
-    await _mishap(server, rng, kind)
+    await asyncio.sleep(rng.uniform(0.1, 0.7))
+    kind = await mishap(server, rng)
     over = asyncio.ensure_future(asyncio.sleep(load_s))
     await asyncio.wait([over, *running], return_when=asyncio.FIRST_COMPLETED)
     for client in clients:
