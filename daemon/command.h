@@ -63,6 +63,9 @@ enum command_flags {
     /* Not shown: */
     COMMAND_DANGEROUS = 1 << 12, /* a category */
     COMMAND_WALKS = 1 << 13,     /* takes several tries over one view, so not inside MULTI */
+    /* Shown again: */
+    COMMAND_PUBSUB = 1 << 14,
+    COMMAND_NO_ASYNC_LOADING = 1 << 15,
     COMMAND_HIDDEN_FLAGS = COMMAND_DANGEROUS | COMMAND_WALKS,
 };
 
