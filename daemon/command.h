@@ -65,7 +65,7 @@ enum command_flags {
     COMMAND_WALKS = 1 << 13,     /* takes several tries over one view, so not inside MULTI */
     /* Shown again: */
     COMMAND_PUBSUB = 1 << 14,
-    COMMAND_NO_ASYNC_LOADING = 1 << 15,
+    COMMAND_NO_ASYNC_LOADING = 1 << 16,
     COMMAND_HIDDEN_FLAGS = COMMAND_DANGEROUS | COMMAND_WALKS,
 };
 
