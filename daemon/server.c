@@ -175,6 +175,8 @@ server_on_durable(void *owner, uint64_t seq)
     struct server *server = owner;
 
     (void)seq;
+    if (server->db == NULL)
+        return;
     release_replies(server);
     if (!list_empty(&server->seq_waits))
         command_wake_seq_waits(server);
@@ -322,7 +324,7 @@ close_idle(struct server *server)
 
         if (server->now_us < client->active_us + server->config.timeout_us)
             return;
-        if (client_is_busy(client)) {
+        if (client_is_busy(client) || client->command_started) {
             client->active_us = server->now_us;
             list_remove(&client->all_link);
             list_push_back(&server->clients, &client->all_link);

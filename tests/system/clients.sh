@@ -115,6 +115,7 @@ has "redis-cli info" 'redis_version:7' "$(cli info server)"
 
 probe() { # what, the lines that may be errors, commands
     local line out
+    set -f # a pattern is for the server
     while read -r line; do
         # shellcheck disable=SC2086
         out=$(redis-cli -3 -p "$port" $line 2>&1)
@@ -122,6 +123,7 @@ probe() { # what, the lines that may be errors, commands
             bad "$1: $line" "$out"
         fi
     done <<<"$3"
+    set +f
     ok "$1"
 }
 cli mset probe 1 probe:2 22 >/dev/null
