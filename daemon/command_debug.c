@@ -70,6 +70,7 @@ begin(struct command_call *call, uint64_t time_us)
 
     KV_ASSERT(call->client->work == NULL && call->client->flush == NULL);
     work->base.free = work_free;
+    work->base.is_idle = true;
     work->client = call->client;
     work->timer.on_expire = on_expire;
     call->client->work = &work->base;
