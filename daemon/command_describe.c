@@ -30,10 +30,6 @@ static const struct {
     {COMMAND_ALLOW_BUSY, "allow_busy"},
 };
 
-static_assert(((COMMAND_PUBSUB | COMMAND_NO_ASYNC_LOADING) & COMMAND_HIDDEN_FLAGS) == 0 &&
-                  (COMMAND_PUBSUB & COMMAND_NO_ASYNC_LOADING) == 0,
-              "a flag is a bit of its own");
-
 enum { FLAG_NAME_COUNT = sizeof(flag_names) / sizeof(flag_names[0]), WORD_BYTES_MAX = 63 };
 
 static void
