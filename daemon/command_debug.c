@@ -24,6 +24,7 @@ struct sleep_work {
     struct command_work base;
     struct client *client; /* borrowed: outlives its work */
     struct io_timer timer;
+    bool is_over; /* the ticket has been reported to */
 };
 
 static void
@@ -31,19 +32,18 @@ on_expire(struct io_timer *timer)
 {
     struct sleep_work *work = KV_CONTAINER_OF(timer, struct sleep_work, timer);
 
+    work->is_over = true;
     flush_ticket_done(work->client->flush, KV_OK);
 }
 
-/* Also when the client is closed: then nothing else ends the ticket. */
 static void
 work_free(struct command_work *base)
 {
     struct sleep_work *work = KV_CONTAINER_OF(base, struct sleep_work, base);
-    struct client *client = work->client;
 
-    io_timer_stop(client->server->io, &work->timer);
-    if (client->flush != NULL && client->is_closing)
-        flush_ticket_done(client->flush, KV_CANCELLED);
+    io_timer_stop(work->client->server->io, &work->timer);
+    if (!work->is_over)
+        flush_ticket_forget(work->client);
     free(work);
 }
 
@@ -70,6 +70,7 @@ begin(struct command_call *call, uint64_t time_us)
 
     KV_ASSERT(call->client->work == NULL && call->client->flush == NULL);
     work->base.free = work_free;
+    work->base.is_idle = true;
     work->client = call->client;
     work->timer.on_expire = on_expire;
     call->client->work = &work->base;

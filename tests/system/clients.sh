@@ -113,17 +113,15 @@ has "redis-cli info" 'redis_version:7' "$(cli info server)"
 # --- what redis_exporter and Redis Insight ask for, in their order; only what Redis has no answer to
 # either may be an error
 
-probe() { # what, the lines that may be errors, commands
-    local line out
-    set -f # a pattern is for the server
+probe() { # what, lines that may be errors, commands
+    local line out words
     while read -r line; do
-        # shellcheck disable=SC2086
-        out=$(redis-cli -3 -p "$port" $line 2>&1)
+        read -ra words <<<"$line"
+        out=$(redis-cli -3 -p "$port" "${words[@]}" 2>&1 | tr -d '\0')
         if grep -qE '^(ERR|WRONG|NO)' <<<"$out" && ! grep -qE -- "$2" <<<"$line"; then
             bad "$1: $line" "$out"
         fi
     done <<<"$3"
-    set +f
     ok "$1"
 }
 cli mset probe 1 probe:2 22 >/dev/null
