@@ -113,6 +113,9 @@ void version_set_apply(struct version_set *set, struct version_edit *edits, uint
                        version_applied_fn *on_applied, void *owner);
 bool version_set_is_failing(const struct version_set *set);
 
+/* Appends the bytes of a MANIFEST that says what is current, and the numbers taken so far. */
+void version_set_describe(struct version_set *set, struct buffer *target);
+
 /* Index of the first table of a sorted level whose largest user key is >= `user_key`. */
 uint32_t version_level_find_user(const struct version_level *level, struct slice user_key);
 
