@@ -65,6 +65,7 @@ db_freeze(struct db *db)
     frozen->id = db->frozen_id_next++;
     frozen->memtable = db->active;
     frozen->log_next = wal_is_failed(db->wal) ? 0 : wal_switch(db->wal);
+    db_holes_all_fresh(&db->holes);
     list_push_back(&db->frozen, &frozen->link);
     db->frozen_count++;
     db->active = fresh;
