@@ -85,6 +85,8 @@ void version_set_purge(struct version_set *set);
 
 uint64_t version_set_next_file_number(struct version_set *set); /* takes one */
 uint64_t version_set_last_seq(const struct version_set *set);
+/* Of the MANIFEST that says what there is; before version_set_start the one that was found. */
+uint64_t version_set_manifest_number(const struct version_set *set);
 /* Raises the last sequence that the next MANIFEST record will carry. */
 void version_set_raise_last_seq(struct version_set *set, uint64_t seq);
 const char *version_set_db_id(const struct version_set *set);
