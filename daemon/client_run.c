@@ -533,6 +533,7 @@ client_run(struct client *client, struct slice input)
     taken = run_commands(client, input);
     if (!client->command_started)
         end_wave(client);
+    server_end_long_turn(client->server);
     /* A client that is about to end has no use for the rest. */
     return client->wait == CLIENT_WAITS_FOR_FLUSH ? input.size : taken;
 }

@@ -75,6 +75,7 @@ struct command {
     int32_t key_first, key_last,
         key_step;      /* argument positions; 0: no keys; last < 0: from the end */
     bool reads_key;    /* the handler reads its first argument's value, and before all else */
+    bool puts_key;     /* the handler puts its first argument, mostly without reading it */
     const char *group; /* "string", "connection", ... */
     const char *since;
     const char *summary; /* one sentence, our own words */

@@ -4,7 +4,7 @@
  *          clients whose share of an earlier turn was used up -> the engine's turn (one WAL write
  *          for all that the turn wrote) -> sends -> closed clients are retired.
  * The sends and the WAL write are queued, not made: the next ring_turn submits them with one
- * system call.
+ * system call.  A turn of many commands leaves the other completions to the next.
  *
  * Invariant: a client is in at most one of busy_clients and runnable_clients (by its `wait`), and
  * in held_clients exactly while it has a held reply.
@@ -29,6 +29,10 @@ enum {
     RING_ENTRY_COUNT = 4096,
     TICK_US = 100 * 1000,
     DRAIN_US = 10 * 1000 * 1000,
+    /* Half a millisecond of work: with long pipelines of many clients a turn of all of them would
+     * leave the disk and the clients without work for as long as it takes, and be left without any
+     * while the log is written. */
+    TURN_COMMANDS_ENOUGH = 512,
     STOP_TURN_COUNT_MAX = 1000,
     STOP_TURN_US = 10 * 1000,
 };
@@ -233,10 +237,18 @@ retire_closed(struct server *server)
     }
 }
 
+void
+server_end_long_turn(struct server *server)
+{
+    if (server->stats.command_count - server->turn_began_at >= TURN_COMMANDS_ENOUGH)
+        ring_cut_turn(server->ring);
+}
+
 static void
 turn(struct server *server, uint64_t timeout_us)
 {
     server->stats.turn_count++;
+    server->turn_began_at = server->stats.command_count;
     server_share_client_memory(server);
     (void)ring_turn(server->ring, has_work(server) ? 0 : timeout_us);
     server->now_us = io_now_us(server->io);

@@ -108,6 +108,7 @@ struct server {
     uint64_t started_us;      /* io_now_us */
     uint64_t started_wall_us; /* io_wall_us */
     uint64_t now_us;          /* cached: of this turn */
+    uint64_t turn_began_at;   /* stats.command_count then */
     struct io_timer tick_timer;
     uint64_t tick_count;
     uint64_t watchdog_us; /* the service manager wants a sign of life this often; 0: it does not */
@@ -152,6 +153,9 @@ void server_raise_client_limit(struct server *server);
 /* HUP: reads the file again, logs what changes and what would need a restart. */
 void server_reload_config(struct server *server);
 void server_reset_stats(struct server *server);
+/* After a client's commands: when many have been run in this turn the others' wait for the next,
+ * so that the log and the replies of these get under way. */
+void server_end_long_turn(struct server *server);
 /* Counts an error reply by its first word; `reply` starts behind the '-'. */
 void server_count_error(struct server *server, struct slice reply);
 uint64_t server_ops_per_second(const struct server *server);

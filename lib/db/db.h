@@ -127,6 +127,8 @@ MUST_CHECK enum kv_status db_get(struct db *db, struct read_ctx *ctx, uint32_t c
  * and with anything between: their waits for memory overlap.  Changes no answer. */
 void db_prefetch(struct db *db, uint32_t cf_id, uint64_t seq_max, const struct slice *keys,
                  unsigned count, struct version_probe *probes_out);
+/* The same for puts, each of which db_write will get in a batch of its own. */
+void db_prefetch_puts(struct db *db, uint32_t cf_id, const struct slice *keys, unsigned count);
 /* db_get of a probe's key at its sequence, which the probe may make faster.  It is of no
  * use after the next turn, and must be forgotten then, with the bytes of its key. */
 MUST_CHECK enum kv_status db_get_probed(struct db *db, struct read_ctx *ctx, uint32_t cf_id,

@@ -18,6 +18,7 @@ struct ring {
     uint32_t queued_read_count; /* since the last submission */
     uint64_t busy_poll_us;
     bool dispatching;
+    bool is_cut; /* by ring_cut_turn */
 };
 
 /* Hands what is queued to the kernel now, before the turn ends. */
