@@ -27,7 +27,7 @@
 #include "io/io_system.h"
 #include "io/ring_internal.h"
 
-enum { RETRY_COUNT_MAX = 100, READ_BATCH_COUNT = 4 };
+enum { RETRY_COUNT_MAX = 100, READ_BATCH_COUNT = 4, LINE_BYTES = 64, NEAR_BYTES_MAX = 8192 };
 
 enum sync_dir_step { SYNC_DIR_OPEN, SYNC_DIR_FSYNC, SYNC_DIR_CLOSE };
 
@@ -275,6 +275,16 @@ ring_submit(struct io *io, struct io_request *request)
     list_push_back(&op->ring->deferred, &request->link);
 }
 
+/* What the disk has written is in no cache of this processor. */
+static void
+prefetch_bytes(const struct io_request *request)
+{
+    const int64_t bytes = request->result < NEAR_BYTES_MAX ? request->result : NEAR_BYTES_MAX;
+
+    for (int64_t at = 0; at < bytes; at += LINE_BYTES)
+        __builtin_prefetch((const uint8_t *)request->buffer + at);
+}
+
 static uint32_t
 deliver_reads(struct ring *ring)
 {
@@ -285,6 +295,8 @@ deliver_reads(struct ring *ring)
 
         list_remove(&request->link);
         KV_ASSERT(op_of(request)->ring == ring && request->op == IO_READ);
+        if (!list_empty(&ring->arrived))
+            prefetch_bytes(LIST_ENTRY(ring->arrived.next, struct io_request, link));
         request->done(request);
     }
     return called_count;
