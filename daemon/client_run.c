@@ -21,6 +21,7 @@
 #include "daemon/command_family.h"
 #include "daemon/command_flush.h"
 #include "daemon/command_handlers.h"
+#include "daemon/command_snapshot_at.h"
 #include "daemon/command_value.h"
 #include "daemon/server.h"
 
@@ -196,9 +197,10 @@ count_rejected(struct client *client, const struct command *command, size_t repl
 
 /* The reply is complete: it goes, or is held until what it tells is durable. */
 static void
-commit_reply(struct client *client, size_t reply_start, uint64_t seq_wait)
+commit_reply(struct client *client, size_t reply_start, uint64_t seq_wait, enum reply_level level)
 {
     struct server *server = client->server;
+    struct reply_progress progress;
 
     if (client->replies_off || client->skips_reply) {
         reply_queue_take_back(&client->replies, reply_start);
@@ -208,10 +210,14 @@ commit_reply(struct client *client, size_t reply_start, uint64_t seq_wait)
     client->skips_next_reply = false;
     if (client->replies.bytes.size == reply_start)
         return;
-    reply_queue_commit(&client->replies, seq_wait, db_durable_seq(server->db));
+    progress = server_reply_progress(server, level);
+    reply_queue_commit(&client->replies, seq_wait, level, &progress);
     if (reply_queue_is_held(&client->replies)) {
         list_remove(&client->held_link);
         list_push_back(&server->held_clients, &client->held_link);
+        if (level == REPLY_SYNCED)
+            db_sync_to(server->db, seq_wait);
+        server->has_submit_waiter |= level == REPLY_SUBMITTED;
     } else {
         client_want_flush(client);
     }
@@ -233,6 +239,7 @@ end_command(struct client *client)
     client->work = NULL;
     flush_ticket_drop(client->flush);
     client->flush = NULL;
+    command_end_snapshot(client);
     client->command_started = client->is_first_writer = false;
     client->try_count = 0;
     client->command_us = 0;
@@ -336,7 +343,9 @@ try_command(struct client *client, struct command_call *call, size_t reply_start
         st = call->command->run(call);
         server->current_client = NULL;
     }
-    if (st == KV_BUSY && client->flush == NULL && !has_yielded(client))
+    /* One that has to stand in line, as others carry it (KV.IN), has not asked the engine. */
+    if (st == KV_BUSY && client->flush == NULL && !has_yielded(client) &&
+        !client_has_to_stand_in_line(client, call->command))
         server->is_full = true;
     if (st != KV_OK)
         reply_queue_take_back(&client->replies, reply_start);
@@ -368,7 +377,7 @@ refuse_or_queue(struct command_call *call, size_t reply_start)
         if (is_refused && call->command != NULL && call->command->run == command_exec)
             transaction_abort(call, reply_start);
     }
-    commit_reply(client, reply_start, 0);
+    commit_reply(client, reply_start, 0, REPLY_DURABLE);
 }
 
 /* Runs the parsed command; `input_behind` follows it.  False: it waits, and is run again from its
@@ -385,6 +394,7 @@ execute(struct client *client, struct slice input_behind)
         .args = client->parser.args,
         .arg_count = client->parser.arg_count,
         .cf_id = client->cf_id,
+        .seq_max = SEQUENCE_MAX,
         .ctx = &client->ctx,
         .batch = &server->batch,
         .reply = {.target = &client->replies.bytes, .protocol = client->protocol},
@@ -424,7 +434,7 @@ execute(struct client *client, struct slice input_behind)
         write_batch_init(&server->batch);
     }
     if (!client->is_closing)
-        commit_reply(client, reply_start, call.seq_wait);
+        commit_reply(client, reply_start, call.leaves_at_once ? 0 : call.seq_wait, call.level);
     return true;
 }
 
@@ -439,7 +449,7 @@ reply_protocol_error(struct client *client)
     resp_error_format(&reply, "ERR %s", client->parser.error);
     count_rejected(client, NULL, reply_start);
     client->replies_off = client->skips_reply = false;
-    commit_reply(client, reply_start, 0);
+    commit_reply(client, reply_start, 0, REPLY_DURABLE);
     client_close_after_reply(client);
 }
 

@@ -18,6 +18,7 @@
 #include <sysexits.h>
 
 #include "base/log.h"
+#include "daemon/command_durability.h"
 #include "daemon/endpoint.h"
 #include "daemon/listener.h"
 #include "daemon/notify.h"
@@ -87,6 +88,7 @@ init_lists(struct server *server)
     list_init(&server->runnable_clients);
     list_init(&server->sending_clients);
     list_init(&server->flush_tickets);
+    list_init(&server->seq_waits);
 }
 
 static int
@@ -126,37 +128,90 @@ server_open(struct server *server, const struct config *config)
 
 /* --- the engine's events --- */
 
-void
-server_on_durable(void *owner, uint64_t seq)
+struct reply_progress
+server_reply_progress(const struct server *server, enum reply_level level)
 {
-    struct server *server = owner;
+    struct reply_progress progress = {.seqs = {[REPLY_DURABLE] = db_durable_seq(server->db)}};
 
+    if (level == REPLY_SUBMITTED)
+        progress.seqs[REPLY_SUBMITTED] = db_submitted_seq(server->db);
+    if (level == REPLY_SYNCED)
+        progress.seqs[REPLY_SYNCED] = db_synced_seq(server->db);
+    return progress;
+}
+
+static struct reply_progress
+whole_progress(const struct server *server)
+{
+    return (struct reply_progress){.seqs = {[REPLY_DURABLE] = db_durable_seq(server->db),
+                                            [REPLY_SUBMITTED] = db_submitted_seq(server->db),
+                                            [REPLY_SYNCED] = db_synced_seq(server->db)}};
+}
+
+static void
+release_replies(struct server *server)
+{
+    const struct reply_progress progress = whole_progress(server);
+
+    server->has_submit_waiter = false;
     for (struct list *node = server->held_clients.next, *next; node != &server->held_clients;
          node = next) {
         struct client *client = LIST_ENTRY(node, struct client, held_link);
 
         next = node->next;
-        reply_queue_release(&client->replies, seq);
+        reply_queue_release(&client->replies, &progress);
         if (client->replies.free_bytes > 0)
             client_want_flush(client);
         if (!reply_queue_is_held(&client->replies))
             list_remove(&client->held_link);
+        else
+            server->has_submit_waiter |=
+                reply_queue_first_level(&client->replies) == REPLY_SUBMITTED;
     }
+}
+
+void
+server_on_durable(void *owner, uint64_t seq)
+{
+    struct server *server = owner;
+
+    (void)seq;
+    if (server->db == NULL)
+        return;
+    release_replies(server);
+    if (!list_empty(&server->seq_waits))
+        command_wake_seq_waits(server);
+}
+
+void
+server_on_synced(void *owner, uint64_t seq)
+{
+    server_on_durable(owner, seq);
+}
+
+/* The log's write of this turn is on its way, in front of the replies. */
+static void
+release_submitted(struct server *server)
+{
+    if (server->has_submit_waiter)
+        release_replies(server);
 }
 
 void
 server_on_write_failed(void *owner, uint64_t seq_durable)
 {
     struct server *server = owner;
+    const struct reply_progress progress = whole_progress(server);
     uint64_t failed_count = 0;
 
+    snapshot_leases_take_back(&server->leases, seq_durable);
     while (!list_empty(&server->held_clients)) {
         struct client *client = LIST_ENTRY(server->held_clients.next, struct client, held_link);
 
         KV_ASSERT(client != server->current_client);
         list_remove(&client->held_link);
         failed_count +=
-            reply_queue_fail(&client->replies, seq_durable,
+            reply_queue_fail(&client->replies, &progress,
                              slice_of(TEXT_WRITE_FAILED, sizeof(TEXT_WRITE_FAILED) - 1));
         client_want_flush(client);
     }
@@ -256,6 +311,7 @@ turn(struct server *server, uint64_t timeout_us)
     run_runnable(server);
     if (server->db != NULL)
         db_turn(server->db);
+    release_submitted(server);
     flush_clients(server);
     retire_closed(server);
 }
@@ -269,7 +325,7 @@ close_idle(struct server *server)
 
         if (server->now_us < client->active_us + server->config.timeout_us)
             return;
-        if (client_is_busy(client)) {
+        if (client_is_busy(client) || client->command_started) {
             client->active_us = server->now_us;
             list_remove(&client->all_link);
             list_push_back(&server->clients, &client->all_link);
@@ -303,6 +359,7 @@ on_tick(struct io_timer *timer)
     server->now_us = io_now_us(server->io);
     server->tick_count++;
     sample_ops(server);
+    checkpoint_keeper_tick(&server->keeper);
     close_idle(server);
     listeners_resume(server->listeners);
     if (server->tick_count % 16 == 0)
