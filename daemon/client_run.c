@@ -491,13 +491,14 @@ is_put_off(const struct client *client)
     return command == NULL || command->run != command_shutdown;
 }
 
-/* Commands that wait for the disk gain nothing from what is near in memory. */
+/* Commands that wait for the disk gain nothing from what is near in memory; those of a wave have
+ * waited. */
 static void
 look_ahead(struct client *client, struct slice input)
 {
     struct server *server = client->server;
 
-    if (!client->command_started && !client->is_cold)
+    if (!client->command_started && (!client->is_cold || client->wave.left > 0))
         read_ahead_look(&server->ahead, server->db, client->cf_id, input);
 }
 

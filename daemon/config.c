@@ -172,6 +172,8 @@ static const struct row rows[] = {
         "bits of filter for each key; 0: no filters"),
     NAME("direct-reads", direct_reads, "no", bool_names, false,
          "read blocks past the page cache: for tables that are much larger than memory"),
+    INT("busy-poll", busy_poll_us, "0", 0, 1000, NULL, true,
+        "microseconds that kvd looks for what comes next before it sleeps; 0: it sleeps at once"),
     NAME("compaction-style", compaction_style, "auto", style_names, true,
          "how tables are kept in shape; auto: as OPTIONS says, leveled if it is new"),
     INT("compaction-jobs", compaction_jobs, "auto", 1, 64, auto_names, true,

@@ -54,6 +54,7 @@ struct config {
     uint64_t block_bytes;
     uint64_t bloom_bits; /* a key; 0: no filters */
     uint64_t direct_reads;
+    uint64_t busy_poll_us;
     char *merge_library;  /* "": none */
     char *merge_operator; /* of database 0; "": what is stored */
 

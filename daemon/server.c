@@ -113,6 +113,7 @@ server_open(struct server *server, const struct config *config)
     server_raise_client_limit(server);
     if (ring_open(RING_ENTRY_COUNT, &server->ring) != KV_OK)
         return EX_OSERR;
+    ring_set_busy_poll(server->ring, server->config.busy_poll_us);
     server->io = ring_io(server->ring);
     server->cursors = scan_cursors_new(io_random(server->io));
     server->started_us = server->now_us = io_now_us(server->io);

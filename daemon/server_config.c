@@ -40,6 +40,7 @@ push_settings(struct server *server)
     struct db_compaction_settings settings;
 
     log_set_level((enum log_level)config->loglevel);
+    ring_set_busy_poll(server->ring, config->busy_poll_us);
     if (server->db == NULL)
         return;
     db_set_wal_sync(server->db, (enum wal_sync)config->wal_sync, config->wal_sync_interval_us);
