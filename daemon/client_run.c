@@ -17,11 +17,15 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "daemon/client_gate.h"
 #include "daemon/client_internal.h"
+#include "daemon/client_push.h"
 #include "daemon/command_family.h"
 #include "daemon/command_flush.h"
 #include "daemon/command_handlers.h"
 #include "daemon/command_value.h"
+#include "daemon/monitor.h"
+#include "daemon/pause.h"
 #include "daemon/server.h"
 
 enum { TOLD_BYTES_MAX = 128, BATCH_BYTES_KEPT = 1024 * 1024 };
@@ -86,6 +90,8 @@ admit(struct command_call *call)
         resp_error(&call->reply, "NOAUTH Authentication required.");
         return false;
     }
+    if (call->client->gate != 0 && !client_gate_admits(call))
+        return false;
     return command_has_family(call);
 }
 
@@ -148,12 +154,14 @@ client_reply_status(struct server *server, struct resp_writer *reply, enum kv_st
 }
 
 static void
-note_if_slow(const struct command_call *call, uint64_t run_us, uint64_t wait_us)
+note_slow(const struct command_call *call, uint64_t run_us, uint64_t wait_us)
 {
     const struct config *config = &call->server->config;
 
-    if (run_us + wait_us >= config->slowlog_us && config->slowlog_us != UINT64_MAX &&
-        !(call->command->flags & COMMAND_SKIP_SLOWLOG))
+    latency_note(call->server,
+                 call->command->flags & COMMAND_FAST ? LATENCY_FAST_COMMAND : LATENCY_COMMAND,
+                 run_us + wait_us);
+    if (run_us + wait_us >= config->slowlog_us && !(call->command->flags & COMMAND_SKIP_SLOWLOG))
         slowlog_add(&call->server->slowlog, call, run_us, wait_us, config->slowlog_length_max);
 }
 
@@ -172,7 +180,10 @@ client_count_command(const struct command_call *call, struct slice reply, uint64
         stats->failed_count++;
         server_count_error(server, slice_of(reply.data + 1, reply.size - 1));
     }
-    note_if_slow(call, run_us, wait_us);
+    if (server->config.latency_tracking)
+        latency_histogram_add(&server->histograms[command_index(call->command)], run_us);
+    if (run_us + wait_us >= server->slow_us)
+        note_slow(call, run_us, wait_us);
 }
 
 static struct slice
@@ -194,13 +205,14 @@ count_rejected(struct client *client, const struct command *command, size_t repl
     server_count_error(server, slice_of(reply.data + 1, reply.size - 1));
 }
 
-/* The reply is complete: it goes, or is held until what it tells is durable. */
+/* The reply is complete: it goes, or is held until what it tells is durable.  CLIENT REPLY does not
+ * silence pushes. */
 static void
-commit_reply(struct client *client, size_t reply_start, uint64_t seq_wait)
+commit_reply(struct client *client, size_t reply_start, uint64_t seq_wait, bool is_push)
 {
     struct server *server = client->server;
 
-    if (client->replies_off || client->skips_reply) {
+    if ((client->replies_off || client->skips_reply) && !is_push) {
         reply_queue_take_back(&client->replies, reply_start);
         seq_wait = 0;
     }
@@ -277,6 +289,7 @@ wait_for_blocks(struct client *client, struct slice input_behind)
     read_wave_grow(&client->wave, &server->ahead, server->db, client->cf_id, &client->ctx,
                    input_behind);
     client->fetch_armed = true;
+    client->fetch_begun_us = server->now_us;
     db_fetch(server->db, &client->ctx, &client->waiter);
 }
 
@@ -319,6 +332,15 @@ client_has_to_stand_in_line(const struct client *client, const struct command *c
            !list_empty(&client->server->busy_clients);
 }
 
+static void
+end_staged(const struct command_call *call, enum kv_status st)
+{
+    if (st == KV_OK)
+        pubsub_send_staged(call->server, call->seq_wait);
+    else
+        pubsub_drop_staged(call->client);
+}
+
 /* One try.  KV_OK, or the status that it ended with, the reply taken back. */
 static enum kv_status
 try_command(struct client *client, struct command_call *call, size_t reply_start)
@@ -334,6 +356,8 @@ try_command(struct client *client, struct command_call *call, size_t reply_start
     if (st == KV_OK) {
         server->current_client = client;
         st = call->command->run(call);
+        if (server->gate & GATE_STAGED)
+            end_staged(call, st);
         server->current_client = NULL;
     }
     if (st == KV_BUSY && client->flush == NULL && !has_yielded(client))
@@ -368,7 +392,7 @@ refuse_or_queue(struct command_call *call, size_t reply_start)
         if (is_refused && call->command != NULL && call->command->run == command_exec)
             transaction_abort(call, reply_start);
     }
-    commit_reply(client, reply_start, 0);
+    commit_reply(client, reply_start, 0, false);
 }
 
 /* Runs the parsed command; `input_behind` follows it.  False: it waits, and is run again from its
@@ -377,7 +401,7 @@ static bool
 execute(struct client *client, struct slice input_behind)
 {
     struct server *server = client->server;
-    const size_t reply_start = client->replies.bytes.size;
+    size_t reply_start = client->replies.bytes.size;
     struct command_call call = {
         .server = server,
         .client = client,
@@ -390,6 +414,7 @@ execute(struct client *client, struct slice input_behind)
         .reply = {.target = &client->replies.bytes, .protocol = client->protocol},
     };
     uint64_t waited_us;
+    bool is_admitted;
     enum kv_status st;
 
     if (!client->command_started) {
@@ -399,7 +424,12 @@ execute(struct client *client, struct slice input_behind)
             client_close(client, "speaks HTTP");
             return true;
         }
-        if (!admit(&call) || transaction_takes(&client->transaction, call.command)) {
+        is_admitted = admit(&call);
+        if (is_admitted && server->gate != 0 && pause_holds(&call)) {
+            wait_in(client, CLIENT_WAITS_FOR_UNPAUSE, &server->paused_clients);
+            return false;
+        }
+        if (!is_admitted || transaction_takes(&client->transaction, call.command)) {
             refuse_or_queue(&call, reply_start);
             return true;
         }
@@ -416,6 +446,8 @@ execute(struct client *client, struct slice input_behind)
     client->is_cold = client->is_cold && (client->try_count > 0 || client->wave.is_alive);
     if (st != KV_OK)
         client_reply_status(server, &call.reply, st);
+    if (server->gate & GATE_OWN_PUSHES)
+        reply_start = client_place_pushes(client, reply_start);
     waited_us = server->now_us - client->begun_us - client->command_us;
     client_count_command(&call, reply_since(client, reply_start), client->command_us, waited_us);
     end_command(client);
@@ -424,7 +456,9 @@ execute(struct client *client, struct slice input_behind)
         write_batch_init(&server->batch);
     }
     if (!client->is_closing)
-        commit_reply(client, reply_start, call.seq_wait);
+        commit_reply(client, reply_start, call.seq_wait, call.command->flags & COMMAND_PUSHES);
+    if (server->gate & GATE_MONITORS)
+        monitor_show_parsed(client);
     return true;
 }
 
@@ -439,7 +473,7 @@ reply_protocol_error(struct client *client)
     resp_error_format(&reply, "ERR %s", client->parser.error);
     count_rejected(client, NULL, reply_start);
     client->replies_off = client->skips_reply = false;
-    commit_reply(client, reply_start, 0);
+    commit_reply(client, reply_start, 0, false);
     client_close_after_reply(client);
 }
 
@@ -544,6 +578,9 @@ client_on_arrived(struct db_waiter *waiter, enum kv_status st)
 
     KV_ASSERT(client->fetch_armed);
     client->fetch_armed = false;
+    if (client->server->config.latency_threshold_us > 0)
+        latency_note(client->server, LATENCY_BLOCK_READ,
+                     io_now_us(client->server->io) - client->fetch_begun_us);
     if (st != KV_OK && client->wave.left > 0 && !client->wave.is_off) {
         client->wave.is_off = true; /* the block may not have been this command's */
         st = KV_OK;

@@ -59,8 +59,8 @@ grow_held(struct reply_queue *queue)
     queue->held_capacity = capacity;
 }
 
-void
-reply_queue_commit(struct reply_queue *queue, uint64_t seq_wait, uint64_t seq_durable)
+static void
+commit(struct reply_queue *queue, uint64_t seq_wait, uint64_t seq_durable, bool is_push)
 {
     KV_ASSERT(queue->free_bytes <= queue->bytes.size);
     if (queue->held_count == 0 && seq_wait <= seq_durable) {
@@ -73,7 +73,20 @@ reply_queue_commit(struct reply_queue *queue, uint64_t seq_wait, uint64_t seq_du
     *held_at(queue, queue->held_count - 1) = (struct held_reply){
         .end = queue->stream_offset + queue->bytes.size,
         .seq = seq_wait,
+        .is_push = is_push,
     };
+}
+
+void
+reply_queue_commit(struct reply_queue *queue, uint64_t seq_wait, uint64_t seq_durable)
+{
+    commit(queue, seq_wait, seq_durable, false);
+}
+
+void
+reply_queue_commit_push(struct reply_queue *queue, uint64_t seq_wait, uint64_t seq_durable)
+{
+    commit(queue, seq_wait, seq_durable, true);
 }
 
 void
@@ -106,11 +119,11 @@ reply_queue_fail(struct reply_queue *queue, uint64_t seq_durable, struct slice e
         const size_t end = (size_t)(held->end - queue->stream_offset);
 
         KV_ASSERT(end >= start && end <= queue->bytes.size);
-        if (held->seq > seq_durable) {
+        if (held->seq <= seq_durable) {
+            buffer_append(&kept, queue->bytes.data + start, end - start);
+        } else if (!held->is_push) {
             buffer_append_slice(&kept, error);
             failed_count++;
-        } else {
-            buffer_append(&kept, queue->bytes.data + start, end - start);
         }
         start = end;
     }

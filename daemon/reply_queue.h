@@ -3,7 +3,8 @@
  *     bytes:  | free to go | held reply | held reply | ... |
  *
  * Replies leave in the order of the commands.  A reply whose sequence is not durable yet holds
- * back itself and all behind it.  Pure: knows no sockets.  Zeroed is empty and valid.
+ * back itself and all behind it.  Between replies may be pushes: messages that no command of this
+ * client has asked for.  Pure: knows no sockets.  Zeroed is empty and valid.
  */
 #ifndef KV_DAEMON_REPLY_QUEUE_H
 #define KV_DAEMON_REPLY_QUEUE_H
@@ -13,6 +14,7 @@
 struct held_reply {
     uint64_t end; /* stream offset behind it */
     uint64_t seq; /* what it waits for */
+    bool is_push;
 };
 
 struct reply_queue {
@@ -28,12 +30,14 @@ void reply_queue_deinit(struct reply_queue *queue);
 void reply_queue_reset(struct reply_queue *queue, size_t bytes_max);
 /* The bytes behind the last reply are one, which may go when seq_wait is durable. */
 void reply_queue_commit(struct reply_queue *queue, uint64_t seq_wait, uint64_t seq_durable);
+/* The same, and they are a push. */
+void reply_queue_commit_push(struct reply_queue *queue, uint64_t seq_wait, uint64_t seq_durable);
 /* Takes back the bytes behind `size`: a try that is run again. */
 void reply_queue_take_back(struct reply_queue *queue, size_t size);
 /* Frees what is durable. */
 void reply_queue_release(struct reply_queue *queue, uint64_t seq_durable);
-/* Puts `error` in the place of each held reply that waits for more than seq_durable, and frees
- * all.  Returns how many there were. */
+/* Puts `error` in the place of each held reply that waits for more than seq_durable, and nothing in
+ * that of such a push, and frees all.  Returns how many replies there were. */
 uint32_t reply_queue_fail(struct reply_queue *queue, uint64_t seq_durable, struct slice error);
 /* Moves the free bytes to the end of `target`; swaps the memory when that saves the copy. */
 void reply_queue_move_free(struct reply_queue *queue, struct buffer *target);

@@ -21,6 +21,7 @@
 #include "daemon/endpoint.h"
 #include "daemon/listener.h"
 #include "daemon/notify.h"
+#include "daemon/pause.h"
 #include "daemon/receive_buffers.h"
 #include "daemon/scan_cursors.h"
 #include "daemon/signals.h"
@@ -83,6 +84,8 @@ init_lists(struct server *server)
     list_init(&server->runnable_clients);
     list_init(&server->sending_clients);
     list_init(&server->flush_tickets);
+    list_init(&server->paused_clients);
+    list_init(&server->monitors);
 }
 
 static int
@@ -101,6 +104,7 @@ server_open(struct server *server, const struct config *config)
     KV_ASSERT(server->ring == NULL);
     init_lists(server);
     config_copy(&server->config, config);
+    server_find_slow(server);
     write_batch_init(&server->batch);
     server->next_client_id = 1;
     make_run_id(server->run_id);
@@ -109,6 +113,7 @@ server_open(struct server *server, const struct config *config)
         return EX_OSERR;
     server->io = ring_io(server->ring);
     server->cursors = scan_cursors_new(io_random(server->io));
+    pubsub_init(&server->pubsub, io_random(server->io));
     server->started_us = server->now_us = io_now_us(server->io);
     server->started_wall_us = io_wall_us(server->io);
     if (receive_buffers_open(server->ring, &server->buffers) != KV_OK)
@@ -126,6 +131,8 @@ server_on_durable(void *owner, uint64_t seq)
 {
     struct server *server = owner;
 
+    if (server->config.latency_threshold_us > 0)
+        latency_note_wal(server);
     for (struct list *node = server->held_clients.next, *next; node != &server->held_clients;
          node = next) {
         struct client *client = LIST_ENTRY(node, struct client, held_link);
@@ -256,7 +263,8 @@ close_idle(struct server *server)
 
         if (server->now_us < client->active_us + server->config.timeout_us)
             return;
-        if (client_is_busy(client)) {
+        if (client_is_busy(client) || client->gate != 0 ||
+            client->wait == CLIENT_WAITS_FOR_UNPAUSE) {
             client->active_us = server->now_us;
             list_remove(&client->all_link);
             list_push_back(&server->clients, &client->all_link);
@@ -397,6 +405,7 @@ stop_io(struct server *server)
     listeners_stop(server->listeners);
     signals_stop(server->signals);
     io_timer_stop(server->io, &server->tick_timer);
+    pause_end(server);
     while (!list_empty(&server->clients))
         client_close(LIST_ENTRY(server->clients.next, struct client, all_link), NULL);
     for (int i = 0; i < STOP_TURN_COUNT_MAX && !is_at_rest(server); i++)
@@ -430,8 +439,11 @@ server_close(struct server *server)
         }
     }
     write_batch_deinit(&server->batch);
+    pubsub_deinit(&server->pubsub);
+    buffer_deinit(&server->own_pushes);
     scan_cursors_free(server->cursors);
     slowlog_reset(&server->slowlog);
+    server_free_histograms(server);
     config_deinit(&server->config);
     return code;
 }
