@@ -55,7 +55,7 @@ static const struct {
     {"role", "admin", true},          {"command", "connection", true},
     {"dbsize", "keyspace", true},     {"flushall", "keyspace", true},
     {"flushdb", "keyspace", true},    {"info", "dangerous", true},
-    {"object", "keyspace", false},
+    {"object", "keyspace", false},    {"pubsub", "pubsub", false},
 };
 
 /* The category that follows from the group; NULL: none. */

@@ -19,36 +19,37 @@ struct write_names {
     const char *command;
     enum key_event_class class;
     const char *put, *deletion;
+    bool is_anew; /* what was there before goes first, so the key is always new */
 };
 
 static const struct write_names names_of_commands[] = {
-    {"append", NOTIFY_STRING, "append", NULL},
-    {"bitfield", NOTIFY_STRING, "setbit", NULL},
-    {"copy", NOTIFY_GENERIC, "copy_to", NULL},
-    {"decr", NOTIFY_STRING, "incrby", NULL},
-    {"decrby", NOTIFY_STRING, "incrby", NULL},
-    {"expire", NOTIFY_GENERIC, "expire", NULL},
-    {"expireat", NOTIFY_GENERIC, "expire", NULL},
-    {"getex", NOTIFY_GENERIC, "expire", NULL}, /* or "persist" */
-    {"incr", NOTIFY_STRING, "incrby", NULL},
-    {"incrby", NOTIFY_STRING, "incrby", NULL},
-    {"incrbyfloat", NOTIFY_STRING, "incrbyfloat", NULL},
-    {"kv.merge", NOTIFY_STRING, "merge", NULL},
-    {"move", NOTIFY_GENERIC, "move_to", "move_from"},
-    {"persist", NOTIFY_GENERIC, "persist", NULL},
-    {"pexpire", NOTIFY_GENERIC, "expire", NULL},
-    {"pexpireat", NOTIFY_GENERIC, "expire", NULL},
-    {"rename", NOTIFY_GENERIC, "rename_to", "rename_from"},
-    {"renamenx", NOTIFY_GENERIC, "rename_to", "rename_from"},
-    {"restore", NOTIFY_GENERIC, "restore", NULL},
-    {"setbit", NOTIFY_STRING, "setbit", NULL},
-    {"setrange", NOTIFY_STRING, "setrange", NULL},
+    {"append", NOTIFY_STRING, "append", NULL, false},
+    {"bitfield", NOTIFY_STRING, "setbit", NULL, false},
+    {"copy", NOTIFY_GENERIC, "copy_to", NULL, true},
+    {"decr", NOTIFY_STRING, "incrby", NULL, false},
+    {"decrby", NOTIFY_STRING, "incrby", NULL, false},
+    {"expire", NOTIFY_GENERIC, "expire", NULL, false},
+    {"expireat", NOTIFY_GENERIC, "expire", NULL, false},
+    {"getex", NOTIFY_GENERIC, "expire", NULL, false}, /* or "persist" */
+    {"incr", NOTIFY_STRING, "incrby", NULL, false},
+    {"incrby", NOTIFY_STRING, "incrby", NULL, false},
+    {"incrbyfloat", NOTIFY_STRING, "incrbyfloat", NULL, false},
+    {"kv.merge", NOTIFY_STRING, "merge", NULL, false},
+    {"move", NOTIFY_GENERIC, "move_to", "move_from", true},
+    {"persist", NOTIFY_GENERIC, "persist", NULL, false},
+    {"pexpire", NOTIFY_GENERIC, "expire", NULL, false},
+    {"pexpireat", NOTIFY_GENERIC, "expire", NULL, false},
+    {"rename", NOTIFY_GENERIC, "rename_to", "rename_from", true},
+    {"renamenx", NOTIFY_GENERIC, "rename_to", "rename_from", true},
+    {"restore", NOTIFY_GENERIC, "restore", NULL, true},
+    {"setbit", NOTIFY_STRING, "setbit", NULL, false},
+    {"setrange", NOTIFY_STRING, "setrange", NULL, false},
 };
 
 static const struct write_names *
 find_names(const struct command *command)
 {
-    static const struct write_names others = {"", NOTIFY_STRING, "set", NULL};
+    static const struct write_names others = {"", NOTIFY_STRING, "set", NULL, false};
 
     for (size_t i = 0; i < sizeof(names_of_commands) / sizeof(names_of_commands[0]); i++) {
         if (strcmp(names_of_commands[i].command, command->name) == 0)
@@ -148,16 +149,14 @@ stage_put(struct command_call *call, const struct write_names *names,
         notify_key_event(call, NOTIFY_GENERIC, "expire", record->key, record->cf_id);
 }
 
-/* Redis's dbAdd: RENAME deletes its target first, so that is always new. */
 static enum kv_status
-stage_if_new(struct command_call *call, const struct batch_record *record)
+stage_if_new(struct command_call *call, const struct write_names *names,
+             const struct batch_record *record)
 {
-    const bool is_renamed =
-        call->command->run == command_rename || call->command->run == command_renamenx;
     struct lookup found = {.kind = LOOKUP_ABSENT};
     enum kv_status st = KV_OK;
 
-    if (!is_renamed && record->cf_id < CF_NONE_MIN)
+    if (!names->is_anew && record->cf_id < CF_NONE_MIN)
         st = db_get(call->server->db, call->ctx, record->cf_id, record->key, SEQUENCE_MAX, &found);
     if (st == KV_OK && found.kind != LOOKUP_VALUE)
         notify_key_event(call, NOTIFY_NEW, "new", record->key, record->cf_id);
@@ -221,7 +220,7 @@ stage_records(struct command_call *call, const struct write_names *names, const 
         if (st != KV_OK || !found)
             break;
         if (tells_new && is_put(&record) && (is_first == NULL || is_first[i]))
-            st = stage_if_new(call, &record);
+            st = stage_if_new(call, names, &record);
         if (st == KV_OK && pass != STAGE_NEW)
             stage_record(call, names, &record);
     }

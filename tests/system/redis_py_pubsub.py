@@ -50,9 +50,9 @@ def main():
         expect(message["data"] == "first", message)
         break
     threaded, got = client.pubsub(), []
-    threaded.subscribe(**{"thread": lambda message: got.append(message["data"])})
+    threaded.subscribe(**{"in-thread": lambda message: got.append(message["data"])})
     thread = threaded.run_in_thread(sleep_time=0.01)
-    soon(lambda: client.publish("thread", "x") == 1 and got, "in a thread")
+    soon(lambda: client.publish("in-thread", "x") == 1 and got, "in a thread")
     thread.stop()
     thread.join()
     with client.pipeline() as pipe:
