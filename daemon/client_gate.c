@@ -48,18 +48,31 @@ command_format_full_name(const struct command_call *call, char name[COMMAND_FULL
         *at = (char)tolower((unsigned char)*at);
 }
 
-/* KV.IN is what it runs; in a transaction, where its words are not at hand, it may be anything. */
+/* Where KV.IN and its like have the command that they run; 0: it is none of these. */
+static uint32_t
+inner_position(const struct command *command)
+{
+    if (command->run == command_kv_in || command->run == command_kv_at)
+        return 2;
+    return command->run == command_kv_write ? 3 : 0;
+}
+
+/* With those of what it runs; in a transaction, where words are not at hand, that may be any. */
 static uint32_t
 flags_of(const struct command *command, const struct slice *args, uint32_t arg_count)
 {
-    const struct command *inner;
+    uint32_t flags = command->flags, position = 0, step = inner_position(command);
 
-    if (command->run != command_kv_in)
-        return command->flags;
-    if (args == NULL)
-        return command->flags | COMMAND_WRITE | COMMAND_READONLY;
-    inner = arg_count > 2 ? command_find(args[2]) : NULL;
-    return command->flags | (inner != NULL ? inner->flags : 0);
+    if (step > 0 && args == NULL)
+        return flags | COMMAND_WRITE | COMMAND_READONLY;
+    for (; step > 0 && position + step < arg_count; step = inner_position(command)) {
+        position += step;
+        command = command_find(args[position]);
+        if (command == NULL)
+            break;
+        flags |= command->flags;
+    }
+    return flags;
 }
 
 bool

@@ -12,8 +12,9 @@ static void
 commit_push(struct client *client, uint64_t seq)
 {
     struct server *server = client->server;
+    const struct reply_progress progress = server_reply_progress(server, REPLY_DURABLE);
 
-    reply_queue_commit_push(&client->replies, seq, db_durable_seq(server->db));
+    reply_queue_commit_push(&client->replies, seq, &progress);
     if (reply_queue_is_held(&client->replies)) {
         list_remove(&client->held_link);
         list_push_back(&server->held_clients, &client->held_link);

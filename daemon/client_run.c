@@ -13,7 +13,6 @@
  * client was allowed to begin, it may end.
  */
 #include <ctype.h>
-#include <inttypes.h>
 #include <stdio.h>
 
 #include "base/log.h"
@@ -23,6 +22,7 @@
 #include "daemon/command_family.h"
 #include "daemon/command_flush.h"
 #include "daemon/command_handlers.h"
+#include "daemon/command_snapshot_at.h"
 #include "daemon/command_value.h"
 #include "daemon/monitor.h"
 #include "daemon/pause.h"
@@ -95,64 +95,6 @@ admit(struct command_call *call)
     return command_has_family(call);
 }
 
-/* The log has no space, or there is little left for anything. */
-static void
-reply_no_space(struct server *server, struct resp_writer *reply)
-{
-    struct db_space_info space;
-
-    db_get_space(server->db, &space);
-    if (space.is_refusing)
-        resp_error_format(reply,
-                          "MISCONF The disk is nearly full: %" PRIu64 " MB are free, %" PRIu64
-                          " MB are kept to flush and compact. Deletions are accepted%s, other "
-                          "writes when there is room again. Nothing was written by this command.",
-                          space.free_bytes >> 20, (space.kept_bytes >> 20) + 1,
-                          space.is_full ? " of ranges only (FLUSHALL, FLUSHDB, KV.DELRANGE)" : "");
-    else
-        resp_error(reply, "MISCONF No space is left for the write-ahead log: writes are refused "
-                          "until there is. Nothing was written by this command.");
-}
-
-void
-client_reply_status(struct server *server, struct resp_writer *reply, enum kv_status st)
-{
-    switch (st) {
-    case KV_READ_ONLY:
-        resp_error(reply, "MISCONF Errors writing to the write-ahead log: writes are refused "
-                          "until it works again. Nothing was written by this command.");
-        break;
-    case KV_NO_SPACE:
-        reply_no_space(server, reply);
-        break;
-    case KV_STALLED:
-        resp_error(reply, "MISCONF Memory is full of writes that no worker has flushed for 10 "
-                          "seconds: writes are refused until one does; see KV.WORKERS and the "
-                          "log. Nothing was written by this command.");
-        break;
-    case KV_LIMIT:
-        resp_error(reply, "ERR the command is larger than a static limit allows");
-        break;
-    case KV_CORRUPT:
-        resp_error(reply, "ERR stored data that this command needs is damaged; see the log");
-        break;
-    case KV_INVALID:
-        resp_error(reply, "ERR the merge operands of this key cannot be applied to its value");
-        break;
-    case KV_CANCELLED:
-        resp_error(reply, "NOFAMILY the column family was dropped meanwhile. Nothing was written "
-                          "by this command.");
-        break;
-    case KV_UNSUPPORTED:
-        resp_error(reply, "ERR stored data that this command needs uses a feature that kvd does "
-                          "not have; see the log");
-        break;
-    default:
-        resp_error_format(reply, "ERR %s; see the log", kv_status_text(st));
-        break;
-    }
-}
-
 static void
 note_slow(const struct command_call *call, uint64_t run_us, uint64_t wait_us)
 {
@@ -208,9 +150,11 @@ count_rejected(struct client *client, const struct command *command, size_t repl
 /* The reply is complete: it goes, or is held until what it tells is durable.  CLIENT REPLY does not
  * silence pushes. */
 static void
-commit_reply(struct client *client, size_t reply_start, uint64_t seq_wait, bool is_push)
+commit_reply(struct client *client, size_t reply_start, uint64_t seq_wait, enum reply_level level,
+             bool is_push)
 {
     struct server *server = client->server;
+    struct reply_progress progress;
 
     if ((client->replies_off || client->skips_reply) && !is_push) {
         reply_queue_take_back(&client->replies, reply_start);
@@ -220,10 +164,14 @@ commit_reply(struct client *client, size_t reply_start, uint64_t seq_wait, bool 
     client->skips_next_reply = false;
     if (client->replies.bytes.size == reply_start)
         return;
-    reply_queue_commit(&client->replies, seq_wait, db_durable_seq(server->db));
+    progress = server_reply_progress(server, level);
+    reply_queue_commit(&client->replies, seq_wait, level, &progress);
     if (reply_queue_is_held(&client->replies)) {
         list_remove(&client->held_link);
         list_push_back(&server->held_clients, &client->held_link);
+        if (level == REPLY_SYNCED)
+            db_sync_to(server->db, seq_wait);
+        server->has_submit_waiter |= level == REPLY_SUBMITTED;
     } else {
         client_want_flush(client);
     }
@@ -245,6 +193,7 @@ end_command(struct client *client)
     client->work = NULL;
     flush_ticket_drop(client->flush);
     client->flush = NULL;
+    command_end_snapshot(client);
     client->command_started = client->is_first_writer = false;
     client->try_count = 0;
     client->command_us = 0;
@@ -392,7 +341,7 @@ refuse_or_queue(struct command_call *call, size_t reply_start)
         if (is_refused && call->command != NULL && call->command->run == command_exec)
             transaction_abort(call, reply_start);
     }
-    commit_reply(client, reply_start, 0, false);
+    commit_reply(client, reply_start, 0, REPLY_DURABLE, false);
 }
 
 /* Runs the parsed command; `input_behind` follows it.  False: it waits, and is run again from its
@@ -409,6 +358,7 @@ execute(struct client *client, struct slice input_behind)
         .args = client->parser.args,
         .arg_count = client->parser.arg_count,
         .cf_id = client->cf_id,
+        .seq_max = SEQUENCE_MAX,
         .ctx = &client->ctx,
         .batch = &server->batch,
         .reply = {.target = &client->replies.bytes, .protocol = client->protocol},
@@ -456,7 +406,8 @@ execute(struct client *client, struct slice input_behind)
         write_batch_init(&server->batch);
     }
     if (!client->is_closing)
-        commit_reply(client, reply_start, call.seq_wait, call.command->flags & COMMAND_PUSHES);
+        commit_reply(client, reply_start, call.leaves_at_once ? 0 : call.seq_wait, call.level,
+                     call.command->flags & COMMAND_PUSHES);
     if (server->gate & GATE_MONITORS)
         monitor_show_parsed(client);
     return true;
@@ -473,7 +424,7 @@ reply_protocol_error(struct client *client)
     resp_error_format(&reply, "ERR %s", client->parser.error);
     count_rejected(client, NULL, reply_start);
     client->replies_off = client->skips_reply = false;
-    commit_reply(client, reply_start, 0, false);
+    commit_reply(client, reply_start, 0, REPLY_DURABLE, false);
     client_close_after_reply(client);
 }
 
@@ -567,6 +518,7 @@ client_run(struct client *client, struct slice input)
     taken = run_commands(client, input);
     if (!client->command_started)
         end_wave(client);
+    server_end_long_turn(client->server);
     /* A client that is about to end has no use for the rest. */
     return client->wait == CLIENT_WAITS_FOR_FLUSH ? input.size : taken;
 }

@@ -29,6 +29,7 @@ static const struct {
     {COMMAND_ALLOW_BUSY, "allow_busy"},
     {COMMAND_NO_MULTI, "no_multi"},
     {COMMAND_SKIP_SLOWLOG, "skip_slowlog"},
+    {COMMAND_NO_ASYNC_LOADING, "no_async_loading"},
 };
 
 enum { FLAG_NAME_COUNT = sizeof(flag_names) / sizeof(flag_names[0]) };
@@ -55,7 +56,8 @@ static const struct {
     {"role", "admin", true},          {"command", "connection", true},
     {"dbsize", "keyspace", true},     {"flushall", "keyspace", true},
     {"flushdb", "keyspace", true},    {"info", "dangerous", true},
-    {"object", "keyspace", false},    {"pubsub", "pubsub", false},
+    {"object", "keyspace", false},    {"wait", "connection", true},
+    {"lastsave", "admin", true},      {"pubsub", "pubsub", false},
 };
 
 /* The category that follows from the group; NULL: none. */

@@ -223,6 +223,12 @@ static const struct row rows[] = {
          "what takes so long is kept for LATENCY (bare number: milliseconds); 0: nothing is"),
     NAME("latency-tracking", latency_tracking, "yes", bool_names, true,
          "how long commands take is counted for LATENCY HISTOGRAM and INFO latencystats"),
+    INT("snapshots-max", snapshots_max, "64", 0, 1000, NULL, true,
+        "snapshots that clients may hold at a time (KV.SNAPSHOT)"),
+    TIME("snapshot-age-max", snapshot_age_max_us, "1d", SECOND_US, SECOND_US,
+         3650 * DAY_S * SECOND_US, true, "the oldest that a snapshot may become"),
+    INT("checkpoints-kept", checkpoints_kept, "1", 1, 1000, NULL, true,
+        "of the checkpoints that SAVE and BGSAVE make, the newest so many are kept"),
 };
 
 enum { ROW_COUNT = sizeof(rows) / sizeof(rows[0]) };

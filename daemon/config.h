@@ -84,6 +84,8 @@ struct config {
     uint64_t notify_events;        /* enum key_event_class */
     uint64_t latency_threshold_us; /* 0: LATENCY keeps nothing */
     uint64_t latency_tracking;
+    uint64_t snapshots_max, snapshot_age_max_us; /* of KV.SNAPSHOT */
+    uint64_t checkpoints_kept;                   /* of SAVE and BGSAVE */
 
     enum config_source source[CONFIG_OPTION_COUNT_MAX]; /* by the table's index */
     char *file;                                         /* absolute; NULL: none was given */

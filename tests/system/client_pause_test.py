@@ -90,6 +90,19 @@ def pauses_all(servers):
         c.close()
 
 
+def wrapped(kvd):
+    """A command inside of another one is one that writes, or is not."""
+    c, one, other = (kvd.connect() for _ in range(3))
+    check(c.command("CLIENT", "PAUSE", "1000000", "WRITE") == b"+OK", "paused")
+    check(c.command("KV.IN", "default", "GET", "wrapped") is None, "reads")
+    one.send(encode("KV.IN", "default", "SET", "wrapped", "1"))
+    other.send(encode("KV.WRITE", "SYNCED", "KV.IN", "default", "SET", "wrapped", "2"))
+    soon(lambda: waits(c, 1) or waits(c, 2), "waits")
+    check(c.command("GET", "wrapped") is None, "nothing is written")
+    check(c.command("CLIENT", "UNPAUSE") == b"+OK" and one.reply() == b"+OK", "goes on")
+    other.reply()
+
+
 def stop_while_paused(kvd):
     c, other = kvd.connect(), kvd.connect()
     check(c.command("CLIENT", "PAUSE", "1000000", "WRITE") == b"+OK", "paused")
@@ -102,4 +115,5 @@ def stop_while_paused(kvd):
 if __name__ == "__main__":
     with_both(words_and_errors, pauses_writes, pauses_all)
     with Kvd() as kvd:
+        wrapped(kvd)
         stop_while_paused(kvd)
