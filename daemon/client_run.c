@@ -309,7 +309,9 @@ try_command(struct client *client, struct command_call *call, size_t reply_start
             end_staged(call, st);
         server->current_client = NULL;
     }
-    if (st == KV_BUSY && client->flush == NULL && !has_yielded(client))
+    /* One that has to stand in line, as others carry it (KV.IN), has not asked the engine. */
+    if (st == KV_BUSY && client->flush == NULL && !has_yielded(client) &&
+        !client_has_to_stand_in_line(client, call->command))
         server->is_full = true;
     if (st != KV_OK)
         reply_queue_take_back(&client->replies, reply_start);

@@ -4,6 +4,9 @@
 
 #include "daemon/command_table.h"
 
+/* command_acl.c */
+extern const struct subcommand acl_subcommands[];
+
 /* command_connection.c */
 enum kv_status command_auth(struct command_call *call);
 enum kv_status command_echo(struct command_call *call);
@@ -19,6 +22,10 @@ enum kv_status command_bitop(struct command_call *call);
 enum kv_status command_bitpos(struct command_call *call);
 enum kv_status command_getbit(struct command_call *call);
 enum kv_status command_setbit(struct command_call *call);
+
+/* command_bitfield.c */
+enum kv_status command_bitfield(struct command_call *call);
+enum kv_status command_bitfield_ro(struct command_call *call);
 
 /* command_client.c */
 extern const struct subcommand client_subcommands[];
@@ -55,6 +62,18 @@ enum kv_status command_time(struct command_call *call);
 extern const struct subcommand command_subcommands[];
 enum kv_status command_command(struct command_call *call);
 
+/* command_debug.c */
+enum kv_status command_debug(struct command_call *call);
+
+/* command_delex.c */
+enum kv_status command_delex(struct command_call *call);
+enum kv_status command_delifeq(struct command_call *call);
+enum kv_status command_digest(struct command_call *call);
+
+/* command_dump.c */
+enum kv_status command_dump(struct command_call *call);
+enum kv_status command_restore(struct command_call *call);
+
 /* command_server.c */
 enum kv_status command_dbsize(struct command_call *call);
 enum kv_status command_info(struct command_call *call);
@@ -74,6 +93,12 @@ enum kv_status command_move(struct command_call *call);
 extern const struct subcommand object_subcommands[];
 enum kv_status command_rename(struct command_call *call);
 enum kv_status command_renamenx(struct command_call *call);
+
+/* command_lcs.c */
+enum kv_status command_lcs(struct command_call *call);
+
+/* command_memory.c */
+extern const struct subcommand memory_subcommands[];
 
 /* command_merge.c */
 enum kv_status command_kv_merge(struct command_call *call);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "daemon/command_value.h"
+#include "daemon/memory_use.h"
 #include "daemon/server.h"
 
 #define LINE(...) buffer_append_format(target, __VA_ARGS__)
@@ -59,42 +60,24 @@ info_clients(struct server *server, struct buffer *target)
     LINE("clients_awaiting_room:%u\r\n", count_waiting(&server->busy_clients));
 }
 
-/* Resident bytes, from the kernel. */
-static uint64_t
-resident_bytes(void)
-{
-    FILE *file = fopen("/proc/self/statm", "re");
-    unsigned long long pages_all = 0, pages_resident = 0;
-
-    if (file == NULL)
-        return 0;
-    if (fscanf(file, "%llu %llu", &pages_all, &pages_resident) != 2)
-        pages_resident = 0;
-    fclose(file);
-    return pages_resident * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
 static void
 info_memory(struct server *server, struct buffer *target)
 {
-    struct db_stats stats;
-    uint64_t clients, used;
+    struct memory_use use;
 
-    db_get_stats(server->db, &stats);
-    clients = server_client_memory_bytes(server);
-    used = stats.memtable_bytes + stats.cache.bytes_used + stats.table_reader_bytes + clients;
-    LINE("used_memory:%" PRIu64 "\r\n", used);
-    LINE("used_memory_rss:%" PRIu64 "\r\n", resident_bytes());
+    memory_use_measure(server, &use);
+    LINE("used_memory:%" PRIu64 "\r\n", use.used);
+    LINE("used_memory_rss:%" PRIu64 "\r\n", use.resident);
     LINE("maxmemory:0\r\n");
     LINE("maxmemory_policy:noeviction\r\n");
-    LINE("memory_limit:%" PRIu64 "\r\n", server->config.memory_limit_bytes);
-    LINE("mem_memtables:%" PRIu64 "\r\n", stats.memtable_bytes);
-    LINE("mem_block_cache:%" PRIu64 "\r\n", stats.cache.bytes_used);
-    LINE("mem_block_cache_max:%" PRIu64 "\r\n", stats.cache.bytes_max);
-    LINE("mem_table_readers:%" PRIu64 "\r\n", stats.table_reader_bytes);
-    LINE("mem_clients_normal:%" PRIu64 "\r\n", clients);
+    LINE("memory_limit:%" PRIu64 "\r\n", use.limit);
+    LINE("mem_memtables:%" PRIu64 "\r\n", use.memtables);
+    LINE("mem_block_cache:%" PRIu64 "\r\n", use.block_cache);
+    LINE("mem_block_cache_max:%" PRIu64 "\r\n", use.block_cache_max);
+    LINE("mem_table_readers:%" PRIu64 "\r\n", use.table_readers);
+    LINE("mem_clients_normal:%" PRIu64 "\r\n", use.clients);
     LINE("mem_fragmentation_ratio:%.2f\r\n",
-         used > 0 ? (double)resident_bytes() / (double)used : 1.0);
+         use.used > 0 ? (double)use.resident / (double)use.used : 1.0);
 }
 
 static void

@@ -1,15 +1,13 @@
-/* monitor.c - one line for all monitors, made once a command.
- *
- * Which second words administer is said here, since rows know that of whole commands only.
- */
+/* monitor.c - one line for all monitors, made once a command. */
 #include "daemon/monitor.h"
 
 #include <inttypes.h>
-#include <strings.h>
 
+#include "daemon/client_gate.h"
 #include "daemon/client_push.h"
 #include "daemon/command_family.h"
 #include "daemon/command_handlers.h"
+#include "daemon/command_metadata.h"
 #include "daemon/command_value.h"
 #include "daemon/server.h"
 
@@ -34,39 +32,13 @@ monitor_end(struct client *client)
         client->server->gate &= ~(uint32_t)GATE_MONITORS;
 }
 
-/* Of these all second words administer but HELP, or the listed ones do. */
-static const struct {
-    const char *name;
-    const char *words[10];
-} admin_words[] = {
-    {"acl",
-     {"deluser", "dryrun", "getuser", "list", "load", "log", "save", "setuser", "users", NULL}},
-    {"client", {"kill", "list", "no-evict", "pause", "unblock", "unpause", NULL}},
-    {"config", {NULL}},
-    {"latency", {NULL}},
-    {"module", {NULL}},
-    {"slowlog", {NULL}},
-};
-
 static bool
 is_admin(const struct command_call *call)
 {
-    if (call->command->flags & COMMAND_ADMIN)
-        return true;
-    if (call->command->subcommands == NULL || call->arg_count < 2)
-        return false;
-    for (size_t i = 0; i < sizeof(admin_words) / sizeof(admin_words[0]); i++) {
-        const char *const *word = admin_words[i].words;
+    char name[COMMAND_FULL_NAME_BYTES];
 
-        if (strcmp(admin_words[i].name, call->command->name) != 0)
-            continue;
-        if (*word == NULL)
-            return !argument_is(call->args[1], "help");
-        while (*word != NULL && !argument_is(call->args[1], *word))
-            word++;
-        return *word != NULL;
-    }
-    return false;
+    command_format_full_name(call, name);
+    return (call->command->flags | command_metadata_find(name)->flags) & COMMAND_ADMIN;
 }
 
 /* Which arguments are passwords or names that go with them. */

@@ -180,6 +180,8 @@ server_on_durable(void *owner, uint64_t seq)
     struct server *server = owner;
 
     (void)seq;
+    if (server->db == NULL)
+        return;
     if (server->config.latency_threshold_us > 0)
         latency_note_wal(server);
     release_replies(server);
@@ -329,7 +331,7 @@ close_idle(struct server *server)
 
         if (server->now_us < client->active_us + server->config.timeout_us)
             return;
-        if (client_is_busy(client) || client->gate != 0 ||
+        if (client_is_busy(client) || client->command_started || client->gate != 0 ||
             client->wait == CLIENT_WAITS_FOR_UNPAUSE) {
             client->active_us = server->now_us;
             list_remove(&client->all_link);

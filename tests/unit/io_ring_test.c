@@ -127,10 +127,17 @@ each_operation_does_its_work(void)
     CU_ASSERT_EQUAL(memcmp(bytes, "\0\0\0\0hello, world", 16), 0);
     CU_ASSERT_EQUAL(run_copy((struct io_request){.op = IO_CLOSE, .fd = fd}), 0);
     CU_ASSERT_EQUAL(fcntl(fd, F_GETFD), -1);
+    CU_ASSERT_EQUAL(
+        run_copy((struct io_request){.op = IO_LINK, .path = paths[1], .path_to = paths[0]}), 0);
+    CU_ASSERT_EQUAL(
+        run_copy((struct io_request){.op = IO_LINK, .path = paths[1], .path_to = paths[0]}),
+        -EEXIST);
+    CU_ASSERT_EQUAL(run_copy((struct io_request){.op = IO_UNLINK, .path = paths[0]}), 0);
     CU_ASSERT_EQUAL(run_copy((struct io_request){.op = IO_UNLINK, .path = paths[1]}), 0);
     CU_ASSERT_EQUAL(run_copy((struct io_request){.op = IO_MKDIR, .path = paths[1]}), 0);
     CU_ASSERT_EQUAL(run_copy((struct io_request){.op = IO_MKDIR, .path = paths[1]}), -EEXIST);
-    CU_ASSERT_EQUAL(rmdir(paths[1]), 0);
+    CU_ASSERT_EQUAL(run_copy((struct io_request){.op = IO_RMDIR, .path = paths[1]}), 0);
+    CU_ASSERT_EQUAL(run_copy((struct io_request){.op = IO_RMDIR, .path = paths[1]}), -ENOENT);
     teardown();
 }
 
