@@ -70,7 +70,8 @@ enum command_flags {
     /* Not shown: */
     COMMAND_DANGEROUS = 1 << 14, /* a category */
     COMMAND_WALKS = 1 << 15,     /* takes several tries over one view, so not inside MULTI */
-    COMMAND_HIDDEN_FLAGS = COMMAND_DANGEROUS | COMMAND_WALKS,
+    COMMAND_PUSHES = 1 << 16,    /* its replies are pushes */
+    COMMAND_HIDDEN_FLAGS = COMMAND_DANGEROUS | COMMAND_WALKS | COMMAND_PUSHES,
 };
 
 struct command {

@@ -225,7 +225,7 @@ find_keys(struct command_call *call, bool has_flags)
 
     if (!command_entry_find_line(line.words, line.count, &line.entry))
         resp_error(&call->reply, "ERR Invalid command specified");
-    else if (line.entry.key_spec_count == 0)
+    else if (line.entry.key_spec_count == 0 || strcmp(line.entry.keys[0].flags, "not_key") == 0)
         resp_error(&call->reply, "ERR The command has no key arguments");
     else if (!command_entry_takes(&line.entry, line.count))
         resp_error(&call->reply, "ERR Invalid number of arguments specified for command");

@@ -103,12 +103,29 @@ extern const struct subcommand memory_subcommands[];
 /* command_merge.c */
 enum kv_status command_kv_merge(struct command_call *call);
 
+/* command_client_pause.c */
+enum kv_status command_monitor(struct command_call *call);
+
+/* command_latency.c */
+extern const struct subcommand latency_subcommands[];
+
 /* command_multi.c */
 enum kv_status command_discard(struct command_call *call);
 enum kv_status command_exec(struct command_call *call);
 enum kv_status command_multi(struct command_call *call);
 enum kv_status command_unwatch(struct command_call *call);
 enum kv_status command_watch(struct command_call *call);
+
+/* command_pubsub.c */
+extern const struct subcommand pubsub_subcommands[];
+enum kv_status command_psubscribe(struct command_call *call);
+enum kv_status command_publish(struct command_call *call);
+enum kv_status command_punsubscribe(struct command_call *call);
+enum kv_status command_spublish(struct command_call *call);
+enum kv_status command_ssubscribe(struct command_call *call);
+enum kv_status command_subscribe(struct command_call *call);
+enum kv_status command_sunsubscribe(struct command_call *call);
+enum kv_status command_unsubscribe(struct command_call *call);
 
 /* command_range.c */
 enum kv_status command_kv_count(struct command_call *call);

@@ -114,6 +114,9 @@ info_stats(struct server *server, struct buffer *target)
     LINE("evicted_clients:%" PRIu64 "\r\n", stats->memory_close_count);
     LINE("keyspace_hits:%" PRIu64 "\r\n", stats->keyspace_hit_count);
     LINE("keyspace_misses:%" PRIu64 "\r\n", stats->keyspace_miss_count);
+    LINE("pubsub_channels:%u\r\n", server->pubsub.topic_counts[TOPIC_CHANNEL]);
+    LINE("pubsub_patterns:%u\r\n", server->pubsub.topic_counts[TOPIC_PATTERN]);
+    LINE("pubsubshard_channels:%u\r\n", server->pubsub.topic_counts[TOPIC_SHARD]);
     LINE("total_error_replies:%" PRIu64 "\r\n", stats->error_count);
     LINE("client_query_buffer_limit_disconnections:%" PRIu64 "\r\n",
          stats->query_limit_close_count);
@@ -163,6 +166,21 @@ info_commandstats(struct server *server, struct buffer *target)
              command_at(i)->name, stats->call_count, stats->time_us,
              stats->call_count > 0 ? (double)stats->time_us / (double)stats->call_count : 0.0,
              stats->rejected_count, stats->failed_count);
+    }
+}
+
+static void
+info_latencystats(struct server *server, struct buffer *target)
+{
+    for (uint32_t i = 0; server->config.latency_tracking && i < command_count(); i++) {
+        const struct latency_histogram *histogram = server->histograms[i];
+
+        if (histogram == NULL)
+            continue;
+        LINE("latency_percentiles_usec_%s:p50=%" PRIu64 ".000,p99=%" PRIu64 ".000,p99.9=%" PRIu64
+             ".000\r\n",
+             command_at(i)->name, latency_histogram_at(histogram, 0.5),
+             latency_histogram_at(histogram, 0.99), latency_histogram_at(histogram, 0.999));
     }
 }
 
@@ -302,6 +320,7 @@ static const struct {
     {"cpu", "CPU", info_cpu, true},
     {"commandstats", "Commandstats", info_commandstats, false},
     {"errorstats", "Errorstats", info_errorstats, true},
+    {"latencystats", "Latencystats", info_latencystats, false},
     {"cluster", "Cluster", info_cluster, true},
     {"keyspace", "Keyspace", info_keyspace, true},
     {"kvd", "Kvd", info_kvd, true},

@@ -52,6 +52,16 @@ push_settings(struct server *server)
     server->is_full = false;
 }
 
+void
+server_find_slow(struct server *server)
+{
+    const struct config *config = &server->config;
+
+    server->slow_us = config->slowlog_us;
+    if (config->latency_threshold_us > 0 && config->latency_threshold_us < server->slow_us)
+        server->slow_us = config->latency_threshold_us;
+}
+
 bool
 server_apply_config(struct server *server, const struct config *config, char *error)
 {
@@ -63,6 +73,7 @@ server_apply_config(struct server *server, const struct config *config, char *er
     for (uint32_t i = 0; config_option_at(i) != NULL; i++)
         KV_ASSERT(config_option_at(i)->is_mutable || !config_differs(config, &server->config, i));
     config_copy(&server->config, config);
+    server_find_slow(server);
     if (config->maxclients != clients_before && config->maxclients < server->client_count_max)
         server->client_count_max = (uint32_t)config->maxclients;
     else if (config->maxclients != clients_before)

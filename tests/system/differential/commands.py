@@ -386,6 +386,14 @@ class Generator:
     def client(self):
         return self.pick([
             [b"CLIENT", b"ID"], [b"CLIENT", b"INFO"], [b"CLIENT", b"GETNAME"],
+            [b"CLIENT", b"TRACKINGINFO"], [b"CLIENT", b"GETREDIR"], [b"CLIENT", b"CACHING", b"yes"],
+            [b"CLIENT", b"TRACKING", self.pick([b"off", b"maybe"])], [b"CLIENT", b"UNBLOCK", b"999999999"],
+            [b"CLIENT", b"PAUSE", self.pick([b"0", b"1", b"x", b"-1"]), self.pick([b"ALL", b"write", b"no"])],
+            [b"CLIENT", b"UNPAUSE"], [b"PUBLISH", b"channel", b"message"], [b"SPUBLISH", b"channel", b""],
+            [self.pick([b"UNSUBSCRIBE", b"PUNSUBSCRIBE", b"SUNSUBSCRIBE"])],
+            [b"PUBSUB", self.pick([b"NUMPAT", b"CHANNELS", b"SHARDCHANNELS", b"NUMSUB", b"x"])],
+            [b"PUBSUB", self.pick([b"NUMSUB", b"SHARDNUMSUB", b"CHANNELS"]), b"channel"],
+            [b"LATENCY", self.pick([b"LATEST", b"RESET", b"x"])], [b"LATENCY", b"HISTORY", b"command"],
             [b"CLIENT", b"SETNAME", self.pick([b"name", b"", b"a b", b"a\n", b"\x7f", b"n" * 60])],
             [b"CLIENT", b"NO-EVICT", self.pick([b"on", b"maybe"])],
             [b"CLIENT", b"REPLY", self.pick([b"ON", b"maybe"])],
