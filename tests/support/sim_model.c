@@ -93,8 +93,8 @@ sim_model_renew(struct sim_model *model, uint32_t family)
 }
 
 /* Cuts the doubtful batches out of the middle: the pending records stay. */
-static void
-forget_doubtful(struct sim_model *model)
+void
+sim_model_forget_doubtful(struct sim_model *model)
 {
     const size_t kept = model->batch_count - model->doubtful_count;
     const size_t from = records_before(model, model->batch_count);
@@ -114,7 +114,7 @@ sim_model_submit(struct sim_model *model, uint64_t seq_last)
 {
     size_t first;
 
-    forget_doubtful(model);
+    sim_model_forget_doubtful(model);
     KV_ASSERT(seq_last > sim_model_last_seq(model));
     first = records_before(model, model->batch_count);
     KV_ASSERT(model->record_count > first);

@@ -59,6 +59,9 @@ void sim_model_cancel(struct sim_model *model);
 /* The pending batch was accepted. */
 void sim_model_submit(struct sim_model *model, uint64_t seq_last);
 
+/* What was taken back is gone for good. */
+void sim_model_forget_doubtful(struct sim_model *model);
+
 /* What the key holds behind the records of the pending batch. */
 struct model_value sim_model_pending_value(const struct sim_model *model, uint32_t family,
                                            uint32_t key);

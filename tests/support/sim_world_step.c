@@ -15,6 +15,16 @@ is_dreaming(const struct sim_world *world)
     return sim_io_is_down(world->sim);
 }
 
+uint64_t
+sim_world_written_seq(const struct sim_world *world, uint64_t seq)
+{
+    const uint64_t last = sim_model_last_seq(&world->model);
+
+    if (seq <= last || seq > world->taken_back_seq || sim_model_has_boundary(&world->model, seq))
+        return seq;
+    return last;
+}
+
 void
 sim_world_on_durable(void *owner, uint64_t seq)
 {
@@ -22,6 +32,7 @@ sim_world_on_durable(void *owner, uint64_t seq)
 
     if (is_dreaming(world))
         return;
+    seq = sim_world_written_seq(world, seq);
     if (seq < world->acked_seq || seq > sim_model_last_seq(&world->model) ||
         !sim_model_has_boundary(&world->model, seq)) {
         (void)sim_world_fail(world, "on_durable says %llu; before %llu, last submitted %llu",
@@ -49,8 +60,10 @@ sim_world_on_write_failed(void *owner, uint64_t seq)
                              (unsigned long long)seq, (unsigned long long)world->acked_seq,
                              world->is_troubled ? "" : ", without a fault");
     world->report->wal_failure_count++;
-    if (sim_model_last_seq(&world->model) > seq)
+    if (sim_model_last_seq(&world->model) > seq) {
         world->report->taken_back_count++;
+        world->taken_back_seq = sim_model_last_seq(&world->model);
+    }
     sim_model_take_back(&world->model, seq);
     /* One that showed what is gone now shows what is left, whatever is written next. */
     for (uint32_t i = 0; i < SNAPSHOT_COUNT; i++) {
@@ -554,10 +567,22 @@ play_tricks(struct sim_world *world, uint64_t dice)
 
 /* -- a step ------------------------------------------------------------------------------ */
 
+/* When writes are accepted again no log holds what was taken back. */
+static void
+turn_engine(struct sim_world *world)
+{
+    struct db_stats stats;
+
+    db_get_stats(world->db, &stats);
+    if (!stats.read_only)
+        sim_model_forget_doubtful(&world->model);
+    db_turn(world->db);
+}
+
 void
 sim_world_turn(struct sim_world *world)
 {
-    db_turn(world->db);
+    turn_engine(world);
     /* Without any event the loop would sleep; here time goes on. */
     if (!sim_io_is_down(world->sim) && !sim_io_turn(world->sim))
         sim_io_advance(world->sim, 10000);
@@ -583,7 +608,7 @@ sim_world_step(struct sim_world *world)
     } else if (dice < 82) {
         const uint64_t duration_us = dice == 81 ? 1000000 : 3000;
 
-        db_turn(world->db);
+        turn_engine(world);
         sim_io_advance(world->sim, sim_world_draw(world, duration_us));
     } else {
         play_tricks(world, dice - 82);
