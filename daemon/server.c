@@ -18,6 +18,7 @@
 #include <sysexits.h>
 
 #include "base/log.h"
+#include "daemon/cpu_slice.h"
 #include "daemon/endpoint.h"
 #include "daemon/listener.h"
 #include "daemon/notify.h"
@@ -105,6 +106,7 @@ server_open(struct server *server, const struct config *config)
     server->next_client_id = 1;
     make_run_id(server->run_id);
     server_raise_client_limit(server);
+    cpu_slice_shorten_own(); /* the ring's threads inherit it */
     if (ring_open(RING_ENTRY_COUNT, &server->ring) != KV_OK)
         return EX_OSERR;
     server->io = ring_io(server->ring);
