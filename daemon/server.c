@@ -106,6 +106,7 @@ server_open(struct server *server, const struct config *config)
     server->next_client_id = 1;
     make_run_id(server->run_id);
     server_raise_client_limit(server);
+    core_watch_open(&server->core_watch);
     cpu_slice_shorten_own(); /* the ring's threads inherit it */
     if (ring_open(RING_ENTRY_COUNT, &server->ring) != KV_OK)
         return EX_OSERR;
@@ -241,6 +242,7 @@ turn(struct server *server, uint64_t timeout_us)
     server_share_client_memory(server);
     (void)ring_turn(server->ring, has_work(server) ? 0 : timeout_us);
     server->now_us = io_now_us(server->io);
+    core_watch_turn(&server->core_watch, server->pool, server->now_us);
     run_writers(server);
     run_runnable(server);
     if (server->db != NULL)
@@ -434,6 +436,7 @@ server_close(struct server *server)
     write_batch_deinit(&server->batch);
     scan_cursors_free(server->cursors);
     slowlog_reset(&server->slowlog);
+    core_watch_close(&server->core_watch);
     config_deinit(&server->config);
     return code;
 }

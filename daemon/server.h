@@ -10,6 +10,7 @@
 #include "daemon/client.h"
 #include "daemon/command_table.h"
 #include "daemon/config.h"
+#include "daemon/core_watch.h"
 #include "daemon/read_ahead.h"
 #include "daemon/slowlog.h"
 #include "db/db.h"
@@ -115,6 +116,7 @@ struct server {
     uint32_t client_count_max; /* maxclients, or what the descriptor limit allows */
     struct server_stats stats;
     struct slowlog slowlog;
+    struct core_watch core_watch;
 };
 
 /* Everything but the engine: ring, listening sockets, signals.  `server` is zeroed.  Returns the
