@@ -22,6 +22,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "daemon/client_internal.h"
+#include "daemon/monitor.h"
 #include "daemon/receive_buffers.h"
 #include "daemon/server.h"
 
@@ -112,6 +113,7 @@ take_from_pool(struct server *server)
     list_init(&client->held_link);
     list_init(&client->wait_link);
     list_init(&client->send_link);
+    list_init(&client->monitor_link);
     return client;
 }
 
@@ -197,6 +199,8 @@ client_close(struct client *client, const char *reason)
     list_remove(&client->held_link);
     list_remove(&client->wait_link);
     list_remove(&client->send_link);
+    monitor_end(client);
+    pubsub_leave(client);
     /* Perhaps much, and never in the kernel's hands.  A command that runs may be writing to it. */
     if (client != server->current_client)
         reply_queue_reset(&client->replies, CLIENT_KEPT_BYTES);
@@ -245,7 +249,7 @@ client_retire(struct client *client)
     struct server *server = client->server;
     struct client kept;
 
-    KV_ASSERT(client->is_closing && client_is_at_rest(client));
+    KV_ASSERT(client->is_closing && client_is_at_rest(client) && client->subscriber == NULL);
     if (client->command_started)
         client_abandon_command(client);
     (void)close(client->fd);
@@ -290,12 +294,22 @@ unparsed_bytes(const struct client *client)
     return client->query.size - client->query_offset;
 }
 
+/* Nobody is left for whom the command waits. */
+static void
+end_idle_wait(struct client *client)
+{
+    client_abandon_command(client);
+    client_close_after_reply(client);
+}
+
 /* All input is run: what is left to do is to reply. */
 static void
 finish_ended(struct client *client)
 {
     if (client->is_ended && client->wait == CLIENT_READY)
         client_close_after_reply(client);
+    else if (client->is_ended && client->work != NULL && client->work->is_idle)
+        end_idle_wait(client);
 }
 
 /* A big argument that is done with must not leave its memory behind. */
@@ -511,7 +525,9 @@ on_sent(struct ring_event *event, int32_t result, uint32_t flags)
 bool
 client_is_busy(const struct client *client)
 {
-    return client->send_armed || client->fetch_armed || client->command_started ||
+    const bool is_idle = client->work != NULL && client->work->is_idle;
+
+    return client->send_armed || client->fetch_armed || (client->command_started && !is_idle) ||
            client->replies.bytes.size > 0;
 }
 

@@ -4,6 +4,9 @@
 
 #include "daemon/command_table.h"
 
+/* command_acl.c */
+extern const struct subcommand acl_subcommands[];
+
 /* command_connection.c */
 enum kv_status command_auth(struct command_call *call);
 enum kv_status command_echo(struct command_call *call);
@@ -20,8 +23,28 @@ enum kv_status command_bitpos(struct command_call *call);
 enum kv_status command_getbit(struct command_call *call);
 enum kv_status command_setbit(struct command_call *call);
 
+/* command_bitfield.c */
+enum kv_status command_bitfield(struct command_call *call);
+enum kv_status command_bitfield_ro(struct command_call *call);
+
 /* command_client.c */
 extern const struct subcommand client_subcommands[];
+
+/* command_snapshot.c, command_snapshot_at.c */
+extern const struct subcommand snapshot_subcommands[];
+enum kv_status command_kv_at(struct command_call *call);
+
+/* command_durability.c */
+enum kv_status command_kv_seq(struct command_call *call);
+enum kv_status command_kv_waitseq(struct command_call *call);
+enum kv_status command_kv_write(struct command_call *call);
+enum kv_status command_wait(struct command_call *call);
+
+/* command_save.c */
+enum kv_status command_bgsave(struct command_call *call);
+enum kv_status command_kv_checkpoint(struct command_call *call);
+enum kv_status command_lastsave(struct command_call *call);
+enum kv_status command_save(struct command_call *call);
 
 /* command_cf.c */
 extern const struct subcommand family_subcommands[];
@@ -38,6 +61,18 @@ enum kv_status command_time(struct command_call *call);
 /* command_command.c */
 extern const struct subcommand command_subcommands[];
 enum kv_status command_command(struct command_call *call);
+
+/* command_debug.c */
+enum kv_status command_debug(struct command_call *call);
+
+/* command_delex.c */
+enum kv_status command_delex(struct command_call *call);
+enum kv_status command_delifeq(struct command_call *call);
+enum kv_status command_digest(struct command_call *call);
+
+/* command_dump.c */
+enum kv_status command_dump(struct command_call *call);
+enum kv_status command_restore(struct command_call *call);
 
 /* command_server.c */
 enum kv_status command_dbsize(struct command_call *call);
@@ -59,8 +94,20 @@ extern const struct subcommand object_subcommands[];
 enum kv_status command_rename(struct command_call *call);
 enum kv_status command_renamenx(struct command_call *call);
 
+/* command_lcs.c */
+enum kv_status command_lcs(struct command_call *call);
+
+/* command_memory.c */
+extern const struct subcommand memory_subcommands[];
+
 /* command_merge.c */
 enum kv_status command_kv_merge(struct command_call *call);
+
+/* command_client_pause.c */
+enum kv_status command_monitor(struct command_call *call);
+
+/* command_latency.c */
+extern const struct subcommand latency_subcommands[];
 
 /* command_multi.c */
 enum kv_status command_discard(struct command_call *call);
@@ -68,6 +115,17 @@ enum kv_status command_exec(struct command_call *call);
 enum kv_status command_multi(struct command_call *call);
 enum kv_status command_unwatch(struct command_call *call);
 enum kv_status command_watch(struct command_call *call);
+
+/* command_pubsub.c */
+extern const struct subcommand pubsub_subcommands[];
+enum kv_status command_psubscribe(struct command_call *call);
+enum kv_status command_publish(struct command_call *call);
+enum kv_status command_punsubscribe(struct command_call *call);
+enum kv_status command_spublish(struct command_call *call);
+enum kv_status command_ssubscribe(struct command_call *call);
+enum kv_status command_subscribe(struct command_call *call);
+enum kv_status command_sunsubscribe(struct command_call *call);
+enum kv_status command_unsubscribe(struct command_call *call);
 
 /* command_range.c */
 enum kv_status command_kv_count(struct command_call *call);

@@ -8,6 +8,7 @@
 #include "daemon/command_handlers.h"
 #include "daemon/command_value.h"
 #include "daemon/server.h"
+#include "daemon/value_condition.h"
 #include "daemon/value_list.h"
 
 /* --- reading --- */
@@ -143,7 +144,27 @@ command_getrange(struct command_call *call)
 
 struct set_options {
     bool if_absent, if_present, returns_old;
+    struct value_condition condition;
 };
+
+/* "IFEQ value" and its like at args[i]; false: the error reply has been written. */
+static bool
+parse_condition(struct command_call *call, uint32_t i, struct set_options *options)
+{
+    struct value_condition *condition = &options->condition;
+
+    if (i + 1 == call->arg_count || condition->kind != CONDITION_NONE || options->if_absent ||
+        options->if_present) {
+        resp_error(&call->reply, "ERR syntax error");
+        return false;
+    }
+    condition->kind = value_condition_kind_of(call->args[i]);
+    condition->operand = call->args[i + 1];
+    if (value_condition_is_valid(condition))
+        return true;
+    resp_error(&call->reply, DIGEST_ERROR);
+    return false;
+}
 
 /* False: the error reply has been written. */
 static bool
@@ -155,9 +176,14 @@ parse_set_options(struct command_call *call, struct set_options *options)
     for (uint32_t i = 3; i < call->arg_count; i++) {
         const struct slice argument = call->args[i];
 
-        if (argument_is(argument, "nx") && !options->if_present) {
+        if (value_condition_kind_of(argument) != CONDITION_NONE) {
+            if (!parse_condition(call, i++, options))
+                return false;
+        } else if (argument_is(argument, "nx") && !options->if_present &&
+                   options->condition.kind == CONDITION_NONE) {
             options->if_absent = true;
-        } else if (argument_is(argument, "xx") && !options->if_absent) {
+        } else if (argument_is(argument, "xx") && !options->if_absent &&
+                   options->condition.kind == CONDITION_NONE) {
             options->if_present = true;
         } else if (argument_is(argument, "get")) {
             options->returns_old = true;
@@ -187,7 +213,8 @@ set_if(struct command_call *call, const struct set_options *options)
 
     if (st != KV_OK)
         return st;
-    if (exists ? options->if_absent : options->if_present) {
+    if ((exists ? options->if_absent : options->if_present) ||
+        !value_condition_holds(&options->condition, exists, old)) {
         reply_value(call, options->returns_old && exists, old);
         return KV_OK;
     }
@@ -210,7 +237,8 @@ command_set(struct command_call *call)
 
     if (!parse_set_options(call, &options))
         return KV_OK;
-    if (options.if_absent || options.if_present || options.returns_old)
+    if (options.if_absent || options.if_present || options.returns_old ||
+        options.condition.kind != CONDITION_NONE)
         return set_if(call, &options);
     if (!value_put(call, call->args[1], call->args[2]))
         return KV_OK;

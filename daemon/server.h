@@ -7,12 +7,16 @@
 #define KV_DAEMON_SERVER_H
 
 #include "base/list.h"
+#include "daemon/checkpoint_keeper.h"
 #include "daemon/client.h"
 #include "daemon/command_table.h"
 #include "daemon/config.h"
 #include "daemon/core_watch.h"
+#include "daemon/latency.h"
+#include "daemon/pubsub.h"
 #include "daemon/read_ahead.h"
 #include "daemon/slowlog.h"
+#include "daemon/snapshot_leases.h"
 #include "db/db.h"
 #include "io/ring.h"
 
@@ -68,6 +72,15 @@ struct server_stats {
     uint64_t ops_sampled_count, ops_sampled_us;
 };
 
+/* Why more than usual is done before or after a command: one test when there is nothing. */
+enum server_gate {
+    GATE_PAUSES_WRITES = 1 << 0, /* CLIENT PAUSE; see pause.h */
+    GATE_PAUSES_ALL = 1 << 1,
+    GATE_MONITORS = 1 << 2,   /* there are some */
+    GATE_STAGED = 1 << 3,     /* the command that runs has staged messages; see pubsub.h */
+    GATE_OWN_PUSHES = 1 << 4, /* or there are some for its own client; see client_push.h */
+};
+
 enum shutdown_state {
     SHUTDOWN_NONE,
     SHUTDOWN_DRAINING, /* no new connection; replies under way are waited for */
@@ -86,29 +99,42 @@ struct server {
     struct write_batch batch;        /* owned: of the command that runs now */
     struct scan_cursors *cursors;    /* owned: of SCAN */
     struct read_ahead ahead;         /* of the client that runs now */
+    struct snapshot_leases leases;   /* of KV.SNAPSHOT */
+    struct checkpoint_keeper keeper; /* of SAVE */
 
     struct list clients;          /* by their last activity, the longest idle first */
     struct list closing_clients;  /* closed, but perhaps with something in flight */
     struct list client_pool;      /* retired ones, for reuse */
     struct list held_clients;     /* with replies that wait for durability */
     struct list busy_clients;     /* with a write that waits for on_writable, in their order */
+    struct list paused_clients;   /* with a command that waits for the end of CLIENT PAUSE */
     struct list runnable_clients; /* with input that this turn had no time for */
     struct list sending_clients;  /* with replies to send at the end of the turn */
     struct list flush_tickets;    /* of KV.FLUSHes under way; command_flush.c */
+    struct list monitors;         /* clients that have said MONITOR */
     uint32_t client_count;        /* connected */
     uint32_t pool_count;
     uint64_t next_client_id;
+    struct list seq_waits;        /* of KV.WAITSEQ; command_durability.c */
+    bool has_submit_waiter;       /* a reply may wait until the log's write is submitted */
     bool is_full;                 /* a write got KV_BUSY; on_writable is owed */
     size_t client_soft_bytes;     /* one client's share in this turn */
     uint64_t client_buffer_bytes; /* of all connected clients; see client_memory.c */
 
     struct client *current_client; /* whose command runs; NULL between commands */
+    uint32_t gate;                 /* enum server_gate */
+    struct pubsub pubsub;          /* owned */
+    struct buffer own_pushes;      /* owned: for the client whose command runs */
+    uint64_t own_pushes_seq;       /* they wait for this one */
+    uint64_t pause_end_us;         /* of CLIENT PAUSE, while there is one */
+    struct io_timer pause_timer;   /* the end of CLIENT PAUSE */
     enum shutdown_state shutdown;
     uint64_t shutdown_deadline_us;
     char run_id[RUN_ID_CHARS + 1];
     uint64_t started_us;      /* io_now_us */
     uint64_t started_wall_us; /* io_wall_us */
     uint64_t now_us;          /* cached: of this turn */
+    uint64_t turn_began_at;   /* stats.command_count then */
     struct io_timer tick_timer;
     uint64_t tick_count;
     uint64_t watchdog_us; /* the service manager wants a sign of life this often; 0: it does not */
@@ -117,6 +143,10 @@ struct server {
     struct server_stats stats;
     struct slowlog slowlog;
     struct core_watch core_watch;
+    uint64_t
+        slow_us; /* what takes so long is looked at by SLOWLOG or LATENCY; see server_config.c */
+    struct latency_monitor latency;
+    struct latency_histogram *histograms[COMMAND_COUNT_MAX]; /* owned; NULL: it was not run yet */
 };
 
 /* Everything but the engine: ring, listening sockets, signals.  `server` is zeroed.  Returns the
@@ -144,8 +174,12 @@ bool server_abort_shutdown(struct server *server);
 void server_log_stats(struct server *server);
 /* For the engine: struct db_options's events. */
 void server_on_durable(void *owner, uint64_t seq);
+void server_on_synced(void *owner, uint64_t seq);
 void server_on_write_failed(void *owner, uint64_t seq_durable);
 void server_on_writable(void *owner);
+/* How far the log is, as a reply of this level has to know it: the other levels are left at 0
+ * where that costs less. */
+struct reply_progress server_reply_progress(const struct server *server, enum reply_level level);
 /* Takes over the mutable values of `config` and makes them work.  False: `error`
  * (CONFIG_ERROR_BYTES), and nothing has changed. */
 bool server_apply_config(struct server *server, const struct config *config, char *error);
@@ -153,7 +187,13 @@ bool server_apply_config(struct server *server, const struct config *config, cha
 void server_raise_client_limit(struct server *server);
 /* HUP: reads the file again, logs what changes and what would need a restart. */
 void server_reload_config(struct server *server);
+/* Sets slow_us. */
+void server_find_slow(struct server *server);
+void server_free_histograms(struct server *server);
 void server_reset_stats(struct server *server);
+/* After a client's commands: when many have been run in this turn the others' wait for the next,
+ * so that the log and the replies of these get under way. */
+void server_end_long_turn(struct server *server);
 /* Counts an error reply by its first word; `reply` starts behind the '-'. */
 void server_count_error(struct server *server, struct slice reply);
 uint64_t server_ops_per_second(const struct server *server);

@@ -221,6 +221,7 @@ on_logged(void *owner, enum kv_status st)
         on_dropped(change);
     if (--db->family_changes->logged_count == 0)
         store_options(db);
+    db_repair_step(db); /* it may have waited for this */
 }
 
 /* Nothing of a new family is in any log yet, so any log that is there will do as its first. */
@@ -327,6 +328,13 @@ add_entry(struct buffer *target, const struct db_family *family,
         family_file_begin(target);
     strcpy(entry.name, family->stored.name);
     family_file_add(target, &entry);
+}
+
+void
+db_format_family_settings(const struct db *db, struct buffer *target)
+{
+    for (uint32_t i = 0; i < db->family_count; i++)
+        add_entry(target, db->families[i], &db->families[i]->own);
 }
 
 static const struct family_change *

@@ -218,16 +218,15 @@ apply_change(struct version_set *set, struct version_change *change)
     change->last_seq = set->last_seq;
 }
 
+/* Of a dropped family too: tables that the batch adds to it are reported when its version goes. */
 static void
 build_drafts(struct version_set *set)
 {
     for (uint32_t i = 0; i < set->drafts.count; i++) {
         struct family_draft *draft = set->drafts.items[i];
-        enum kv_status st;
+        const enum kv_status st =
+            version_builder_finish(&draft->builder, draft->cf_id, &draft->version);
 
-        if (draft->is_dropped)
-            continue;
-        st = version_builder_finish(&draft->builder, draft->cf_id, &draft->version);
         KV_ASSERT(st == KV_OK);
     }
 }
@@ -356,6 +355,16 @@ snapshot_encode(struct version_set *set, struct log_writer *writer, struct buffe
         encode_family_head(set->families[i], writer, target);
         encode_family_tables(set, set->families[i], writer, target);
     }
+}
+
+void
+version_set_describe(struct version_set *set, struct buffer *target)
+{
+    struct log_writer writer;
+
+    KV_ASSERT(set->started);
+    log_writer_init(&writer, false, 0);
+    snapshot_encode(set, &writer, target);
 }
 
 static void
