@@ -116,7 +116,8 @@ struct db {
     bool pressure_is_stale;           /* tables have changed since the next was computed */
     uint64_t pressure_due_us;         /* when to compute it again, while writers are slowed */
     uint64_t tables_rate_bytes_per_s; /* what level 0 and the debt allow */
-    enum job_urgency urgency;         /* as the port has been told */
+    enum job_urgency urgency;         /* of compactions, as the port has been told */
+    enum job_urgency flush_urgency;
     uint64_t flush_drain_bytes_per_s; /* measured; 0: not yet */
     uint64_t paced_count, paced_us;
 
