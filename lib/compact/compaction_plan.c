@@ -23,6 +23,7 @@ static const char *const reason_names[COMPACTION_REASON_COUNT] = {
     [COMPACTION_LEVEL_UNUSED] = "level should be empty",
     [COMPACTION_MARKED] = "marked in the manifest",
     [COMPACTION_DELETIONS] = "many deletions",
+    [COMPACTION_DEAD] = "deadlines have passed",
     [COMPACTION_TTL] = "older than ttl",
     [COMPACTION_PERIODIC] = "periodic",
     [COMPACTION_SPACE_AMP] = "space amplification",

@@ -190,6 +190,7 @@ compaction_fill_job(struct compaction_part *part)
     job->entries_read = 0;
     job->spec.db_identity = version_set_db_id(db->versions);
     job->spec.creation_time_s = compaction->creation_time_s;
+    job->spec.now_ms = io_wall_us(db->io) / 1000;
     job->spec.cf_id = family->id;
     job->spec.cf_name = family->stored.name;
     job->spec.merge_operator = db_family_merge_spec(family);

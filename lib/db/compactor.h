@@ -31,6 +31,7 @@ enum {
     COMPACT_STARTS_PER_TURN = 8,
     COMPACT_LOST_COUNT_MAX = 8, /* workers; then the plan has failed */
     COMPACT_AGE_CHECK_US = 60 * 1000 * 1000,
+    COMPACT_DEADLINE_CHECK_US = 5 * 1000 * 1000,
 };
 
 /* A part of a plan's key range.

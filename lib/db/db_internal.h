@@ -80,6 +80,7 @@ struct db {
     uint64_t last_seq;
     uint64_t memtable_change_count; /* writes and rollbacks: what a scan must not live through */
     uint64_t rollback_count;
+    uint64_t now_ms;         /* see db_now_ms; 0: to be asked for */
     struct list snapshots;   /* see db_snapshot.c */
     uint32_t snapshot_count; /* with sequences of their own */
     uint64_t tables_seq_max; /* nothing in tables is newer */
@@ -210,6 +211,10 @@ void db_repair_begin(struct db *db);
 void db_update_pressure(struct db *db);
 /* A writer is ahead of its rate: on_writable is owed, and comes in time. */
 bool db_must_wait(struct db *db);
+
+/* db_time.c */
+/* The time of whoever reads at `seq_max`: a snapshot's is that of its making. */
+uint64_t db_time_at(struct db *db, uint64_t seq_max);
 
 /* db_txn.c */
 struct db_txn *db_txn_new(void);
