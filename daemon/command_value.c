@@ -27,10 +27,10 @@ argument_is(struct slice argument, const char *lower_case)
 enum kv_status
 value_find(struct command_call *call, struct slice key, struct lookup *found)
 {
-    *found = (struct lookup){.kind = LOOKUP_ABSENT};
-    if (key.size > KEY_BYTES_MAX)
-        return KV_OK; /* cannot have been written */
-    return command_get(call, key, found);
+    if (key.size <= KEY_BYTES_MAX)
+        return command_get(call, key, found);
+    *found = (struct lookup){.kind = LOOKUP_ABSENT}; /* cannot have been written */
+    return KV_OK;
 }
 
 enum kv_status

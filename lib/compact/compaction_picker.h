@@ -63,6 +63,7 @@ struct compaction_input {
     struct slice smallest, largest; /* internal keys; the plan's */
     uint64_t seq_smallest, seq_largest;
     uint64_t entry_count, deletion_count; /* 0: unknown */
+    uint64_t deadline_count;              /* values that may die on the way */
 };
 
 /* User keys first..last, both included. */

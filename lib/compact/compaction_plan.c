@@ -77,6 +77,7 @@ fill_inputs(const struct picker *picker, const struct draft *draft, struct compa
                 .seq_largest = file->meta.seq_largest,
                 .entry_count = file->meta.has_counts ? file->meta.entry_count : 0,
                 .deletion_count = file->meta.has_counts ? file->meta.deletion_count : 0,
+                .deadline_count = file->meta.has_counts ? file->meta.deadlines.count : 0,
             };
             plan->input_bytes += file->meta.bytes;
         }

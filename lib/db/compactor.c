@@ -236,8 +236,8 @@ look_for_age(struct compactor *compactor)
 
     if (now_us < compactor->age_check_us)
         return;
-    compactor->age_check_us = now_us + (has_deadlines(compactor) ? COMPACT_DEADLINE_CHECK_US
-                                                                 : COMPACT_AGE_CHECK_US);
+    compactor->age_check_us =
+        now_us + (has_deadlines(compactor) ? COMPACT_DEADLINE_CHECK_US : COMPACT_AGE_CHECK_US);
     compactor->must_pick = true;
 }
 

@@ -43,7 +43,7 @@ TIMES = ("100000", "0", "-5", "x", "4200000000", "9223372036854775807", "9223372
 
 def normal(words, reply):
     """Times that hang on the clock, to the nearest hour."""
-    if words[0] in ("EXPIRETIME", "TTL") and int(reply[1:]) > 0:
+    if words[0] in ("EXPIRETIME", "TTL") and reply[:1] == b":" and int(reply[1:]) > 0:
         return int(reply[1:]) // 3600 if int(reply[1:]) != FAR else FAR
     return reply
 
@@ -183,9 +183,11 @@ def merges(kvd):
 # --- restart, kill, ldb ---
 
 def what_was_acknowledged_stays(folder):
-    port = free_port()
-    words = [os.path.join(BIN, "kvd"), "--port", str(port), "--dir", folder, "--workers", "1"]
-    with Process(words, port) as kvd:
+    def start():
+        port = free_port()  # the kernel keeps that of a killed one for a moment
+        return Process([os.path.join(BIN, "kvd"), "--port", str(port), "--dir", folder, "--workers", "1"], port)
+
+    with start() as kvd:
         c = kvd.connect()
         expect(c, b"+OK", "SET", "later", "value-one", "EXAT", FAR)
         expect(c, b"+OK", "SET", "never", "value-two")
@@ -193,15 +195,15 @@ def what_was_acknowledged_stays(folder):
         kvd.process.kill()
         kvd.process.wait()
     for round in range(2):
-        with Process(words, port) as kvd:
+        with start() as kvd:
             c = kvd.connect()
             expect(c, [b"value-one", b"value-two", None], "MGET", "later", "never", "gone")
             expect(c, b":%d" % FAR, "EXPIRETIME", "later")
             expect(c, b":2", "KV.COUNT", "-", "+")
-            line = [row for row in c.command("INFO", "keyspace").split(b"\r\n") if row.startswith(b"db0:")]
-            check(line and b"expires=1," in line[0], line)
             if round == 1:
                 expect(c, b"+OK", "KV.COMPACT")
+                rows = c.command("INFO", "keyspace").split(b"\r\n")
+                check(b"db0:keys=2,expires=1,avg_ttl=0" in rows, rows)
             check(kvd.stop() == 0, "a clean stop")
         if shutil.which("ldb"):
             shown = subprocess.run(["ldb", "--db=" + folder, "scan"], capture_output=True, check=True).stdout
@@ -259,7 +261,7 @@ def main():
     print("seed=%d" % SEED)
     folder = tempfile.mkdtemp(prefix="kvd-expire-")
     try:
-        with Kvd("--merge-operator", "int64add") as kvd:
+        with Kvd("--merge-operator", "int64add", "--wal-sync", "never") as kvd:
             if shutil.which("redis-server"):
                 with Redis() as redis:
                     same_on_both(kvd, redis)
