@@ -70,13 +70,31 @@ note_select(struct dialogue *dialogue, const struct request *request, const redi
     }
 }
 
+/* The same, as of the snapshot that --at names. */
+static enum exit_code
+run_at_snapshot(struct dialogue *dialogue, const struct request *request, redisReply **reply_out)
+{
+    struct request at = {0};
+    enum exit_code code;
+
+    request_add_text(&at, "KV.AT");
+    request_add_text(&at, dialogue->options.snapshot);
+    for (uint32_t i = 0; i < request->count; i++)
+        request_add(&at, request->words[i]);
+    code = connection_run(&dialogue->connection, &at, reply_out);
+    request_deinit(&at);
+    return code;
+}
+
 enum exit_code
 dialogue_run(struct dialogue *dialogue, const struct request *request, redisReply **reply_out)
 {
     enum exit_code code = dialogue_connect(dialogue);
 
     KV_ASSERT(request->count > 0);
-    if (code == EXIT_OK)
+    if (code == EXIT_OK && dialogue->options.snapshot != NULL)
+        code = run_at_snapshot(dialogue, request, reply_out);
+    else if (code == EXIT_OK)
         code = connection_run(&dialogue->connection, request, reply_out);
     if (code == EXIT_OK)
         note_select(dialogue, request, *reply_out);

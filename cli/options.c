@@ -17,6 +17,7 @@ enum {
     OPTION_PATH,
     OPTION_KVD,
     OPTION_CREATE,
+    OPTION_SNAPSHOT,
     OPTION_HELP,
     OPTION_VERSION,
 };
@@ -28,6 +29,7 @@ static const struct option long_options[] = {
     {"password", required_argument, NULL, 'a'},
     {"db", required_argument, NULL, 'n'},
     {"cf", required_argument, NULL, OPTION_FAMILY},
+    {"at", required_argument, NULL, OPTION_SNAPSHOT},
     {"output", required_argument, NULL, 'o'},
     {"timeout", required_argument, NULL, OPTION_TIMEOUT},
     {"path", required_argument, NULL, OPTION_PATH},
@@ -49,6 +51,7 @@ static const char help_text[] =
     "  -a, --password TEXT    its password; better: the environment's KVCTL_PASSWORD\n"
     "  -n, --db NUMBER        the numbered database [0]\n"
     "      --cf NAME          the column family, instead of a numbered database\n"
+    "      --at ID            read at the snapshot of this id or name (verb snapshot)\n"
     "      --timeout SECONDS  for connecting and for each reply; 0: for ever [30]\n"
     "      --path DIR         use a data directory; starts a private kvd if none runs on it\n"
     "      --kvd PATH         the program to start for --path [kvd beside kvctl]\n"
@@ -200,6 +203,9 @@ take_option(struct options *options, int option)
         return OPTIONS_RUN;
     case OPTION_FAMILY:
         options->family = optarg;
+        return OPTIONS_RUN;
+    case OPTION_SNAPSHOT:
+        options->snapshot = optarg;
         return OPTIONS_RUN;
     case OPTION_PATH:
         options->data_dir = optarg;

@@ -25,6 +25,7 @@ struct options {
     char *password_copy;     /* owned; what `password` borrows if it was an argument */
     uint32_t db_index;
     const char *family;   /* NULL: that of the numbered database */
+    const char *snapshot; /* that commands read at; NULL: now */
     uint32_t timeout_ms;  /* for connecting, and for each reply; 0: for ever */
     const char *data_dir; /* NULL: a server that runs */
     const char *kvd_path; /* NULL: the one beside kvctl */

@@ -38,11 +38,15 @@ static const struct verb verbs[] = {
     {"cf", "list | create NAME [SETTING VALUE]... | drop|info|get NAME | set NAME SETTING VALUE...",
      "list, make, drop and describe column families, show and change their settings", "KV.CF", 1,
      UINT32_MAX, OUTCOME_ANY, true},
+    {"checkpoint", "NAME", "make a copy of the database that shares its tables; prints where",
+     "KV.CHECKPOINT", 1, 1, OUTCOME_ANY, true},
     {"compact", "[FROM TO] [FORCE] [ASYNC]",
      "compact all keys, or those FROM..TO, to the last level", "KV.COMPACT", 0, 4, OUTCOME_ANY,
      true},
     {"jobs", "[ID | CANCEL ID | PAUSE [ID] | RESUME [ID]]", "print and manage background work",
      "KV.JOBS", 0, 2, OUTCOME_ANY, true},
+    {"snapshot", "create [NAME NAME] TTL SECONDS | list | extend ID SECONDS | drop ID",
+     "keep moments readable for a time, for --at", "KV.SNAPSHOT", 1, 5, OUTCOME_ANY, true},
     {"stats", "", "print the engine's numbers", "KV.STATS", 0, 0, OUTCOME_ANY, true},
     {"workers", "", "print the state of the worker processes", "KV.WORKERS", 0, 0, OUTCOME_ANY,
      true},
@@ -146,12 +150,16 @@ verb_shape(const struct request *request)
 {
     if (request_word_is(request, 0, "MGET"))
         return SHAPE_BY_KEY;
+    if (request_word_is(request, 0, "KV.CHECKPOINT"))
+        return SHAPE_PAIRS;
     if (request_word_is(request, 1, "GET") &&
         (request_word_is(request, 0, "CONFIG") || request_word_is(request, 0, "KV.CF")))
         return SHAPE_PAIRS;
     if (request_word_is(request, 0, "INFO") || request_word_is(request, 0, "KV.STATS"))
         return SHAPE_INFO;
-    if (request_word_is(request, 0, "KV.WORKERS") || lists_jobs(request))
+    if (request_word_is(request, 0, "KV.WORKERS") ||
+        (request_word_is(request, 0, "KV.SNAPSHOT") && request_word_is(request, 1, "LIST")) ||
+        lists_jobs(request))
         return SHAPE_RECORDS;
     return SHAPE_PLAIN;
 }

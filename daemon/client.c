@@ -290,12 +290,22 @@ unparsed_bytes(const struct client *client)
     return client->query.size - client->query_offset;
 }
 
+/* Nobody is left for whom the command waits. */
+static void
+end_idle_wait(struct client *client)
+{
+    client_abandon_command(client);
+    client_close_after_reply(client);
+}
+
 /* All input is run: what is left to do is to reply. */
 static void
 finish_ended(struct client *client)
 {
     if (client->is_ended && client->wait == CLIENT_READY)
         client_close_after_reply(client);
+    else if (client->is_ended && client->work != NULL && client->work->is_idle)
+        end_idle_wait(client);
 }
 
 /* A big argument that is done with must not leave its memory behind. */
@@ -511,7 +521,9 @@ on_sent(struct ring_event *event, int32_t result, uint32_t flags)
 bool
 client_is_busy(const struct client *client)
 {
-    return client->send_armed || client->fetch_armed || client->command_started ||
+    const bool is_idle = client->work != NULL && client->work->is_idle;
+
+    return client->send_armed || client->fetch_armed || (client->command_started && !is_idle) ||
            client->replies.bytes.size > 0;
 }
 

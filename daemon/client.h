@@ -39,6 +39,7 @@ struct command;
 struct command_work;
 struct flush_ticket;
 struct server;
+struct snapshot_lease;
 
 /* Why no further command is run. */
 enum client_wait {
@@ -100,6 +101,7 @@ struct client {
     enum kv_status fetch_status;
     struct transaction transaction; /* MULTI and WATCH */
     struct flush_ticket *flush;     /* KV.FLUSH waits for it; see command_flush.c */
+    struct snapshot_lease *lease;   /* pinned: the command reads at it; NULL: at none */
 
     /* out */
     struct ring_event send_event;

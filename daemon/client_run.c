@@ -21,6 +21,7 @@
 #include "daemon/command_family.h"
 #include "daemon/command_flush.h"
 #include "daemon/command_handlers.h"
+#include "daemon/command_snapshot_at.h"
 #include "daemon/command_value.h"
 #include "daemon/server.h"
 
@@ -196,9 +197,10 @@ count_rejected(struct client *client, const struct command *command, size_t repl
 
 /* The reply is complete: it goes, or is held until what it tells is durable. */
 static void
-commit_reply(struct client *client, size_t reply_start, uint64_t seq_wait)
+commit_reply(struct client *client, size_t reply_start, uint64_t seq_wait, enum reply_level level)
 {
     struct server *server = client->server;
+    struct reply_progress progress;
 
     if (client->replies_off || client->skips_reply) {
         reply_queue_take_back(&client->replies, reply_start);
@@ -208,10 +210,14 @@ commit_reply(struct client *client, size_t reply_start, uint64_t seq_wait)
     client->skips_next_reply = false;
     if (client->replies.bytes.size == reply_start)
         return;
-    reply_queue_commit(&client->replies, seq_wait, db_durable_seq(server->db));
+    progress = server_reply_progress(server, level);
+    reply_queue_commit(&client->replies, seq_wait, level, &progress);
     if (reply_queue_is_held(&client->replies)) {
         list_remove(&client->held_link);
         list_push_back(&server->held_clients, &client->held_link);
+        if (level == REPLY_SYNCED)
+            db_sync_to(server->db, seq_wait);
+        server->has_submit_waiter |= level == REPLY_SUBMITTED;
     } else {
         client_want_flush(client);
     }
@@ -233,6 +239,7 @@ end_command(struct client *client)
     client->work = NULL;
     flush_ticket_drop(client->flush);
     client->flush = NULL;
+    command_end_snapshot(client);
     client->command_started = client->is_first_writer = false;
     client->try_count = 0;
     client->command_us = 0;
@@ -369,7 +376,7 @@ refuse_or_queue(struct command_call *call, size_t reply_start)
         if (is_refused && call->command != NULL && call->command->run == command_exec)
             transaction_abort(call, reply_start);
     }
-    commit_reply(client, reply_start, 0);
+    commit_reply(client, reply_start, 0, REPLY_DURABLE);
 }
 
 /* Runs the parsed command; `input_behind` follows it.  False: it waits, and is run again from its
@@ -386,6 +393,7 @@ execute(struct client *client, struct slice input_behind)
         .args = client->parser.args,
         .arg_count = client->parser.arg_count,
         .cf_id = client->cf_id,
+        .seq_max = SEQUENCE_MAX,
         .ctx = &client->ctx,
         .batch = &server->batch,
         .reply = {.target = &client->replies.bytes, .protocol = client->protocol},
@@ -425,7 +433,7 @@ execute(struct client *client, struct slice input_behind)
         write_batch_init(&server->batch);
     }
     if (!client->is_closing)
-        commit_reply(client, reply_start, call.seq_wait);
+        commit_reply(client, reply_start, call.leaves_at_once ? 0 : call.seq_wait, call.level);
     return true;
 }
 
@@ -440,7 +448,7 @@ reply_protocol_error(struct client *client)
     resp_error_format(&reply, "ERR %s", client->parser.error);
     count_rejected(client, NULL, reply_start);
     client->replies_off = client->skips_reply = false;
-    commit_reply(client, reply_start, 0);
+    commit_reply(client, reply_start, 0, REPLY_DURABLE);
     client_close_after_reply(client);
 }
 
@@ -534,6 +542,7 @@ client_run(struct client *client, struct slice input)
     taken = run_commands(client, input);
     if (!client->command_started)
         end_wave(client);
+    server_end_long_turn(client->server);
     /* A client that is about to end has no use for the rest. */
     return client->wait == CLIENT_WAITS_FOR_FLUSH ? input.size : taken;
 }

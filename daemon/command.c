@@ -25,15 +25,16 @@ enum kv_status
 command_get(struct command_call *call, struct slice key, struct lookup *found)
 {
     struct server *server = call->server;
-    const struct version_probe *probe;
+    const struct version_probe *probe = NULL;
     enum kv_status st;
 
     KV_ASSERT(call->ctx != NULL);
-    probe = read_ahead_take(&server->ahead, call->cf_id, key);
+    if (call->seq_max == SEQUENCE_MAX)
+        probe = read_ahead_take(&server->ahead, call->cf_id, key);
     if (probe != NULL)
         st = db_get_probed(server->db, call->ctx, call->cf_id, probe, found);
     else
-        st = db_get(server->db, call->ctx, call->cf_id, key, SEQUENCE_MAX, found);
+        st = db_get(server->db, call->ctx, call->cf_id, key, call->seq_max, found);
     if (st != KV_OK)
         return st;
     wait_for_seq(call, found->seq);

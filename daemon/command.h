@@ -10,6 +10,7 @@
 #define KV_DAEMON_COMMAND_H
 
 #include "cache/read_ctx.h"
+#include "daemon/reply_queue.h"
 #include "key/lookup.h"
 #include "key/write_batch.h"
 #include "resp/resp_writer.h"
@@ -25,11 +26,14 @@ struct command_call {
     const struct command *command;
     const struct slice *args; /* args[0] is the name; valid during the try */
     uint32_t arg_count;
-    uint32_t cf_id; /* the connection's family */
+    uint32_t cf_id;   /* the connection's family */
+    uint64_t seq_max; /* reads see nothing newer: SEQUENCE_MAX, or a snapshot's (KV.AT) */
     struct read_ctx *ctx;
     struct write_batch *batch; /* empty at the start of a try */
     struct resp_writer reply;
-    uint64_t seq_wait;      /* the reply may leave when this is durable */
+    uint64_t seq_wait;      /* the reply may leave when this is durable, */
+    enum reply_level level; /* which means this; KV.WRITE sets it */
+    bool leaves_at_once;    /* or it need not wait at all */
     bool is_in_transaction; /* command_write only adds to the open one */
 };
 
@@ -37,6 +41,7 @@ struct command_call {
  * try need not begin anew.  Freed with the command, before its read_ctx ends. */
 struct command_work {
     void (*free)(struct command_work *work);
+    bool is_idle;     /* the command does nothing but wait: who ends the connection may do so */
     bool has_yielded; /* KV_BUSY means: the others first, then another try */
 };
 
@@ -60,6 +65,7 @@ enum command_flags {
     COMMAND_ALLOW_BUSY = 1 << 9,
     COMMAND_NO_MULTI = 1 << 10,
     COMMAND_SKIP_SLOWLOG = 1 << 11,
+    COMMAND_NO_ASYNC_LOADING = 1 << 14,
     /* Not shown: */
     COMMAND_DANGEROUS = 1 << 12, /* a category */
     COMMAND_WALKS = 1 << 13,     /* takes several tries over one view, so not inside MULTI */
@@ -75,6 +81,7 @@ struct command {
     int32_t key_first, key_last,
         key_step;      /* argument positions; 0: no keys; last < 0: from the end */
     bool reads_key;    /* the handler reads its first argument's value, and before all else */
+    bool puts_key;     /* the handler puts its first argument, mostly without reading it */
     const char *group; /* "string", "connection", ... */
     const char *since;
     const char *summary; /* one sentence, our own words */

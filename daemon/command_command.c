@@ -16,12 +16,19 @@ static const struct {
     uint32_t flag;
     const char *name;
 } flag_names[] = {
-    {COMMAND_WRITE, "write"},       {COMMAND_READONLY, "readonly"},
-    {COMMAND_DENYOOM, "denyoom"},   {COMMAND_ADMIN, "admin"},
-    {COMMAND_NOSCRIPT, "noscript"}, {COMMAND_LOADING, "loading"},
-    {COMMAND_STALE, "stale"},       {COMMAND_FAST, "fast"},
-    {COMMAND_NO_AUTH, "no_auth"},   {COMMAND_ALLOW_BUSY, "allow_busy"},
-    {COMMAND_NO_MULTI, "no_multi"}, {COMMAND_SKIP_SLOWLOG, "skip_slowlog"},
+    {COMMAND_WRITE, "write"},
+    {COMMAND_READONLY, "readonly"},
+    {COMMAND_DENYOOM, "denyoom"},
+    {COMMAND_ADMIN, "admin"},
+    {COMMAND_NOSCRIPT, "noscript"},
+    {COMMAND_LOADING, "loading"},
+    {COMMAND_STALE, "stale"},
+    {COMMAND_FAST, "fast"},
+    {COMMAND_NO_AUTH, "no_auth"},
+    {COMMAND_ALLOW_BUSY, "allow_busy"},
+    {COMMAND_NO_MULTI, "no_multi"},
+    {COMMAND_SKIP_SLOWLOG, "skip_slowlog"},
+    {COMMAND_NO_ASYNC_LOADING, "no_async_loading"},
 };
 
 enum { FLAG_NAME_COUNT = sizeof(flag_names) / sizeof(flag_names[0]) };
@@ -48,7 +55,8 @@ static const struct {
     {"role", "admin", true},          {"command", "connection", true},
     {"dbsize", "keyspace", true},     {"flushall", "keyspace", true},
     {"flushdb", "keyspace", true},    {"info", "dangerous", true},
-    {"object", "keyspace", false},
+    {"object", "keyspace", false},    {"wait", "connection", true},
+    {"lastsave", "admin", true},
 };
 
 /* The category that follows from the group; NULL: none. */

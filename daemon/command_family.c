@@ -3,9 +3,10 @@
 
 #include <stdio.h>
 
-#include "daemon/client_internal.h"
 #include "daemon/command_flush.h"
 #include "daemon/command_handlers.h"
+#include "daemon/command_inner.h"
+#include "daemon/command_snapshot_at.h"
 #include "daemon/command_value.h"
 #include "daemon/server.h"
 
@@ -184,23 +185,24 @@ may_run_elsewhere(const struct command *command)
 {
     return ((command->flags & (COMMAND_WRITE | COMMAND_READONLY)) != 0 &&
             command->subcommands == NULL) ||
-           command->run == command_kv_compact;
+           command->run == command_kv_compact || command->run == command_kv_at;
 }
 
-/* From here on the call is the inner command's.  A try after this one comes by again. */
 enum kv_status
 command_kv_in(struct command_call *call)
 {
-    const struct command *inner = command_find(call->args[2]);
-    const int64_t count = (int64_t)call->arg_count - 2;
+    const struct command *inner = command_find_inner(call, 2);
     uint32_t cf_id;
 
-    if (inner == NULL || !may_run_elsewhere(inner)) {
+    if (inner == NULL)
+        return KV_OK;
+    if (!may_run_elsewhere(inner)) {
         resp_error(&call->reply, "ERR KV.IN runs commands that read or write keys, and KV.COMPACT");
         return KV_OK;
     }
-    if ((inner->arity > 0 && count != inner->arity) || count < -(int64_t)inner->arity) {
-        resp_error_format(&call->reply, "ERR wrong number of arguments for '%s' command",
+    if (command_is_at_snapshot(call) && !command_may_run_at_snapshot(inner)) {
+        resp_error_format(&call->reply,
+                          "ERR KV.AT runs commands that read keys and change nothing: '%s' is none",
                           inner->name);
         return KV_OK;
     }
@@ -212,15 +214,6 @@ command_kv_in(struct command_call *call)
         }
         cf_id = CF_NONE;
     }
-    if (call->is_in_transaction && (inner->flags & (COMMAND_NO_MULTI | COMMAND_WALKS)) != 0) {
-        resp_error(&call->reply, "ERR Command not allowed inside a transaction");
-        return KV_OK;
-    }
-    if (!call->is_in_transaction && client_has_to_stand_in_line(call->client, inner))
-        return KV_BUSY;
     call->cf_id = cf_id;
-    call->command = inner;
-    call->args += 2;
-    call->arg_count -= 2;
-    return inner->run(call);
+    return command_run_inner(call, inner, 2);
 }

@@ -83,11 +83,17 @@ flush_ticket_new(struct command_call *call, bool is_awaited)
 }
 
 void
+flush_ticket_forget(struct client *client)
+{
+    KV_ASSERT(client->flush != NULL && !client->flush->is_done);
+    ticket_free(client->flush);
+    client->flush = NULL;
+}
+
+void
 flush_ticket_refused(struct command_call *call)
 {
-    KV_ASSERT(call->client->flush != NULL && !call->client->flush->is_done);
-    ticket_free(call->client->flush);
-    call->client->flush = NULL;
+    flush_ticket_forget(call->client);
 }
 
 enum kv_status

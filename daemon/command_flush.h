@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 
+struct client;
 struct command_call;
 struct flush_ticket;
 struct server;
@@ -20,6 +21,8 @@ MUST_CHECK enum kv_status flush_ticket_take(struct command_call *call);
 /* What the awaited one was made for was refused: as if it had not been made. */
 void flush_ticket_refused(struct command_call *call);
 
+/* The client waits no more, and the ticket was given to nobody who would report to it. */
+void flush_ticket_forget(struct client *client);
 /* The client waits no more.  The ticket is freed, now or when its work is done.  NULL is fine. */
 void flush_ticket_drop(struct flush_ticket *ticket);
 /* Those whose work will not be reported any more: the engine is closed. */

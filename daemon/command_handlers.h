@@ -23,6 +23,22 @@ enum kv_status command_setbit(struct command_call *call);
 /* command_client.c */
 extern const struct subcommand client_subcommands[];
 
+/* command_snapshot.c, command_snapshot_at.c */
+extern const struct subcommand snapshot_subcommands[];
+enum kv_status command_kv_at(struct command_call *call);
+
+/* command_durability.c */
+enum kv_status command_kv_seq(struct command_call *call);
+enum kv_status command_kv_waitseq(struct command_call *call);
+enum kv_status command_kv_write(struct command_call *call);
+enum kv_status command_wait(struct command_call *call);
+
+/* command_save.c */
+enum kv_status command_bgsave(struct command_call *call);
+enum kv_status command_kv_checkpoint(struct command_call *call);
+enum kv_status command_lastsave(struct command_call *call);
+enum kv_status command_save(struct command_call *call);
+
 /* command_cf.c */
 extern const struct subcommand family_subcommands[];
 

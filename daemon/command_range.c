@@ -5,6 +5,7 @@
  */
 #include "base/limits.h"
 #include "daemon/command_handlers.h"
+#include "daemon/command_snapshot_at.h"
 #include "daemon/command_value.h"
 #include "daemon/key_bounds.h"
 #include "daemon/scan_work.h"
@@ -76,6 +77,8 @@ parse_option(struct command_call *call, uint32_t *at, bool takes_from, struct pa
         if (!parse_number(call, at, "BUDGET", PAGE_BUDGET_MS_MAX, &budget_ms))
             return false;
         options->budget_us = budget_ms * 1000;
+    } else if (argument_is(word, "at") && *at + 1 < call->arg_count) {
+        return command_read_at(call, call->args[++*at]);
     } else if (argument_is(word, "from") && takes_from && *at + 1 < call->arg_count) {
         options->has_from = true;
         options->from = call->args[++*at];
@@ -102,6 +105,20 @@ parse_options(struct command_call *call, uint32_t first, bool takes_from,
     if (options->kind == PAGE_COUNT && !options->has_limit)
         options->count_max = UINT64_MAX;
     return true;
+}
+
+/* Takes "AT snapshot" from the end of a command that has at least `count_min` words without it; how
+ * many are left goes into *count_out.  False: the error reply has been written. */
+static bool
+take_snapshot(struct command_call *call, uint32_t count_min, uint32_t *count_out)
+{
+    const uint32_t count = call->arg_count;
+
+    *count_out = count;
+    if (count < count_min + 2 || !argument_is(call->args[count - 2], "at"))
+        return true;
+    *count_out = count - 2;
+    return command_read_at(call, call->args[count - 1]);
 }
 
 /* --- pages --- */
@@ -281,15 +298,21 @@ visit_one(struct scan_work *work, struct slice key, struct slice value)
 enum kv_status
 command_kv_seek(struct command_call *call)
 {
-    const struct slice how = call->arg_count == 3 ? call->args[2] : slice_from_text("ge");
-    const bool reverse = argument_is(how, "le") || argument_is(how, "lt");
-    const bool open = argument_is(how, "gt") || argument_is(how, "lt");
-    struct scan_request request = {.is_reverse = reverse, .visit = visit_one, .count_max = 1};
+    struct scan_request request = {.visit = visit_one, .count_max = 1};
+    struct slice how = slice_from_text("ge");
     struct buffer bound = {0};
     struct scan_work *work;
+    bool reverse, open;
+    uint32_t count;
     enum kv_status st;
 
-    if (call->arg_count > 3 || (!reverse && !open && !argument_is(how, "ge"))) {
+    if (!take_snapshot(call, 2, &count))
+        return KV_OK;
+    if (count == 3)
+        how = call->args[2];
+    reverse = argument_is(how, "le") || argument_is(how, "lt");
+    open = argument_is(how, "gt") || argument_is(how, "lt");
+    if (count > 3 || (!reverse && !open && !argument_is(how, "ge"))) {
         resp_error(&call->reply, "ERR syntax error");
         return KV_OK;
     }
@@ -300,7 +323,7 @@ command_kv_seek(struct command_call *call)
         request.upper = buffer_slice(&bound);
     else
         request.lower = buffer_slice(&bound);
-    request.has_upper = reverse;
+    request.has_upper = request.is_reverse = reverse;
     st = scan_run(call, &request, &work);
     if (st == KV_OK && work->count == 0)
         resp_null(&call->reply);
@@ -342,14 +365,21 @@ measure(struct command_call *call, const struct key_bounds *bounds, struct db_ra
 enum kv_status
 command_kv_count(struct command_call *call)
 {
-    const bool approximate = call->arg_count == 4 && argument_is(call->args[3], "approx");
     struct key_bounds bounds = {0};
     struct db_range_size size;
     enum kv_status st = KV_OK;
+    bool approximate;
+    uint32_t count;
 
-    if (call->arg_count > 4 ||
-        (call->arg_count == 4 && !approximate && !argument_is(call->args[3], "exact"))) {
+    if (!take_snapshot(call, 3, &count))
+        return KV_OK;
+    approximate = count == 4 && argument_is(call->args[3], "approx");
+    if (count > 4 || (count == 4 && !approximate && !argument_is(call->args[3], "exact"))) {
         resp_error(&call->reply, "ERR syntax error");
+        return KV_OK;
+    }
+    if (approximate && command_is_at_snapshot(call)) {
+        resp_error(&call->reply, "ERR APPROX counts what is there now: at a snapshot, count EXACT");
         return KV_OK;
     }
     if (!key_bounds_parse(call, call->args[1], call->args[2], &bounds)) {

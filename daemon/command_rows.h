@@ -13,6 +13,7 @@ extern const struct command command_rows_cluster[];
 extern const struct command command_rows_connection[];
 extern const struct command command_rows_generic[];
 extern const struct command command_rows_server[];
+extern const struct command command_rows_snapshots[];
 extern const struct command command_rows_string[];
 extern const struct command command_rows_transactions[];
 

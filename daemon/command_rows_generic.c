@@ -126,6 +126,7 @@ const struct command command_rows_generic[] = {
     {.name = "kv.singledel",
      .run = command_kv_singledel,
      .arity = 2,
+     .puts_key = true,
      .flags = COMMAND_WRITE | COMMAND_FAST,
      ONE_KEY,
      .group = "generic",

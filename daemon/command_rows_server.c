@@ -91,6 +91,7 @@ const struct command command_rows_server[] = {
     {.name = "kv.merge",
      .run = command_kv_merge,
      .arity = -3,
+     .puts_key = true,
      .flags = COMMAND_WRITE | COMMAND_DENYOOM | COMMAND_FAST,
      ONE_KEY,
      .group = "string",

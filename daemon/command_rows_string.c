@@ -158,6 +158,7 @@ const struct command command_rows_string[] = {
     {.name = "set",
      .run = command_set,
      .arity = -3,
+     .puts_key = true,
      .flags = COMMAND_WRITE | COMMAND_DENYOOM,
      ONE_KEY,
      .group = "string",

@@ -316,7 +316,7 @@ pick_live_key(struct command_call *call, struct buffer *key, bool *found)
         st = db_pick_key(db, call->ctx, call->cf_id, random_of(call, i), key, found);
         if (st != KV_OK || !*found)
             return st;
-        st = db_get(db, call->ctx, call->cf_id, buffer_slice(key), SEQUENCE_MAX, &lookup);
+        st = db_get(db, call->ctx, call->cf_id, buffer_slice(key), call->seq_max, &lookup);
         if (st != KV_OK)
             return st;
         *found = lookup.kind == LOOKUP_VALUE;

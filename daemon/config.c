@@ -208,6 +208,12 @@ static const struct row rows[] = {
         "microseconds, waits included, from which SLOWLOG keeps a command; -1: never"),
     INT("slowlog-max-len", slowlog_length_max, "128", 0, SLOWLOG_LENGTH_MAX, NULL, true,
         "commands that SLOWLOG keeps"),
+    INT("snapshots-max", snapshots_max, "64", 0, 1000, NULL, true,
+        "snapshots that clients may hold at a time (KV.SNAPSHOT)"),
+    TIME("snapshot-age-max", snapshot_age_max_us, "1d", SECOND_US, SECOND_US,
+         3650 * DAY_S * SECOND_US, true, "the oldest that a snapshot may become"),
+    INT("checkpoints-kept", checkpoints_kept, "1", 1, 1000, NULL, true,
+        "of the checkpoints that SAVE and BGSAVE make, the newest so many are kept"),
 };
 
 enum { ROW_COUNT = sizeof(rows) / sizeof(rows[0]) };

@@ -78,6 +78,8 @@ struct config {
     uint64_t keys_max_results;
     uint64_t slowlog_us; /* UINT64_MAX: never */
     uint64_t slowlog_length_max;
+    uint64_t snapshots_max, snapshot_age_max_us; /* of KV.SNAPSHOT */
+    uint64_t checkpoints_kept;                   /* of SAVE and BGSAVE */
 
     enum config_source source[CONFIG_OPTION_COUNT_MAX]; /* by the table's index */
     char *file;                                         /* absolute; NULL: none was given */

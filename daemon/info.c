@@ -105,9 +105,7 @@ info_persistence(struct server *server, struct buffer *target)
     db_get_stats(server->db, &stats);
     LINE("loading:0\r\n");
     LINE("async_loading:0\r\n");
-    LINE("rdb_changes_since_last_save:0\r\n");
-    LINE("rdb_bgsave_in_progress:0\r\n");
-    LINE("rdb_last_bgsave_status:ok\r\n");
+    checkpoint_keeper_format(&server->keeper, target);
     LINE("aof_enabled:1\r\n");
     LINE("aof_rewrite_in_progress:0\r\n");
     LINE("aof_last_bgrewrite_status:ok\r\n");
@@ -235,6 +233,11 @@ info_kvd(struct server *server, struct buffer *target)
     LINE("disk_total_bytes:%" PRIu64 "\r\n", space.total_bytes);
     LINE("disk_reserve_bytes:%" PRIu64 "\r\n", space.kept_bytes);
     LINE("disk_refused_writes:%" PRIu64 "\r\n", space.refused_count);
+    LINE("snapshots:%" PRIu32 "\r\n", server->leases.count);
+    LINE("snapshot_oldest_age_sec:%" PRIu64 "\r\n", stats.snapshot_oldest_age_us / 1000000);
+    LINE("snapshot_oldest_sequence:%" PRIu64 "\r\n", stats.snapshot_oldest_seq);
+    LINE("snapshots_created:%" PRIu64 "\r\n", server->leases.created_count);
+    LINE("snapshots_expired:%" PRIu64 "\r\n", server->leases.expired_count);
     LINE("column_families:%" PRIu64 "\r\n", stats.family_count);
     LINE("memtables:%" PRIu64 "\r\n", stats.memtable_count);
     LINE("memtables_frozen:%" PRIu64 "\r\n", stats.frozen_count);

@@ -1,4 +1,4 @@
-/* read_ahead.c - what the commands that wait in a client's input will read.
+/* read_ahead.c - what the commands that wait in a client's input will read and put.
  *
  * Looking ahead decides nothing.  A command that turns out to read something else, or a failure to
  * read what it may never ask for, costs time only.
@@ -23,17 +23,23 @@ read_ahead_forget(struct read_ahead *ahead)
     ahead->count = ahead->next = 0;
 }
 
-static bool
-reads_its_first_argument(struct slice name)
+/* The command will touch `key`, if it touches its first argument at all. */
+static void
+note_key(struct read_ahead *ahead, struct slice name, struct slice key)
 {
     const struct command *command = command_find(name);
 
-    return command != NULL && command->reads_key;
+    if (command == NULL || key.size > KEY_BYTES_MAX)
+        return;
+    if (command->reads_key)
+        ahead->keys[ahead->count++] = key;
+    else if (command->puts_key)
+        ahead->put_keys[ahead->put_count++] = key;
 }
 
 /* Looks at up to `count_max` requests at the front of *rest, and passes them; the keys that they
- * will read become ahead->keys.  Returns how many there were: all of them, unless what follows
- * cannot be looked at. */
+ * will read become ahead->keys, those that they will put ahead->put_keys.  Returns how many there
+ * were: all of them, unless what follows cannot be looked at. */
 static uint32_t
 look_at_requests(struct read_ahead *ahead, struct slice *rest, uint32_t count_max)
 {
@@ -42,10 +48,9 @@ look_at_requests(struct read_ahead *ahead, struct slice *rest, uint32_t count_ma
     size_t size;
 
     KV_ASSERT(count_max <= READ_PREFETCH_COUNT_MAX);
-    ahead->count = ahead->next = 0;
+    ahead->count = ahead->next = ahead->put_count = 0;
     for (; looked < count_max && resp_peek(*rest, &name, &argument, &size); looked++) {
-        if (argument.size <= KEY_BYTES_MAX && reads_its_first_argument(name))
-            ahead->keys[ahead->count++] = argument;
+        note_key(ahead, name, argument);
         *rest = slice_of(rest->data + size, rest->size - size);
     }
     return looked;
@@ -67,6 +72,8 @@ read_ahead_look(struct read_ahead *ahead, struct db *db, uint32_t cf_id, struct 
         db_prefetch(db, cf_id, SEQUENCE_MAX, ahead->keys, ahead->count, ahead->probes);
     else
         ahead->count = 0;
+    if (ahead->put_count > 1)
+        db_prefetch_puts(db, cf_id, ahead->put_keys, ahead->put_count);
 }
 
 void

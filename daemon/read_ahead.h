@@ -1,9 +1,9 @@
-/* read_ahead.h - the reads of a pipeline, begun together.
+/* read_ahead.h - the reads and the puts of a pipeline, begun together.
  *
  * A client that sends many commands at once has said what it will read.  Before they run, the keys
  * of the next few reading commands are told to the engine, so that their waits for memory overlap
- * (db_prefetch); each command then ends its own read in its turn.  The answers are the same as
- * without.
+ * (db_prefetch); each command then ends its own read in its turn.  The places of keys that will be
+ * put are brought near in the same way.  The answers are the same as without.
  *
  * When a command has to wait for a block, the blocks that the next ones lack are read with it: a
  * wave.  The disk then sees as many reads at once as the clients have asked for, not one of each
@@ -24,6 +24,8 @@ struct read_ahead {
     uint32_t count;
     uint32_t next; /* the commands come in their order */
     struct slice keys[READ_PREFETCH_COUNT_MAX];
+    struct slice put_keys[READ_PREFETCH_COUNT_MAX];
+    uint32_t put_count;
     struct version_probe probes[READ_PREFETCH_COUNT_MAX];
     uint64_t wave_bytes; /* the sum over all waves */
 };

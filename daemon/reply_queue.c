@@ -19,6 +19,12 @@ held_at(const struct reply_queue *queue, uint32_t index)
     return &queue->held[(queue->held_first + index) & (queue->held_capacity - 1)];
 }
 
+static bool
+waits(const struct held_reply *held, const struct reply_progress *progress)
+{
+    return held->seq > progress->seqs[held->level];
+}
+
 void
 reply_queue_deinit(struct reply_queue *queue)
 {
@@ -60,10 +66,11 @@ grow_held(struct reply_queue *queue)
 }
 
 void
-reply_queue_commit(struct reply_queue *queue, uint64_t seq_wait, uint64_t seq_durable)
+reply_queue_commit(struct reply_queue *queue, uint64_t seq_wait, enum reply_level level,
+                   const struct reply_progress *progress)
 {
-    KV_ASSERT(queue->free_bytes <= queue->bytes.size);
-    if (queue->held_count == 0 && seq_wait <= seq_durable) {
+    KV_ASSERT(queue->free_bytes <= queue->bytes.size && level < REPLY_LEVEL_COUNT);
+    if (queue->held_count == 0 && seq_wait <= progress->seqs[level]) {
         queue->free_bytes = queue->bytes.size;
         return;
     }
@@ -73,6 +80,7 @@ reply_queue_commit(struct reply_queue *queue, uint64_t seq_wait, uint64_t seq_du
     *held_at(queue, queue->held_count - 1) = (struct held_reply){
         .end = queue->stream_offset + queue->bytes.size,
         .seq = seq_wait,
+        .level = level,
     };
 }
 
@@ -84,9 +92,9 @@ reply_queue_take_back(struct reply_queue *queue, size_t size)
 }
 
 void
-reply_queue_release(struct reply_queue *queue, uint64_t seq_durable)
+reply_queue_release(struct reply_queue *queue, const struct reply_progress *progress)
 {
-    while (queue->held_count > 0 && held_at(queue, 0)->seq <= seq_durable) {
+    while (queue->held_count > 0 && !waits(held_at(queue, 0), progress)) {
         queue->free_bytes = (size_t)(held_at(queue, 0)->end - queue->stream_offset);
         queue->held_first = (queue->held_first + 1) & (queue->held_capacity - 1);
         queue->held_count--;
@@ -95,7 +103,8 @@ reply_queue_release(struct reply_queue *queue, uint64_t seq_durable)
 }
 
 uint32_t
-reply_queue_fail(struct reply_queue *queue, uint64_t seq_durable, struct slice error)
+reply_queue_fail(struct reply_queue *queue, const struct reply_progress *progress,
+                 struct slice error)
 {
     struct buffer kept = {0};
     size_t start = queue->free_bytes;
@@ -106,7 +115,7 @@ reply_queue_fail(struct reply_queue *queue, uint64_t seq_durable, struct slice e
         const size_t end = (size_t)(held->end - queue->stream_offset);
 
         KV_ASSERT(end >= start && end <= queue->bytes.size);
-        if (held->seq > seq_durable) {
+        if (waits(held, progress)) {
             buffer_append_slice(&kept, error);
             failed_count++;
         } else {

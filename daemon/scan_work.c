@@ -54,7 +54,7 @@ begin(struct scan_work *work, struct command_call *call, const struct scan_reque
     buffer_append_slice(&work->upper, request->upper);
     work->has_upper = request->has_upper;
     work->is_from_first = request->lower.size == 0;
-    db_view_pin(&work->view, work->db, call->cf_id, SEQUENCE_MAX);
+    db_view_pin(&work->view, work->db, call->cf_id, call->seq_max);
 }
 
 static struct scan_work *
@@ -83,7 +83,7 @@ open_iter(struct scan_work *work, struct command_call *call)
     const struct db_iter_options options = {
         .view = &work->view,
         .cf_id = call->cf_id,
-        .seq_max = SEQUENCE_MAX,
+        .seq_max = call->seq_max,
         .lower = buffer_slice(&work->lower),
         .upper = buffer_slice(&work->upper),
         .has_upper = work->has_upper,

@@ -4,7 +4,7 @@
  *          clients whose share of an earlier turn was used up -> the engine's turn (one WAL write
  *          for all that the turn wrote) -> sends -> closed clients are retired.
  * The sends and the WAL write are queued, not made: the next ring_turn submits them with one
- * system call.
+ * system call.  A turn of many commands leaves the other completions to the next.
  *
  * Invariant: a client is in at most one of busy_clients and runnable_clients (by its `wait`), and
  * in held_clients exactly while it has a held reply.
@@ -18,6 +18,7 @@
 #include <sysexits.h>
 
 #include "base/log.h"
+#include "daemon/command_durability.h"
 #include "daemon/endpoint.h"
 #include "daemon/listener.h"
 #include "daemon/notify.h"
@@ -29,6 +30,10 @@ enum {
     RING_ENTRY_COUNT = 4096,
     TICK_US = 100 * 1000,
     DRAIN_US = 10 * 1000 * 1000,
+    /* Half a millisecond of work: with long pipelines of many clients a turn of all of them would
+     * leave the disk and the clients without work for as long as it takes, and be left without any
+     * while the log is written. */
+    TURN_COMMANDS_ENOUGH = 512,
     STOP_TURN_COUNT_MAX = 1000,
     STOP_TURN_US = 10 * 1000,
 };
@@ -83,6 +88,7 @@ init_lists(struct server *server)
     list_init(&server->runnable_clients);
     list_init(&server->sending_clients);
     list_init(&server->flush_tickets);
+    list_init(&server->seq_waits);
 }
 
 static int
@@ -121,37 +127,88 @@ server_open(struct server *server, const struct config *config)
 
 /* --- the engine's events --- */
 
-void
-server_on_durable(void *owner, uint64_t seq)
+struct reply_progress
+server_reply_progress(const struct server *server, enum reply_level level)
 {
-    struct server *server = owner;
+    struct reply_progress progress = {.seqs = {[REPLY_DURABLE] = db_durable_seq(server->db)}};
 
+    if (level == REPLY_SUBMITTED)
+        progress.seqs[REPLY_SUBMITTED] = db_submitted_seq(server->db);
+    if (level == REPLY_SYNCED)
+        progress.seqs[REPLY_SYNCED] = db_synced_seq(server->db);
+    return progress;
+}
+
+static struct reply_progress
+whole_progress(const struct server *server)
+{
+    return (struct reply_progress){.seqs = {[REPLY_DURABLE] = db_durable_seq(server->db),
+                                            [REPLY_SUBMITTED] = db_submitted_seq(server->db),
+                                            [REPLY_SYNCED] = db_synced_seq(server->db)}};
+}
+
+static void
+release_replies(struct server *server)
+{
+    const struct reply_progress progress = whole_progress(server);
+
+    server->has_submit_waiter = false;
     for (struct list *node = server->held_clients.next, *next; node != &server->held_clients;
          node = next) {
         struct client *client = LIST_ENTRY(node, struct client, held_link);
 
         next = node->next;
-        reply_queue_release(&client->replies, seq);
+        reply_queue_release(&client->replies, &progress);
         if (client->replies.free_bytes > 0)
             client_want_flush(client);
         if (!reply_queue_is_held(&client->replies))
             list_remove(&client->held_link);
+        else
+            server->has_submit_waiter |=
+                reply_queue_first_level(&client->replies) == REPLY_SUBMITTED;
     }
+}
+
+void
+server_on_durable(void *owner, uint64_t seq)
+{
+    struct server *server = owner;
+
+    (void)seq;
+    release_replies(server);
+    if (!list_empty(&server->seq_waits))
+        command_wake_seq_waits(server);
+}
+
+void
+server_on_synced(void *owner, uint64_t seq)
+{
+    server_on_durable(owner, seq);
+}
+
+/* The log's write of this turn is on its way, in front of the replies. */
+static void
+release_submitted(struct server *server)
+{
+    if (server->has_submit_waiter)
+        release_replies(server);
 }
 
 void
 server_on_write_failed(void *owner, uint64_t seq_durable)
 {
     struct server *server = owner;
+    const struct reply_progress progress = whole_progress(server);
     uint64_t failed_count = 0;
 
+    snapshot_leases_take_back(&server->leases, seq_durable);
     while (!list_empty(&server->held_clients)) {
         struct client *client = LIST_ENTRY(server->held_clients.next, struct client, held_link);
 
         KV_ASSERT(client != server->current_client);
         list_remove(&client->held_link);
         failed_count +=
-            reply_queue_fail(&client->replies, seq_durable,
+            reply_queue_fail(&client->replies, &progress,
                              slice_of(TEXT_WRITE_FAILED, sizeof(TEXT_WRITE_FAILED) - 1));
         client_want_flush(client);
     }
@@ -232,10 +289,18 @@ retire_closed(struct server *server)
     }
 }
 
+void
+server_end_long_turn(struct server *server)
+{
+    if (server->stats.command_count - server->turn_began_at >= TURN_COMMANDS_ENOUGH)
+        ring_cut_turn(server->ring);
+}
+
 static void
 turn(struct server *server, uint64_t timeout_us)
 {
     server->stats.turn_count++;
+    server->turn_began_at = server->stats.command_count;
     server_share_client_memory(server);
     (void)ring_turn(server->ring, has_work(server) ? 0 : timeout_us);
     server->now_us = io_now_us(server->io);
@@ -243,6 +308,7 @@ turn(struct server *server, uint64_t timeout_us)
     run_runnable(server);
     if (server->db != NULL)
         db_turn(server->db);
+    release_submitted(server);
     flush_clients(server);
     retire_closed(server);
 }
@@ -290,6 +356,7 @@ on_tick(struct io_timer *timer)
     server->now_us = io_now_us(server->io);
     server->tick_count++;
     sample_ops(server);
+    checkpoint_keeper_tick(&server->keeper);
     close_idle(server);
     listeners_resume(server->listeners);
     if (server->tick_count % 16 == 0)

@@ -7,11 +7,13 @@
 #define KV_DAEMON_SERVER_H
 
 #include "base/list.h"
+#include "daemon/checkpoint_keeper.h"
 #include "daemon/client.h"
 #include "daemon/command_table.h"
 #include "daemon/config.h"
 #include "daemon/read_ahead.h"
 #include "daemon/slowlog.h"
+#include "daemon/snapshot_leases.h"
 #include "db/db.h"
 #include "io/ring.h"
 
@@ -85,6 +87,8 @@ struct server {
     struct write_batch batch;        /* owned: of the command that runs now */
     struct scan_cursors *cursors;    /* owned: of SCAN */
     struct read_ahead ahead;         /* of the client that runs now */
+    struct snapshot_leases leases;   /* of KV.SNAPSHOT */
+    struct checkpoint_keeper keeper; /* of SAVE */
 
     struct list clients;          /* by their last activity, the longest idle first */
     struct list closing_clients;  /* closed, but perhaps with something in flight */
@@ -97,6 +101,8 @@ struct server {
     uint32_t client_count;        /* connected */
     uint32_t pool_count;
     uint64_t next_client_id;
+    struct list seq_waits;        /* of KV.WAITSEQ; command_durability.c */
+    bool has_submit_waiter;       /* a reply may wait until the log's write is submitted */
     bool is_full;                 /* a write got KV_BUSY; on_writable is owed */
     size_t client_soft_bytes;     /* one client's share in this turn */
     uint64_t client_buffer_bytes; /* of all connected clients; see client_memory.c */
@@ -108,6 +114,7 @@ struct server {
     uint64_t started_us;      /* io_now_us */
     uint64_t started_wall_us; /* io_wall_us */
     uint64_t now_us;          /* cached: of this turn */
+    uint64_t turn_began_at;   /* stats.command_count then */
     struct io_timer tick_timer;
     uint64_t tick_count;
     uint64_t watchdog_us; /* the service manager wants a sign of life this often; 0: it does not */
@@ -142,8 +149,12 @@ bool server_abort_shutdown(struct server *server);
 void server_log_stats(struct server *server);
 /* For the engine: struct db_options's events. */
 void server_on_durable(void *owner, uint64_t seq);
+void server_on_synced(void *owner, uint64_t seq);
 void server_on_write_failed(void *owner, uint64_t seq_durable);
 void server_on_writable(void *owner);
+/* How far the log is, as a reply of this level has to know it: the other levels are left at 0
+ * where that costs less. */
+struct reply_progress server_reply_progress(const struct server *server, enum reply_level level);
 /* Takes over the mutable values of `config` and makes them work.  False: `error`
  * (CONFIG_ERROR_BYTES), and nothing has changed. */
 bool server_apply_config(struct server *server, const struct config *config, char *error);
@@ -152,6 +163,9 @@ void server_raise_client_limit(struct server *server);
 /* HUP: reads the file again, logs what changes and what would need a restart. */
 void server_reload_config(struct server *server);
 void server_reset_stats(struct server *server);
+/* After a client's commands: when many have been run in this turn the others' wait for the next,
+ * so that the log and the replies of these get under way. */
+void server_end_long_turn(struct server *server);
 /* Counts an error reply by its first word; `reply` starts behind the '-'. */
 void server_count_error(struct server *server, struct slice reply);
 uint64_t server_ops_per_second(const struct server *server);

@@ -141,6 +141,7 @@ open_db(struct server *server)
     options.port = worker_pool_port(server->pool);
     options.owner = server;
     options.on_durable = server_on_durable;
+    options.on_synced = server_on_synced;
     options.on_write_failed = server_on_write_failed;
     options.on_writable = server_on_writable;
     options.on_recovery_progress = on_recovery_progress;
@@ -156,6 +157,15 @@ load_merge_library(const char *path)
     if (path[0] != '\0')
         st = merge_library_load(path);
     return st == KV_OK ? KV_OK : KV_INVALID;
+}
+
+/* A lease's id says which run of the server it is of: it counts from the time of its start. */
+static void
+begin_keeping(struct server *server)
+{
+    snapshot_leases_init(&server->leases, server->db, server->io,
+                         server->started_wall_us / 1000 + 1);
+    checkpoint_keeper_init(&server->keeper, server);
 }
 
 int
@@ -176,7 +186,15 @@ server_open_data(struct server *server)
     if (st != KV_OK)
         kv_log(LOG_LEVEL_WARNING, "%s cannot be opened: %s", server->config.dir,
                kv_status_text(st));
+    else
+        begin_keeping(server);
     return exit_code_of_data(st);
+}
+
+static bool
+is_idle(const struct server *server)
+{
+    return db_is_idle(server->db) && checkpoint_keeper_is_idle(&server->keeper);
 }
 
 /* Turns the loop until the engine has nothing in flight; a dead disk is not waited for.  Without
@@ -184,7 +202,7 @@ server_open_data(struct server *server)
 static void
 run_until_idle(struct server *server)
 {
-    for (int i = 0; i < IDLE_TURN_COUNT_MAX && !db_is_idle(server->db); i++) {
+    for (int i = 0; i < IDLE_TURN_COUNT_MAX && !is_idle(server); i++) {
         if (server->pool != NULL)
             db_turn(server->db);
         (void)ring_turn(server->ring, IDLE_TURN_US);
@@ -197,6 +215,7 @@ server_close_data(struct server *server)
     enum kv_status st = KV_OK;
 
     if (server->db != NULL) {
+        checkpoint_keeper_stop(&server->keeper);
         run_until_idle(server);
         db_stop(server->db);
     }
@@ -205,10 +224,12 @@ server_close_data(struct server *server)
     if (server->db == NULL)
         return 0;
     run_until_idle(server);
-    if (!db_is_idle(server->db)) {
+    if (!is_idle(server)) {
         kv_log(LOG_LEVEL_WARNING, "the disk does not answer; leaving without a clean close");
         return EX_IOERR;
     }
+    snapshot_leases_deinit(&server->leases);
+    checkpoint_keeper_deinit(&server->keeper);
     st = db_close(server->db);
     server->db = NULL;
     flush_tickets_free(server);

@@ -26,7 +26,8 @@ value_list_read(struct command_call *call, uint32_t first, uint32_t step, struct
         struct value_found *found = &list->items[i];
         enum kv_status st;
 
-        if (i % READ_PREFETCH_COUNT_MAX == 0 && list->count > 1 && call->client->try_count == 0)
+        if (i % READ_PREFETCH_COUNT_MAX == 0 && list->count > 1 && call->client->try_count == 0 &&
+            call->seq_max == SEQUENCE_MAX)
             read_ahead_begin(&call->server->ahead, call->server->db, call->cf_id,
                              &call->args[first + i * step], step, list->count - i);
         st = value_read(call, call->args[first + i * step], &found->exists, &found->value);

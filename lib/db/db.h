@@ -60,6 +60,9 @@ struct db_options {
     /* Called from db_turn or from io's turn, never from inside another db_ function. */
     void *owner;
     void (*on_durable)(void *owner, uint64_t seq);
+    /* What wal-sync interval or never has only handed to the system is on stable storage up to
+     * here. May be NULL. */
+    void (*on_synced)(void *owner, uint64_t seq);
     /* All versions above `seq_durable` are gone again; their writers must get an error. */
     void (*on_write_failed)(void *owner, uint64_t seq_durable);
     /* After a db_write that returned KV_BUSY: try again. */
@@ -99,6 +102,12 @@ MUST_CHECK enum kv_status db_write(struct db *db, struct write_batch *batch,
                                    uint64_t *seq_last_out);
 uint64_t db_durable_seq(const struct db *db);
 uint64_t db_last_seq(const struct db *db);
+/* Like db_durable_seq, but of stable storage whatever wal_sync is; and of what the system has been
+ * given so far, which under WAL_SYNC_ALWAYS may still be lost with the process. */
+uint64_t db_synced_seq(const struct db *db);
+uint64_t db_submitted_seq(const struct db *db);
+/* Brings what was written up to `seq` to stable storage without waiting for wal_interval_us. */
+void db_sync_to(struct db *db, uint64_t seq);
 /* Rises whenever versions are taken back; what was read before may then never have been. */
 uint64_t db_rollback_count(const struct db *db);
 
@@ -138,6 +147,8 @@ MUST_CHECK enum kv_status db_get(struct db *db, struct read_ctx *ctx, uint32_t c
  * and with anything between: their waits for memory overlap.  Changes no answer. */
 void db_prefetch(struct db *db, uint32_t cf_id, uint64_t seq_max, const struct slice *keys,
                  unsigned count, struct version_probe *probes_out);
+/* The same for puts, each of which db_write will get in a batch of its own. */
+void db_prefetch_puts(struct db *db, uint32_t cf_id, const struct slice *keys, unsigned count);
 /* db_get of a probe's key at its sequence, which the probe may make faster.  It is of no
  * use after the next turn, and must be forgotten then, with the bytes of its key. */
 MUST_CHECK enum kv_status db_get_probed(struct db *db, struct read_ctx *ctx, uint32_t cf_id,

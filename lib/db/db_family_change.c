@@ -329,6 +329,13 @@ add_entry(struct buffer *target, const struct db_family *family,
     family_file_add(target, &entry);
 }
 
+void
+db_format_family_settings(const struct db *db, struct buffer *target)
+{
+    for (uint32_t i = 0; i < db->family_count; i++)
+        add_entry(target, db->families[i], &db->families[i]->own);
+}
+
 static const struct family_change *
 find_set(const struct list *batch, uint32_t cf_id)
 {

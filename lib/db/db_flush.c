@@ -428,6 +428,21 @@ db_finish_flush_waiters(struct db *db)
     }
 }
 
+void
+db_flush_forget(struct db *db, const void *owner)
+{
+    for (struct list *node = db->flush_waiters.next, *next; node != &db->flush_waiters;
+         node = next) {
+        struct flush_waiter *waiter = LIST_ENTRY(node, struct flush_waiter, link);
+
+        next = node->next;
+        if (waiter->owner != owner)
+            continue;
+        list_remove(&waiter->link);
+        free(waiter);
+    }
+}
+
 /* Done from the next turn on, never from inside. */
 void
 db_flush(struct db *db, db_done_fn *on_done, void *owner)

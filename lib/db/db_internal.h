@@ -62,6 +62,7 @@ struct flush_waiter {
 struct compactor;
 struct db_txn;
 
+struct db_checkpoint;
 struct db_family;
 struct family_changes;
 
@@ -121,6 +122,7 @@ struct db {
     uint64_t paced_count, paced_us;
 
     struct db_space space;
+    struct db_checkpoint *checkpoint; /* owned: the one that is being made; NULL: none */
 
     /* A WAL that failed: see db_repair.c. */
     enum kv_status fault;
@@ -162,6 +164,10 @@ MUST_CHECK enum kv_status db_recover(struct db *db, struct recovery_result *resu
 /* Of a log, as it is prepared. */
 uint64_t db_segment_bytes(const struct db *db);
 
+/* db_family_change.c */
+/* What kvd.families holds of the families that there are; empty: there is no such file. */
+void db_format_family_settings(const struct db *db, struct buffer *target);
+
 /* db_options.c */
 /* What the family has set for itself, before what the settings say of all, before OPTIONS. */
 struct compaction_options db_compaction_options(const struct db *db,
@@ -188,6 +194,8 @@ void db_retry_flushes(struct db *db);
 void db_install_built(struct db *db);
 void db_frozen_free(struct frozen *frozen);
 void db_finish_flush_waiters(struct db *db);
+/* Whoever waits for flushes with this owner is not told any more. */
+void db_flush_forget(struct db *db, const void *owner);
 void db_fill_table_meta(struct table_meta *meta, const struct table_summary *table,
                         uint64_t creation_time_s);
 

@@ -16,6 +16,7 @@
 
 #include "base/alloc.h"
 #include "db/compactor.h"
+#include "db/db_checkpoint.h"
 #include "db/db_internal.h"
 #include "db/family_record.h"
 #include "io/file.h"
@@ -35,6 +36,15 @@ on_wal_durable(void *owner, uint64_t seq)
     /* A flush that waited for this starts at the end of the turn, in db_turn. */
     if (db->options.on_durable != NULL)
         db->options.on_durable(db->options.owner, seq);
+}
+
+static void
+on_wal_synced(void *owner, uint64_t seq)
+{
+    const struct db *db = owner;
+
+    if (db->options.on_synced != NULL)
+        db->options.on_synced(db->options.owner, seq);
 }
 
 /* --- opening --- */
@@ -92,6 +102,7 @@ wal_options_of(struct db *db)
         .owner = db,
         .next_file_number = next_file_number,
         .on_durable = on_wal_durable,
+        .on_synced = on_wal_synced,
         .on_failed = db_on_wal_failed,
     };
 }
@@ -188,6 +199,7 @@ db_destroy(struct db *db)
         list_remove(&waiter->link);
         free(waiter);
     }
+    db_checkpoint_free(db);
     compactor_free(db->compactor);
     db_family_changes_free(db);
     db_txn_free(db->txn);
@@ -301,7 +313,8 @@ db_is_idle(const struct db *db)
 {
     return db->changes_in_flight == 0 && !db->unlink.is_busy &&
            block_fetcher_in_flight(db->fetcher) == 0 && wal_is_idle(db->wal) &&
-           version_set_is_idle(db->versions) && db_family_changes_are_idle(db);
+           version_set_is_idle(db->versions) && db_family_changes_are_idle(db) &&
+           db_checkpoint_is_idle(db);
 }
 
 enum kv_status

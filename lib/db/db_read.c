@@ -126,6 +126,12 @@ db_prefetch(struct db *db, uint32_t cf_id, uint64_t seq_max, const struct slice 
     version_prefetch(family->current, db->cache, probes_out, count, in_memtables);
 }
 
+void
+db_prefetch_puts(struct db *db, uint32_t cf_id, const struct slice *keys, unsigned count)
+{
+    memtable_prefetch_puts(db->active, cf_id, keys, count);
+}
+
 struct block_cache *
 db_block_cache(struct db *db)
 {

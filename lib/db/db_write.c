@@ -181,6 +181,24 @@ db_durable_seq(const struct db *db)
 }
 
 uint64_t
+db_synced_seq(const struct db *db)
+{
+    return wal_synced_seq(db->wal);
+}
+
+uint64_t
+db_submitted_seq(const struct db *db)
+{
+    return wal_submitted_seq(db->wal);
+}
+
+void
+db_sync_to(struct db *db, uint64_t seq)
+{
+    wal_sync_to(db->wal, seq);
+}
+
+uint64_t
 db_last_seq(const struct db *db)
 {
     return db->last_seq;

@@ -40,7 +40,9 @@ enum io_op {
     IO_SPACE,     /* path -> size_out: bytes its file system still takes, total_out; result 0 */
     IO_RENAME,    /* path, path_to */
     IO_UNLINK,    /* path */
+    IO_LINK,      /* path, path_to: another name of the same file */
     IO_MKDIR,     /* path, mode 0750; -EEXIST is a failure like others */
+    IO_RMDIR,     /* path, an empty directory */
     IO_SYNC_DIR,  /* path: makes creations, renames and removals in it durable */
 };
 

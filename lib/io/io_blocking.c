@@ -130,8 +130,12 @@ execute_once(struct io_request *request)
         return rename(request->path, request->path_to);
     case IO_UNLINK:
         return unlink(request->path);
+    case IO_LINK:
+        return link(request->path, request->path_to);
     case IO_MKDIR:
         return mkdir(request->path, IO_MODE_DIR);
+    case IO_RMDIR:
+        return rmdir(request->path);
     case IO_SYNC_DIR:
         return execute_sync_dir(request->path);
     }

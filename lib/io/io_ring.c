@@ -133,6 +133,12 @@ prepare(struct io_uring_sqe *sqe, struct io_request *request)
     case IO_UNLINK:
         io_uring_prep_unlinkat(sqe, AT_FDCWD, request->path, 0);
         return;
+    case IO_LINK:
+        io_uring_prep_linkat(sqe, AT_FDCWD, request->path, AT_FDCWD, request->path_to, 0);
+        return;
+    case IO_RMDIR:
+        io_uring_prep_unlinkat(sqe, AT_FDCWD, request->path, AT_REMOVEDIR);
+        return;
     case IO_MKDIR:
         io_uring_prep_mkdirat(sqe, AT_FDCWD, request->path, IO_MODE_DIR);
         return;

@@ -182,7 +182,8 @@ submit_and_wait(struct ring *ring, uint64_t timeout_us)
     };
     struct io_uring_cqe *cqe;
 
-    if (timeout_us == 0)
+    /* Without a wait liburing would not ask for new completions while there are old ones. */
+    if (timeout_us == 0 || io_uring_cq_ready(&ring->uring) > 0)
         check_entered(io_uring_submit_and_get_events(&ring->uring));
     else
         check_entered(io_uring_submit_and_wait_timeout(&ring->uring, &cqe, 1, &timeout, NULL));
@@ -194,7 +195,7 @@ dispatch_ready(struct ring *ring)
 {
     uint32_t called_count = 0;
 
-    for (uint32_t left = io_uring_cq_ready(&ring->uring); left > 0; left--) {
+    for (uint32_t left = io_uring_cq_ready(&ring->uring); left > 0 && !ring->is_cut; left--) {
         struct ring_completion completion;
 
         take_completion(ring, &completion);
@@ -206,6 +207,12 @@ dispatch_ready(struct ring *ring)
     return called_count;
 }
 
+void
+ring_cut_turn(struct ring *ring)
+{
+    ring->is_cut = true;
+}
+
 uint32_t
 ring_turn(struct ring *ring, uint64_t timeout_us)
 {
@@ -214,6 +221,7 @@ ring_turn(struct ring *ring, uint64_t timeout_us)
     KV_ASSERT(!ring->dispatching);
     submit_and_wait(ring, wait_us(ring, timeout_us));
     ring->dispatching = true;
+    ring->is_cut = false;
     called_count += dispatch_ready(ring);
     called_count += io_ring_deliver(ring);
     if (timer_heap_next_us(&ring->timers) != UINT64_MAX)

@@ -37,6 +37,10 @@ struct io_uring_sqe *ring_get_sqe(struct ring *ring, struct ring_event *event);
  * Returns the number of handlers called. */
 uint32_t ring_turn(struct ring *ring, uint64_t timeout_us);
 
+/* For handlers: enough has been done in this turn.  The other completions keep their order and wait
+ * for the next one, which first submits what is queued, and does not wait. */
+void ring_cut_turn(struct ring *ring);
+
 /* Files, timers, clock and randomness over this ring; lives as long as the ring. */
 struct io *ring_io(struct ring *ring);
 

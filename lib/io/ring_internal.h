@@ -15,6 +15,7 @@ struct ring {
     struct random random;
     struct list deferred; /* requests whose result is known and whose done waits for a turn */
     bool dispatching;
+    bool is_cut; /* by ring_cut_turn */
 };
 
 /* The vtable of ring->io. */

@@ -173,7 +173,7 @@ key_tree_up_to(const struct key_tree *tree, struct slice key)
     size_t at = 0; /* in the level: a node, then a key or a node below */
     unsigned level = tree->level_count;
 
-    if (tree->lines.count > 0)
+    if (key_tree_has_lines(tree))
         return key_lines_up_to(&tree->lines, key);
     KV_ASSERT(level > 0);
     for (;;) {

@@ -65,10 +65,17 @@ void key_tree_deinit(struct key_tree *tree); /* zero-initialised is fine */
 /* How many of the keys are <= key. */
 size_t key_tree_up_to(const struct key_tree *tree, struct slice key);
 
+/* Whether many keys can be sought together: key_lines_begin of tree->lines. */
+static inline bool
+key_tree_has_lines(const struct key_tree *tree)
+{
+    return tree->lines.words.count > 0;
+}
+
 static inline size_t
 key_tree_bytes(const struct key_tree *tree)
 {
-    return tree->node_count * sizeof(struct key_words) + key_lines_bytes(&tree->lines);
+    return tree->node_count * sizeof(struct key_words) + word_lines_bytes(&tree->lines.words);
 }
 
 #endif

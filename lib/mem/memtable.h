@@ -63,6 +63,10 @@ void memtable_get_hashed(const struct memtable *memtable, uint32_t cf_id, struct
  * nothing.  Returns a set with bit i for keys[i] when there is an entry of that key. */
 uint32_t memtable_prefetch(const struct memtable *memtable, uint32_t cf_id,
                            const struct slice *keys, const uint64_t *hashes, unsigned count);
+/* Brings near what memtable_apply will touch for puts of `count` <= READ_PREFETCH_COUNT_MAX keys
+ * that come one by one. */
+void memtable_prefetch_puts(const struct memtable *memtable, uint32_t cf_id,
+                            const struct slice *keys, unsigned count);
 /* The sequence of the newest range tombstone <= seq_max that covers `key`; 0: none. */
 uint64_t memtable_covering_tombstone(const struct memtable *memtable, uint32_t cf_id,
                                      struct slice key, uint64_t seq_max);

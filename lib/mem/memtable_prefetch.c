@@ -1,9 +1,10 @@
-/* memtable_prefetch.c - point reads that go down the tree together.
+/* memtable_prefetch.c - point reads and puts that go down the tree together.
  *
  * A descent is a chain of loads, each of which a lookup alone would wait for.  Here each step is
  * made for all keys before the next: what one waits for, the others load meanwhile.  The lookups
- * that follow find all of it in the processor's cache.
+ * and inserts that follow find all of it in the processor's cache.
  */
+#include "base/hash.h"
 #include "base/limits.h"
 #include "mem/memtable_tree.h"
 
@@ -55,4 +56,24 @@ memtable_prefetch(const struct memtable *memtable, uint32_t cf_id, const struct 
         found |= UINT32_C(1) << places[i];
     }
     return found;
+}
+
+void
+memtable_prefetch_puts(const struct memtable *memtable, uint32_t cf_id, const struct slice *keys,
+                       unsigned count)
+{
+    struct mem_family *family = mem_family_find(memtable, cf_id);
+    struct tree_finger fingers[READ_PREFETCH_COUNT_MAX];
+
+    KV_ASSERT(memtable->pool != NULL);
+    KV_ASSERT(count <= READ_PREFETCH_COUNT_MAX);
+    if (family == NULL || family->root == 0)
+        return;
+    for (unsigned i = 0; i < count; i++) {
+        mem_filter_prefetch(&memtable->filter, hash_xxph3(keys[i].data, keys[i].size));
+        fingers[i] = (struct tree_finger){.family = family, .key = keys[i]};
+    }
+    tree_find_leaves(memtable, fingers, count);
+    for (unsigned i = 0; i < count; i++)
+        tree_prefetch_entry(memtable, &fingers[i]);
 }

@@ -17,6 +17,7 @@
 #include "sst/range_tombstones.h"
 
 #include "base/alloc.h"
+#include "base/limits.h"
 
 /* A tombstone as stretches [low, high). */
 struct span {
@@ -269,19 +270,65 @@ range_tombstones_bytes_used(const struct range_tombstones *tombstones)
     return bytes + tombstones->node_starts[node_count] * sizeof(uint64_t);
 }
 
+/* Of a key below or at so many borders. */
+static bool
+newest_behind(const struct range_tombstones *tombstones, size_t border_count, uint64_t seq_max,
+              uint64_t *seq_out)
+{
+    if (border_count == 0 || border_count == tombstones->border_count)
+        return false;
+    return newest_over_stretch(tombstones, border_count - 1, seq_max, seq_out);
+}
+
 bool
 range_tombstones_cover(const struct range_tombstones *tombstones, struct slice user_key,
                        uint64_t seq_max, uint64_t *seq_out)
 {
-    size_t at;
-
     if (tombstones->count == 0)
         return false;
     KV_ASSERT(tombstones->borders != NULL);
-    at = key_tree_up_to(&tombstones->border_tree, user_key);
-    if (at == 0 || at == tombstones->border_count)
-        return false;
-    return newest_over_stretch(tombstones, at - 1, seq_max, seq_out);
+    return newest_behind(tombstones, key_tree_up_to(&tombstones->border_tree, user_key), seq_max,
+                         seq_out);
+}
+
+/* How many borders are at or below each question's key. */
+static void
+find_borders(const struct tombstone_question *questions, unsigned count, size_t *borders_out)
+{
+    struct word_search searches[READ_PREFETCH_COUNT_MAX];
+    uint8_t places[READ_PREFETCH_COUNT_MAX]; /* of the searches' questions */
+    unsigned search_count = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        const struct key_tree *tree = &questions[i].tombstones->border_tree;
+
+        KV_ASSERT(questions[i].tombstones->borders != NULL);
+        if (!key_tree_has_lines(tree))
+            borders_out[i] = key_tree_up_to(tree, questions[i].key);
+        else if (key_lines_begin(&tree->lines, questions[i].key, &searches[search_count]))
+            places[search_count++] = (uint8_t)i;
+        else
+            borders_out[i] = searches[search_count].below;
+    }
+    word_lines_search(searches, search_count);
+    for (unsigned i = 0; i < search_count; i++) {
+        const struct tombstone_question *question = &questions[places[i]];
+
+        borders_out[places[i]] =
+            key_lines_end(&question->tombstones->border_tree.lines, question->key, &searches[i]);
+    }
+}
+
+void
+range_tombstones_ask(struct tombstone_question *questions, unsigned count)
+{
+    size_t borders[READ_PREFETCH_COUNT_MAX];
+
+    KV_ASSERT(count <= READ_PREFETCH_COUNT_MAX);
+    find_borders(questions, count, borders);
+    for (unsigned i = 0; i < count; i++)
+        questions[i].is_covered = newest_behind(questions[i].tombstones, borders[i],
+                                                questions[i].seq_max, &questions[i].seq);
 }
 
 void

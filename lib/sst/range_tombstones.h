@@ -41,6 +41,18 @@ size_t range_tombstones_bytes_used(const struct range_tombstones *tombstones);
 bool range_tombstones_cover(const struct range_tombstones *tombstones, struct slice user_key,
                             uint64_t seq_max, uint64_t *seq_out);
 
+/* The same of several keys, whose waits for memory overlap, each of tombstones that are not none.
+ */
+struct tombstone_question {
+    const struct range_tombstones *tombstones; /* borrowed, as is the key */
+    struct slice key;
+    uint64_t seq_max;
+    bool is_covered; /* the answer */
+    uint64_t seq;
+};
+/* At most READ_PREFETCH_COUNT_MAX. */
+void range_tombstones_ask(struct tombstone_question *questions, unsigned count);
+
 /* Whether an entry of the sequence is newer than every tombstone. */
 static inline bool
 range_tombstones_are_older(const struct range_tombstones *tombstones, uint64_t seq)

@@ -9,19 +9,14 @@
 #ifndef KV_SST_RESTART_WORDS_H
 #define KV_SST_RESTART_WORDS_H
 
+#include "key/word_lines.h"
 #include "sst/block_iter.h"
-
-enum { RESTART_LEVEL_COUNT_MAX = 11 }; /* 8 ^ 11 > 2 ^ 32 */
 
 /* Zero-initialised: empty, of no use for searching. */
 struct restart_words {
-    uint64_t *words;     /* owned; ascending, and filled up to whole cache lines */
-    uint32_t count;      /* of the block's restart points */
-    struct slice prefix; /* of all user keys; borrowed from the block */
-    /* A tree over them: levels[0] is words, and each word above is the last one of a line below. */
-    const uint64_t *levels[RESTART_LEVEL_COUNT_MAX];
-    uint32_t level_count;
-    size_t bytes; /* of all levels */
+    struct word_lines words; /* of the block's restart points */
+    uint32_t count;          /* of them */
+    struct slice prefix;     /* of all user keys; borrowed from the block */
 };
 
 /* Which restart points may be the last one below a key: [low, high]. */
@@ -40,8 +35,8 @@ struct restart_range restart_words_find(const struct restart_words *words, struc
 
 /* A search in two steps, of which the first begins to load what the second reads. */
 struct restart_search {
-    uint64_t word;
-    uint32_t line;
+    int64_t word;
+    size_t line;
 };
 /* False: that takes a look at the block. */
 bool restart_search_begin(const struct restart_words *words, struct slice user_key,
@@ -54,7 +49,7 @@ bool restart_search_end(const struct restart_words *words, const struct restart_
 static inline size_t
 restart_words_bytes(const struct restart_words *words)
 {
-    return words->bytes;
+    return word_lines_bytes(&words->words);
 }
 
 #endif

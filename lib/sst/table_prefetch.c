@@ -5,28 +5,54 @@
  */
 #include "sst/table_prefetch.h"
 
+#include "base/assert.h"
 #include "base/coding.h"
+#include "base/limits.h"
 #include "sst/table_reader_internal.h"
 
 enum { LINE_BYTES = 64, RESTART_COUNT_NEAR = 16, INTERVAL_BYTES_NEAR = 1024 };
 
 static const struct block_form data_form = {.keys_internal = true};
 
-bool
-table_reader_may_contain(const struct table_reader *table, const struct table_target *target)
+enum table_hint
+table_reader_hint(const struct table_reader *table, const struct table_target *target)
 {
-    return table->state == TABLE_OPEN &&
-           filter_reader_may_contain_hash(&table->filter, target->key, target->filter_hash);
+    if (table->state != TABLE_OPEN)
+        return TABLE_UNKNOWN;
+    if (filter_reader_may_contain_hash(&table->filter, target->key, target->filter_hash))
+        return TABLE_MAY_CONTAIN;
+    return table->tombstones.count > 0 ? TABLE_MAY_COVER : TABLE_EXCLUDES;
 }
 
-bool
-table_reader_excludes(const struct table_reader *table, const struct table_target *target)
+void
+table_prefetch_ask(const struct table_question *questions, unsigned count)
 {
-    uint64_t seq;
+    struct tombstone_question asked[READ_PREFETCH_COUNT_MAX];
+    uint8_t places[READ_PREFETCH_COUNT_MAX]; /* of those that were asked */
+    unsigned asked_count = 0;
 
-    return table->state == TABLE_OPEN &&
-           !filter_reader_may_contain_hash(&table->filter, target->key, target->filter_hash) &&
-           !range_tombstones_cover(&table->tombstones, target->key, target->seq_max, &seq);
+    KV_ASSERT(count <= READ_PREFETCH_COUNT_MAX);
+    for (unsigned i = 0; i < count; i++) {
+        const struct table_question *question = &questions[i];
+
+        KV_ASSERT(question->table->state == TABLE_OPEN);
+        if (question->table->tombstones.count == 0)
+            continue;
+        places[asked_count] = (uint8_t)i;
+        asked[asked_count++] = (struct tombstone_question){
+            .tombstones = &question->table->tombstones,
+            .key = question->target->key,
+            .seq_max = question->target->seq_max,
+        };
+    }
+    range_tombstones_ask(asked, asked_count);
+    for (unsigned i = 0; i < asked_count; i++) {
+        struct table_target *target = questions[places[i]].target;
+
+        target->asked = questions[places[i]].table;
+        target->is_covered = asked[i].is_covered;
+        target->tombstone_seq = asked[i].seq;
+    }
 }
 
 static void

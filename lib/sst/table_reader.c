@@ -399,6 +399,15 @@ table_reader_prefetch(const struct table_reader *table, const struct table_targe
         __builtin_prefetch(line);
 }
 
+static bool
+is_covered(const struct table_reader *table, const struct table_target *target, uint64_t *seq_out)
+{
+    if (target->asked != table)
+        return range_tombstones_cover(&table->tombstones, target->key, target->seq_max, seq_out);
+    *seq_out = target->tombstone_seq;
+    return target->is_covered;
+}
+
 enum kv_status
 table_reader_find(struct table_reader *table, struct read_ctx *ctx,
                   const struct table_target *target, struct lookup *found)
@@ -417,7 +426,7 @@ table_reader_find(struct table_reader *table, struct read_ctx *ctx,
     }
     if (found->kind != LOOKUP_ABSENT && range_tombstones_are_older(&table->tombstones, found->seq))
         return KV_OK;
-    if (range_tombstones_cover(&table->tombstones, target->key, target->seq_max, &tombstone_seq) &&
+    if (is_covered(table, target, &tombstone_seq) &&
         (found->kind == LOOKUP_ABSENT || tombstone_seq > found->seq))
         *found = (struct lookup){
             .kind = LOOKUP_TOMBSTONE, .type = TYPE_RANGE_DELETION, .seq = tombstone_seq};

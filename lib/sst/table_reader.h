@@ -75,6 +75,10 @@ struct table_target {
     uint64_t located_size; /* as its handle says; 0: only the index knows */
     bool restart_located;
     uint32_t located_restart; /* the restart point of it that leads to the key's newest version */
+    /* Likewise: this table's newest range tombstone over the key. */
+    const struct table_reader *asked; /* NULL: nothing */
+    bool is_covered;                  /* there is one */
+    uint64_t tombstone_seq;
 };
 struct table_target table_target_of(struct slice key, uint64_t seq_max);
 /* Begins to load what table_reader_find will look at first, without waiting for it. */

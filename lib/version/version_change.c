@@ -358,6 +358,16 @@ snapshot_encode(struct version_set *set, struct log_writer *writer, struct buffe
     }
 }
 
+void
+version_set_describe(struct version_set *set, struct buffer *target)
+{
+    struct log_writer writer;
+
+    KV_ASSERT(set->started);
+    log_writer_init(&writer, false, 0);
+    snapshot_encode(set, &writer, target);
+}
+
 static void
 raise_min_log(struct version_set *set, const struct version_change *change)
 {

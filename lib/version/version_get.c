@@ -3,7 +3,6 @@
  * A key is in any number of tables of level 0, and in at most one of each deeper level.
  */
 #include "base/assert.h"
-#include "sst/table_prefetch.h"
 #include "version/version_internal.h"
 
 static bool
@@ -12,20 +11,12 @@ starts_at_or_before(const struct table_file *file, struct slice key)
     return slice_compare(internal_key_user(table_smallest(file)), key) <= 0;
 }
 
-static bool
-may_hold(const struct table_file *file, struct slice key)
+bool
+table_file_may_hold(const struct table_file *file, struct slice key)
 {
     return starts_at_or_before(file, key) &&
            slice_compare(key, internal_key_user(table_largest(file))) <= 0;
 }
-
-/* Walks the tables whose user-key range covers a key, in reading order. */
-struct candidate_walk {
-    const struct version *version;
-    struct slice key;
-    uint32_t level;
-    uint32_t index; /* in the level, of the next file to look at */
-};
 
 static struct table_file *
 next_in_level_0(struct candidate_walk *walk)
@@ -35,7 +26,7 @@ next_in_level_0(struct candidate_walk *walk)
     while (walk->index < level->count) {
         struct table_file *file = level->files[walk->index++];
 
-        if (may_hold(file, walk->key))
+        if (table_file_may_hold(file, walk->key))
             return file;
     }
     return NULL;
@@ -51,7 +42,7 @@ next_in_sorted_level(struct candidate_walk *walk)
     return NULL;
 }
 
-static struct table_file *
+struct table_file *
 candidate_next(struct candidate_walk *walk)
 {
     while (walk->level < LEVEL_COUNT) {
@@ -66,9 +57,8 @@ candidate_next(struct candidate_walk *walk)
     return NULL;
 }
 
-/* Most of them will be asked, and each would wait for its filter alone. */
-static void
-prefetch_filters(const struct version *version, const struct table_target *target)
+void
+version_prefetch_filters(const struct version *version, const struct table_target *target)
 {
     const struct version_level *level_0 = &version->levels[0];
 
@@ -111,7 +101,7 @@ version_find(struct version *version, struct read_ctx *ctx, const struct table_t
     struct candidate_walk walk = {.version = version, .key = target->key};
 
     KV_ASSERT(version->ref_count > 0);
-    prefetch_filters(version, target);
+    version_prefetch_filters(version, target);
     return find_in_tables(&walk, ctx, target, found);
 }
 
@@ -124,79 +114,6 @@ version_get_probed(struct version *version, struct read_ctx *ctx, const struct v
 
     KV_ASSERT(probe->version == version && version->ref_count > 0);
     return find_in_tables(&walk, ctx, &probe->target, found);
-}
-
-/* In level 0, where most tables exclude most keys, the filter is asked before the range: it is
- * near by now, and knows better. */
-static const struct table_file *
-first_in_level_0(struct version_probe *probe)
-{
-    const struct version_level *level = &probe->version->levels[0];
-
-    for (uint32_t i = 0; i < level->count; i++) {
-        const struct table_file *file = level->files[i];
-
-        if (!table_reader_excludes(file->reader, &probe->target) &&
-            may_hold(file, probe->target.key)) {
-            probe->index = i;
-            return file;
-        }
-    }
-    return NULL;
-}
-
-static const struct table_file *
-first_in_deeper_levels(struct version_probe *probe)
-{
-    struct candidate_walk walk = {.version = probe->version,
-                                  .key = probe->target.key,
-                                  .index = probe->version->levels[0].count};
-    const struct table_file *file;
-
-    while ((file = candidate_next(&walk)) != NULL) {
-        if (!table_reader_excludes(file->reader, &probe->target)) {
-            probe->level = walk.level;
-            probe->index = walk.index - 1;
-            return file;
-        }
-    }
-    probe->level = LEVEL_COUNT;
-    return NULL;
-}
-
-/* Passes the tables that exclude the key; returns the first that does not, if it is worth a
- * prefetch. */
-static const struct table_reader *
-pass_filters(struct version_probe *probe)
-{
-    const struct table_file *file = first_in_level_0(probe);
-
-    if (file == NULL)
-        file = first_in_deeper_levels(probe);
-    if (file == NULL || !table_reader_may_contain(file->reader, &probe->target))
-        return NULL;
-    return file->reader;
-}
-
-void
-version_prefetch(const struct version *version, const struct block_cache *cache,
-                 struct version_probe *probes, unsigned count, uint32_t skipped)
-{
-    struct table_prefetch items[READ_PREFETCH_COUNT_MAX];
-
-    KV_ASSERT(count <= READ_PREFETCH_COUNT_MAX);
-    for (unsigned i = 0; i < count; i++) {
-        if ((skipped & UINT32_C(1) << i) != 0)
-            continue;
-        probes[i].version = version;
-        prefetch_filters(version, &probes[i].target);
-    }
-    for (unsigned i = 0; i < count; i++)
-        items[i] = (struct table_prefetch){
-            .table = probes[i].version == NULL ? NULL : pass_filters(&probes[i]),
-            .target = &probes[i].target,
-        };
-    table_prefetch_run(items, count, cache);
 }
 
 /* Raises *seq to the newest tombstone <= seq_max of one table that covers key. */

@@ -50,6 +50,19 @@ table_largest(const struct table_file *file)
     return buffer_slice(&file->meta.largest);
 }
 
+/* Walks the tables whose user-key range covers a key, in reading order. */
+struct candidate_walk {
+    const struct version *version;
+    struct slice key;
+    uint32_t level;
+    uint32_t index; /* in the level, of the next file to look at */
+};
+struct table_file *candidate_next(struct candidate_walk *walk); /* NULL: the end */
+/* Whether the file's range has the key. */
+bool table_file_may_hold(const struct table_file *file, struct slice key);
+/* Of level 0: most of them will be asked, and each would wait for its filter alone. */
+void version_prefetch_filters(const struct version *version, const struct table_target *target);
+
 /* Index of the first file of a sorted level whose largest key is >= `target`, an internal key. */
 uint32_t version_level_find(const struct version_level *level, struct slice target);
 

@@ -61,6 +61,12 @@ version_set_raise_next_file(struct version_set *set, uint64_t number)
 }
 
 uint64_t
+version_set_manifest_number(const struct version_set *set)
+{
+    return set->manifest.number;
+}
+
+uint64_t
 version_set_last_seq(const struct version_set *set)
 {
     return set->last_seq;

@@ -86,6 +86,8 @@ void version_set_purge(struct version_set *set);
 
 uint64_t version_set_next_file_number(struct version_set *set); /* takes one */
 uint64_t version_set_last_seq(const struct version_set *set);
+/* Of the MANIFEST that says what there is; before version_set_start the one that was found. */
+uint64_t version_set_manifest_number(const struct version_set *set);
 /* Raises the last sequence that the next MANIFEST record will carry. */
 void version_set_raise_last_seq(struct version_set *set, uint64_t seq);
 const char *version_set_db_id(const struct version_set *set);
@@ -111,6 +113,9 @@ typedef void version_applied_fn(void *owner, enum kv_status st);
 void version_set_apply(struct version_set *set, struct version_edit *edits, uint32_t edit_count,
                        version_applied_fn *on_applied, void *owner);
 bool version_set_is_failing(const struct version_set *set);
+
+/* Appends the bytes of a MANIFEST that says what is current, and the numbers taken so far. */
+void version_set_describe(struct version_set *set, struct buffer *target);
 
 /* Index of the first table of a sorted level whose largest user key is >= `user_key`. */
 uint32_t version_level_find_user(const struct version_level *level, struct slice user_key);

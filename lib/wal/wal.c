@@ -61,6 +61,7 @@ wal_fail(struct wal *wal, enum kv_status st)
         segment->status = st;
     }
     wal_drop_groups(wal);
+    wal->sync_target_seq = 0;
     kv_log(LOG_LEVEL_WARNING,
            "the write-ahead log %" PRIu64 " is dead after sequence %" PRIu64 ": %s",
            wal->active->number, wal->durable_seq, kv_status_text(st));
@@ -208,6 +209,60 @@ wal_durable_seq(const struct wal *wal)
     return wal->durable_seq;
 }
 
+/* The segments are in the order of their sequences: the first that is not synced tells. */
+uint64_t
+wal_synced_seq(const struct wal *wal)
+{
+    for (struct list *at = wal->segments.next; at != &wal->segments; at = at->next) {
+        const struct wal_segment *segment = LIST_ENTRY(at, struct wal_segment, link);
+
+        if (!segment->is_aligned && !segment->is_retired &&
+            (segment->is_dirty || segment->sync_busy || segment->sync_failed)) {
+            KV_ASSERT(segment->seq_synced <= wal->durable_seq);
+            return segment->seq_synced;
+        }
+    }
+    return wal->durable_seq;
+}
+
+uint64_t
+wal_submitted_seq(const struct wal *wal)
+{
+    const struct wal_group *first;
+
+    if (!wal->write_busy)
+        return wal->durable_seq;
+    first = LIST_ENTRY(wal->groups.next, const struct wal_group, link);
+    /* Of a group in several pieces only the first may have been handed over. */
+    return first->size - first->written_bytes <= WAL_PIECE_BYTES_MAX ? first->seq_last
+                                                                     : wal->durable_seq;
+}
+
+void
+wal_sync_to(struct wal *wal, uint64_t seq)
+{
+    const uint64_t target = seq < wal->seq_appended ? seq : wal->seq_appended;
+
+    if (!wal->is_failed && target > wal->sync_target_seq)
+        wal->sync_target_seq = target;
+}
+
+void
+wal_hurry_sync(struct wal *wal)
+{
+    if (wal_synced_seq(wal) >= wal->sync_target_seq) {
+        wal->sync_target_seq = 0;
+        return;
+    }
+    for (struct list *at = wal->segments.next; at != &wal->segments; at = at->next) {
+        struct wal_segment *segment = LIST_ENTRY(at, struct wal_segment, link);
+
+        if (segment->is_dirty && !segment->is_retired && !segment->sync_busy &&
+            segment->state == SEGMENT_READY)
+            wal_segment_sync(segment);
+    }
+}
+
 void
 wal_set_durable_seq(struct wal *wal, uint64_t seq)
 {
@@ -254,6 +309,8 @@ wal_turn(struct wal *wal)
         wal_write_next(wal);
     if (!wal->is_failed && wal->next == NULL)
         prepare_next(wal);
+    if (wal->sync_target_seq > 0 && !wal->is_failed)
+        wal_hurry_sync(wal);
 }
 
 uint64_t
@@ -414,6 +471,7 @@ wal_sync_all_now(struct wal *wal)
         segment->is_dirty = false;
         st = file_sync(wal->io, segment->fd);
         wal->stats.sync_count++;
+        segment->sync_failed |= st != KV_OK;
         if (st != KV_OK) {
             wal_fail(wal, st);
             return st;

@@ -41,6 +41,8 @@ struct wal_options {
     uint64_t (*next_file_number)(void *owner);
     /* All sequences <= seq are durable (ALWAYS) or given to the system (the others). */
     void (*on_durable)(void *owner, uint64_t seq);
+    /* INTERVAL, NEVER: all sequences <= seq are on stable storage.  May be NULL. */
+    void (*on_synced)(void *owner, uint64_t seq);
     /* Nothing above the last on_durable will become durable.  Not called from wal_append. */
     void (*on_failed)(void *owner, enum kv_status st);
 };
@@ -69,6 +71,15 @@ bool wal_is_failed(const struct wal *wal);
 /* No request is in flight: wal_drain does not say KV_BUSY, and wal_close frees at once. */
 bool wal_is_idle(const struct wal *wal);
 uint64_t wal_durable_seq(const struct wal *wal);
+/* All sequences up to this one are on stable storage, whatever the mode: durable_seq in ALWAYS. */
+uint64_t wal_synced_seq(const struct wal *wal);
+/* All sequences up to this one have been handed to the system.  In ALWAYS they may be on their way
+ * to the disk, past the page cache: what the process's end or a power cut leaves of them is open.
+ */
+uint64_t wal_submitted_seq(const struct wal *wal);
+/* INTERVAL, NEVER: brings what has been appended so far to stable storage now, if it reaches up to
+ * `seq`; on_synced follows.  ALWAYS: it is on its way in any case. */
+void wal_sync_to(struct wal *wal, uint64_t seq);
 /* After recovery, before the first append. */
 void wal_set_durable_seq(struct wal *wal, uint64_t seq);
 

@@ -158,6 +158,17 @@ wal_drop_groups(struct wal *wal)
 }
 
 static void
+note_unsynced(struct wal *wal, const struct wal_group *group)
+{
+    struct wal_segment *segment = group->segment;
+
+    if (!segment->is_dirty && !segment->sync_busy)
+        segment->seq_synced = wal->durable_seq;
+    segment->is_dirty = true;
+    segment->seq_written = group->seq_last;
+}
+
+static void
 group_is_written(struct wal *wal, struct wal_group *group)
 {
     const uint64_t took_us = io_now_us(wal->io) - group->submitted_us;
@@ -170,7 +181,7 @@ group_is_written(struct wal *wal, struct wal_group *group)
     if (group->segment->is_aligned)
         wal->stats.sync_count++;
     else
-        group->segment->is_dirty = true;
+        note_unsynced(wal, group);
     if (group->segment->sync == WAL_SYNC_INTERVAL)
         wal_start_timer(wal);
     group->segment->file_bytes = group->file_offset + group->size;

@@ -69,6 +69,10 @@ struct wal_segment {
     bool request_busy;
     bool is_dirty; /* has writes that no sync covers */
     bool sync_busy;
+    bool sync_failed; /* what was written before it may not be on stable storage, ever */
+    /* Of one that is not aligned: the last sequence that was written, that was when the sync in
+     * flight began, and up to which this segment holds back nothing from stable storage. */
+    uint64_t seq_written, seq_syncing, seq_synced;
     struct io_request sync_request;
 };
 
@@ -112,6 +116,7 @@ struct wal {
     uint8_t *zeros;                 /* owned: WAL_FILL_BYTES */
     uint64_t seq_appended;
     uint64_t durable_seq;
+    uint64_t sync_target_seq; /* somebody waits until this is on stable storage; 0: nobody */
     struct io_timer sync_timer;
     struct wal_stats stats;
 };
@@ -145,6 +150,8 @@ void wal_drop_groups(struct wal *wal);
 
 /* wal.c */
 void wal_start_timer(struct wal *wal);
+/* Somebody waits for a sync: begins one of what is not synced yet. */
+void wal_hurry_sync(struct wal *wal);
 MUST_CHECK enum kv_status wal_sync_all_now(struct wal *wal);
 void wal_fail(struct wal *wal, enum kv_status st);
 /* A request has completed: frees a closed log after its last one. */

@@ -424,6 +424,17 @@ wal_segment_settle(struct wal_segment *segment)
 }
 
 static void
+segment_is_synced(struct wal_segment *segment)
+{
+    struct wal *wal = segment->wal;
+
+    segment->seq_synced = segment->seq_syncing;
+    wal_segment_settle(segment);
+    if (wal->options.on_synced != NULL)
+        wal->options.on_synced(wal->options.owner, wal_synced_seq(wal));
+}
+
+static void
 on_synced(struct io_request *request)
 {
     struct wal_segment *segment = request->owner;
@@ -440,11 +451,12 @@ on_synced(struct io_request *request)
         return;
     }
     wal_request_ended(wal);
+    segment->sync_failed |= request->result < 0;
     if (request->result < 0 && matters)
         wal_fail(wal, KV_FAIL(kv_status_from_errno((int)request->result), "%s: cannot sync it: %s",
                               segment->path, strerror((int)-request->result)));
     else
-        wal_segment_settle(segment);
+        segment_is_synced(segment);
 }
 
 void
@@ -453,6 +465,7 @@ wal_segment_sync(struct wal_segment *segment)
     KV_ASSERT(!segment->sync_busy);
     segment->is_dirty = false;
     segment->sync_busy = true;
+    segment->seq_syncing = segment->seq_written;
     segment->use_count++;
     segment->wal->pending_count++;
     segment->sync_request = (struct io_request){

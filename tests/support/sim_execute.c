@@ -407,6 +407,10 @@ sim_execute(struct sim_io *sim, struct io_request *request, int fault)
         return sim_tree_rename(&sim->tree, request->path, request->path_to);
     case IO_UNLINK:
         return execute_unlink(sim, request);
+    case IO_LINK:
+        return sim_tree_link(&sim->tree, request->path, request->path_to);
+    case IO_RMDIR:
+        return sim_tree_rmdir(&sim->tree, request->path);
     case IO_MKDIR:
         return execute_mkdir(sim, request);
     default:

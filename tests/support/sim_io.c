@@ -31,7 +31,8 @@ static const char *const op_names[] = {
     [IO_WRITE] = "write",       [IO_FSYNC] = "fsync",       [IO_FDATASYNC] = "fdatasync",
     [IO_ALLOCATE] = "allocate", [IO_TRUNCATE] = "truncate", [IO_STAT] = "stat",
     [IO_RENAME] = "rename",     [IO_UNLINK] = "unlink",     [IO_MKDIR] = "mkdir",
-    [IO_SYNC_DIR] = "sync_dir", [IO_SPACE] = "space",
+    [IO_SYNC_DIR] = "sync_dir", [IO_SPACE] = "space",       [IO_LINK] = "link",
+    [IO_RMDIR] = "rmdir",
 };
 
 static struct sim_io *

@@ -279,6 +279,40 @@ sim_tree_unlink(struct sim_tree *tree, const char *path)
     return 0;
 }
 
+int
+sim_tree_link(struct sim_tree *tree, const char *path, const char *path_to)
+{
+    const char *leaf;
+    struct sim_node *dir = sim_tree_parent(tree, path_to, &leaf);
+    struct sim_node *node = sim_tree_find(tree, path);
+
+    if (node == NULL || dir == NULL)
+        return -ENOENT;
+    if (node->is_dir)
+        return -EPERM;
+    if (sim_tree_find(tree, path_to) != NULL)
+        return -EEXIST;
+    change_make(tree, (struct sim_change){.node = node, .to = dir, .name_to = text_copy(leaf)});
+    return 0;
+}
+
+int
+sim_tree_rmdir(struct sim_tree *tree, const char *path)
+{
+    const char *leaf;
+    struct sim_node *dir = sim_tree_parent(tree, path, &leaf);
+    struct sim_node *node = sim_tree_find(tree, path);
+
+    if (node == NULL || dir == NULL)
+        return -ENOENT;
+    if (!node->is_dir)
+        return -ENOTDIR;
+    if (node->seen.count > 0)
+        return -ENOTEMPTY;
+    change_make(tree, (struct sim_change){.node = node, .from = dir, .name_from = text_copy(leaf)});
+    return 0;
+}
+
 void
 sim_tree_sync_dir(struct sim_tree *tree, struct sim_node *dir)
 {

@@ -60,6 +60,8 @@ struct sim_node *sim_tree_create(struct sim_tree *tree, const char *path, bool i
 /* 0 or a negative errno. */
 int sim_tree_rename(struct sim_tree *tree, const char *path, const char *path_to);
 int sim_tree_unlink(struct sim_tree *tree, const char *path);
+int sim_tree_link(struct sim_tree *tree, const char *path, const char *path_to);
+int sim_tree_rmdir(struct sim_tree *tree, const char *path);
 void sim_tree_sync_dir(struct sim_tree *tree, struct sim_node *dir);
 /* Of the journal and of every file survives what chance leaves; nothing is open afterwards. */
 void sim_tree_power_cut(struct sim_tree *tree, struct random *random);

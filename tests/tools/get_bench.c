@@ -1,9 +1,10 @@
-/* get_bench DIR KEYS TABLES - nanoseconds of CPU a point read from level-0 tables, all cached.
+/* get_bench DIR KEYS TABLES [RANGES] - nanoseconds of CPU a point read from level-0 tables, all
+ * cached.
  *
  * Fills DIR once with 3 x KEYS random sets of KEYS keys ("key:%012u", 100-byte values), flushed
- * into TABLES tables, and reads them afterwards in three ways: any key, a hot set of a hundredth
- * of them, and keys that are not there; each alone, and told to
- * the engine in groups beforehand.  Best of ROUND_COUNT rounds.
+ * into TABLES tables, each with RANGES range deletions between two keys, and reads them
+ * afterwards in three ways: any key, a hot set of a hundredth of them, and keys that are not there;
+ * each alone, and told to the engine in groups beforehand.  Best of ROUND_COUNT rounds.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,8 +53,31 @@ key_make(uint8_t *target, uint64_t number)
     return slice_of(target, KEY_BYTES);
 }
 
+/* Behind a key and before the next one. */
 static void
-fill_table(struct bench *bench, uint64_t count)
+delete_ranges(struct bench *bench, uint64_t count)
+{
+    uint8_t begin[KEY_BYTES + 1], end[KEY_BYTES + 1];
+    struct write_batch batch;
+
+    write_batch_init(&batch);
+    for (uint64_t i = 0; i < count; i++) {
+        const uint64_t number = i * bench->key_count / count;
+
+        (void)key_make(begin, number);
+        (void)key_make(end, number);
+        begin[KEY_BYTES] = '!';
+        end[KEY_BYTES] = '~';
+        write_batch_clear(&batch);
+        write_batch_delete_range(&batch, CF_DEFAULT, slice_of(begin, sizeof(begin)),
+                                 slice_of(end, sizeof(end)));
+        tool_db_write(&bench->tool, &batch);
+    }
+    write_batch_deinit(&batch);
+}
+
+static void
+fill_table(struct bench *bench, uint64_t count, uint64_t range_count)
 {
     static const uint8_t value[VALUE_BYTES];
     struct write_batch batch;
@@ -69,6 +93,7 @@ fill_table(struct bench *bench, uint64_t count)
         tool_db_write(&bench->tool, &batch);
     }
     write_batch_deinit(&batch);
+    delete_ranges(bench, range_count);
     tool_db_flush(&bench->tool);
 }
 
@@ -155,13 +180,15 @@ main(int argc, char **argv)
     uint8_t key[KEY_BYTES];
     bool is_filled;
     unsigned table_count;
+    uint64_t range_count;
 
-    if (argc != 4) {
-        fprintf(stderr, "usage: get_bench DIR KEYS TABLES\n");
+    if (argc != 4 && argc != 5) {
+        fprintf(stderr, "usage: get_bench DIR KEYS TABLES [RANGES]\n");
         return 64;
     }
     bench.key_count = (uint32_t)strtoul(argv[2], NULL, 10);
     table_count = (unsigned)strtoul(argv[3], NULL, 10);
+    range_count = argc == 5 ? strtoull(argv[4], NULL, 10) : 0;
     is_filled = access(argv[1], F_OK) == 0;
     random_init(&bench.random, 1);
     tool_db_init(&bench.tool, argv[1]);
@@ -170,7 +197,7 @@ main(int argc, char **argv)
     bench.tool.options.wal_bytes_max = (uint64_t)2 << 30;
     tool_db_open(&bench.tool);
     for (unsigned i = 0; i < table_count && !is_filled; i++)
-        fill_table(&bench, 3 * (uint64_t)bench.key_count / table_count);
+        fill_table(&bench, 3 * (uint64_t)bench.key_count / table_count, range_count);
     random_init(&bench.random, 2); /* whether it was filled now or before */
     for (uint64_t i = 0; i < bench.key_count; i++)
         get(&bench,

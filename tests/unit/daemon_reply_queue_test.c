@@ -5,11 +5,27 @@
 #include "daemon/reply_queue.h"
 #include "support/unit.h"
 
+static struct reply_progress
+reached(uint64_t durable)
+{
+    return (struct reply_progress){.seqs = {durable, durable, durable}};
+}
+
 static void
 add(struct reply_queue *queue, const char *reply, uint64_t seq, uint64_t durable)
 {
+    const struct reply_progress progress = reached(durable);
+
     buffer_append_slice(&queue->bytes, slice_from_text(reply));
-    reply_queue_commit(queue, seq, durable);
+    reply_queue_commit(queue, seq, REPLY_DURABLE, &progress);
+}
+
+static void
+release(struct reply_queue *queue, uint64_t durable)
+{
+    const struct reply_progress progress = reached(durable);
+
+    reply_queue_release(queue, &progress);
 }
 
 static bool
@@ -35,13 +51,13 @@ a_held_reply_holds_what_is_behind_it(void)
     add(&queue, "c", 0, 10);
     add(&queue, "d", 12, 10);
     CU_ASSERT_TRUE(leaves(&queue, "a"));
-    reply_queue_release(&queue, 10);
+    release(&queue, 10);
     CU_ASSERT_TRUE(leaves(&queue, ""));
-    reply_queue_release(&queue, 11);
+    release(&queue, 11);
     CU_ASSERT_TRUE(leaves(&queue, "bc"));
     add(&queue, "e", 11, 11);
     CU_ASSERT_TRUE(leaves(&queue, ""));
-    reply_queue_release(&queue, 12);
+    release(&queue, 12);
     CU_ASSERT_TRUE(leaves(&queue, "de"));
     CU_ASSERT_FALSE(reply_queue_is_held(&queue));
     reply_queue_deinit(&queue);
@@ -51,6 +67,7 @@ a_held_reply_holds_what_is_behind_it(void)
 static void
 a_failed_write_replaces_what_it_told(void)
 {
+    const struct reply_progress progress = reached(11);
     struct reply_queue queue = {0};
 
     add(&queue, "a", 0, 10);
@@ -58,10 +75,43 @@ a_failed_write_replaces_what_it_told(void)
     add(&queue, "c", 0, 10);
     add(&queue, "d", 12, 10);
     add(&queue, "e", 9, 10);
-    CU_ASSERT_EQUAL(reply_queue_fail(&queue, 11, slice_from_text("-")), 1);
+    CU_ASSERT_EQUAL(reply_queue_fail(&queue, &progress, slice_from_text("-")), 1);
     CU_ASSERT_TRUE(leaves(&queue, "abc-e"));
     add(&queue, "f", 0, 11);
     CU_ASSERT_TRUE(leaves(&queue, "f"));
+    reply_queue_deinit(&queue);
+}
+
+/* Method: one reply of each level, in each order of what is reached; then a failure of the log with
+ * one that is given to the system but not on stable storage. */
+static void
+a_reply_waits_for_its_own_level(void)
+{
+    struct reply_progress progress = {.seqs = {[REPLY_DURABLE] = 5}};
+    struct reply_queue queue = {0};
+
+    buffer_append(&queue.bytes, "a", 1);
+    reply_queue_commit(&queue, 6, REPLY_SUBMITTED, &progress);
+    buffer_append(&queue.bytes, "b", 1);
+    reply_queue_commit(&queue, 6, REPLY_SYNCED, &progress);
+    buffer_append(&queue.bytes, "c", 1);
+    reply_queue_commit(&queue, 5, REPLY_DURABLE, &progress);
+    CU_ASSERT_TRUE(leaves(&queue, ""));
+    progress.seqs[REPLY_SYNCED] = 6;
+    reply_queue_release(&queue, &progress);
+    CU_ASSERT_TRUE(leaves(&queue, "")); /* in their order */
+    progress.seqs[REPLY_SUBMITTED] = 6;
+    reply_queue_release(&queue, &progress);
+    CU_ASSERT_TRUE(leaves(&queue, "abc"));
+    buffer_append(&queue.bytes, "d", 1);
+    reply_queue_commit(&queue, 7, REPLY_SYNCED, &progress);
+    buffer_append(&queue.bytes, "e", 1);
+    reply_queue_commit(&queue, 7, REPLY_DURABLE, &progress);
+    progress.seqs[REPLY_DURABLE] = progress.seqs[REPLY_SUBMITTED] = 7;
+    reply_queue_release(&queue, &progress);
+    CU_ASSERT_TRUE(leaves(&queue, ""));
+    CU_ASSERT_EQUAL(reply_queue_fail(&queue, &progress, slice_from_text("-")), 1);
+    CU_ASSERT_TRUE(leaves(&queue, "-e"));
     reply_queue_deinit(&queue);
 }
 
@@ -72,6 +122,7 @@ random_histories_match_a_list(void)
     enum { REPLY_COUNT = 2000 };
     static uint64_t seqs[REPLY_COUNT];
     struct reply_queue queue = {0};
+    struct reply_progress progress;
     struct random random;
     uint64_t seq = 0, durable = 0;
     uint32_t made = 0, left = 0;
@@ -90,12 +141,13 @@ random_histories_match_a_list(void)
                 queue.bytes.size = before;
             seqs[made] = random_below(&random, 2) == 0 ? ++seq : random_below(&random, seq + 1);
             buffer_append(&queue.bytes, &made, sizeof(made));
-            reply_queue_commit(&queue, seqs[made], durable);
+            progress = reached(durable);
+            reply_queue_commit(&queue, seqs[made], REPLY_DURABLE, &progress);
             made++;
         }
         if (random_below(&random, 4) == 0) {
             durable += random_below(&random, seq - durable + 1);
-            reply_queue_release(&queue, durable);
+            release(&queue, durable);
         }
         reply_queue_move_free(&queue, &out);
         CU_ASSERT_EQUAL(out.size % sizeof(made), 0);
@@ -117,6 +169,7 @@ main(int argc, char **argv)
     static const struct unit_test tests[] = {
         UNIT_TEST(a_held_reply_holds_what_is_behind_it),
         UNIT_TEST(a_failed_write_replaces_what_it_told),
+        UNIT_TEST(a_reply_waits_for_its_own_level),
         UNIT_TEST(random_histories_match_a_list),
         UNIT_TEST_END,
     };

@@ -28,6 +28,20 @@ random_key(struct world *world, char *target)
                     (size_t)snprintf(target, KEY_BYTES, number % 3 ? "k%u" : "key:%06u", number));
 }
 
+/* Tells of puts, some of which come. */
+static void
+announce_puts(struct world *world)
+{
+    char keys[READ_PREFETCH_COUNT_MAX][KEY_BYTES];
+    struct slice names[READ_PREFETCH_COUNT_MAX];
+    const unsigned count = (unsigned)random_below(&world->random, READ_PREFETCH_COUNT_MAX + 1);
+
+    for (unsigned i = 0; i < count; i++)
+        names[i] = random_key(world, keys[i]);
+    db_prefetch_puts(world->tool.db, random_below(&world->random, 8) > 0 ? CF_DEFAULT : 77, names,
+                     count);
+}
+
 static void
 write_some(struct world *world, uint64_t count)
 {
@@ -35,6 +49,7 @@ write_some(struct world *world, uint64_t count)
     char key[KEY_BYTES], end[KEY_BYTES];
     uint8_t value[300] = {0};
 
+    announce_puts(world);
     write_batch_init(&batch);
     for (uint64_t i = 0; i < count; i++) {
         const uint64_t what = random_below(&world->random, 40);

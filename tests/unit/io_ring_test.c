@@ -272,6 +272,39 @@ handlers_may_fill_the_queue(void)
     teardown();
 }
 
+static void
+cut_after(struct ring_event *event, int32_t result, uint32_t flags)
+{
+    (void)event;
+    (void)result;
+    (void)flags;
+    done_count++;
+    ring_cut_turn(ring);
+}
+
+/* Method: each handler cuts its turn.  What is queued by then is submitted by the next turn, which
+ * waits for nothing while completions are left, and sees new ones too. */
+static void
+a_turn_that_is_cut_goes_on_in_the_next(void)
+{
+    struct ring_event event = {.on_complete = cut_after};
+
+    if (!setup(8))
+        return;
+    for (uint32_t i = 0; i < 3; i++)
+        io_uring_prep_nop(ring_get_sqe(ring, &event));
+    CU_ASSERT_EQUAL(ring_turn(ring, SECOND_US), 1);
+    io_uring_prep_nop(ring_get_sqe(ring, &event));
+    for (uint32_t i = 2; i <= 4; i++) {
+        CU_ASSERT_EQUAL(ring_turn(ring, SECOND_US), 1);
+        CU_ASSERT_EQUAL(done_count, i);
+        CU_ASSERT_EQUAL(io_uring_sq_ready(ring_uring(ring)), 0);
+        CU_ASSERT_EQUAL(io_uring_cq_ready(ring_uring(ring)), 4 - i);
+    }
+    CU_ASSERT_EQUAL(ring_turn(ring, 0), 0);
+    teardown();
+}
+
 /* Method: many direct writes in flight at once on a small ring, all of them read back. */
 static void
 many_requests_at_once_all_complete(void)
@@ -526,6 +559,7 @@ main(int argc, char **argv)
         UNIT_TEST(entries_that_must_sync_say_so),
         UNIT_TEST(full_queues_lose_nothing),
         UNIT_TEST(handlers_may_fill_the_queue),
+        UNIT_TEST(a_turn_that_is_cut_goes_on_in_the_next),
         UNIT_TEST(many_requests_at_once_all_complete),
 #ifdef KV_IO_HAS_ASAN
         UNIT_TEST(a_buffer_in_flight_is_poisoned),

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "io/file.h"
+#include "support/sim_call.h"
 #include "support/sim_io.h"
 #include "support/unit.h"
 
@@ -41,56 +42,6 @@ cut_and_boot(void)
     sim_io_boot(sim);
 }
 
-static int64_t
-call(struct io_request request)
-{
-    return io_call(io, &request);
-}
-
-static int
-open_file(const char *path, int flags)
-{
-    return (int)call((struct io_request){.op = IO_OPEN, .path = path, .open_flags = flags});
-}
-
-static int64_t
-write_text(int fd, uint64_t offset, const char *text)
-{
-    return call((struct io_request){.op = IO_WRITE,
-                                    .fd = fd,
-                                    .buffer = (void *)(uintptr_t)text,
-                                    .size = strlen(text),
-                                    .offset = offset});
-}
-
-static int64_t
-sync_fd(int fd)
-{
-    return call((struct io_request){.op = IO_FSYNC, .fd = fd});
-}
-
-static int64_t
-sync_dir(const char *path)
-{
-    return call((struct io_request){.op = IO_SYNC_DIR, .path = path});
-}
-
-/* True if the file is there and holds exactly `text`. */
-static bool
-file_holds(const char *path, const char *text)
-{
-    char found[64];
-    const int fd = open_file(path, O_RDONLY);
-    int64_t size;
-
-    if (fd < 0)
-        return false;
-    size =
-        call((struct io_request){.op = IO_READ, .fd = fd, .buffer = found, .size = sizeof(found)});
-    call((struct io_request){.op = IO_CLOSE, .fd = fd});
-    return size == (int64_t)strlen(text) && memcmp(found, text, strlen(text)) == 0;
-}
-
 /* Method: random writes and a resize, half of them synced by one of three ways; after the cut
  * each synced byte is there. */
 static void
@@ -106,36 +57,40 @@ what_is_synced_survives_every_cut(void)
 
         random_init(&random, unit_seed() + seed);
         start((struct sim_options){.seed = unit_seed() + seed, .harsh_directories = seed % 2 == 0});
-        fd = open_file("/a", O_RDWR | O_CREAT);
+        fd = sim_open(sim, "/a", O_RDWR | O_CREAT);
         memset(expected, 0, FILE_BYTES);
         for (uint32_t i = 0; i < 10; i++) {
             const uint64_t from = random_below(&random, FILE_BYTES);
             const size_t count = 1 + random_below(&random, FILE_BYTES - from);
 
             memset(expected + from, (int)(i + 1), count);
-            CU_ASSERT_EQUAL(call((struct io_request){.op = IO_WRITE,
-                                                     .fd = fd,
-                                                     .buffer = expected + from,
-                                                     .size = count,
-                                                     .offset = from,
-                                                     .write_sync = i == 9}),
+            CU_ASSERT_EQUAL(sim_call(sim, (struct io_request){.op = IO_WRITE,
+                                                              .fd = fd,
+                                                              .buffer = expected + from,
+                                                              .size = count,
+                                                              .offset = from,
+                                                              .write_sync = i == 9}),
                             (int64_t)count);
             if (i == 4 && seed % 3 == 0)
                 CU_ASSERT_EQUAL(
-                    call((struct io_request){.op = IO_TRUNCATE, .fd = fd, .size = FILE_BYTES}), 0);
+                    sim_call(sim,
+                             (struct io_request){.op = IO_TRUNCATE, .fd = fd, .size = FILE_BYTES}),
+                    0);
             if (i == 8)
-                CU_ASSERT_EQUAL(call((struct io_request){
-                                    .op = seed % 2 == 0 ? IO_FSYNC : IO_FDATASYNC, .fd = fd}),
-                                0);
+                CU_ASSERT_EQUAL(
+                    sim_call(sim, (struct io_request){.op = seed % 2 == 0 ? IO_FSYNC : IO_FDATASYNC,
+                                                      .fd = fd}),
+                    0);
         }
-        CU_ASSERT_EQUAL(sync_dir("/"), 0);
+        CU_ASSERT_EQUAL(sim_sync_dir(sim, "/"), 0);
         CU_ASSERT_EQUAL(file_size(io, fd, &size), KV_OK);
         cut_and_boot();
-        fd = open_file("/a", O_RDONLY);
+        fd = sim_open(sim, "/a", O_RDONLY);
         CU_ASSERT_TRUE_FATAL(fd >= 0);
-        CU_ASSERT_EQUAL(
-            call((struct io_request){.op = IO_READ, .fd = fd, .buffer = found, .size = FILE_BYTES}),
-            (int64_t)size);
+        CU_ASSERT_EQUAL(sim_call(sim,
+                                 (struct io_request){
+                                     .op = IO_READ, .fd = fd, .buffer = found, .size = FILE_BYTES}),
+                        (int64_t)size);
         if (memcmp(found, expected, size) != 0) {
             printf("seed %" PRIu64 " lost synced bytes\n", unit_seed() + seed);
             CU_FAIL();
@@ -202,19 +157,20 @@ random_file_op(struct random *random, int fd, uint8_t value)
     const uint64_t count = 1 + random_below(random, MODEL_BYTES - from);
 
     if (kind == 0) {
-        CU_ASSERT_EQUAL(sync_fd(fd), 0);
+        CU_ASSERT_EQUAL(sim_sync(sim, fd), 0);
         model_sync();
     } else if (kind == 1) {
-        CU_ASSERT_EQUAL(call((struct io_request){.op = IO_TRUNCATE, .fd = fd, .size = from}), 0);
+        CU_ASSERT_EQUAL(
+            sim_call(sim, (struct io_request){.op = IO_TRUNCATE, .fd = fd, .size = from}), 0);
         model_resize(from);
     } else {
         memset(bytes, value, count);
-        CU_ASSERT_EQUAL(call((struct io_request){.op = IO_WRITE,
-                                                 .fd = fd,
-                                                 .buffer = bytes,
-                                                 .size = count,
-                                                 .offset = from,
-                                                 .write_sync = kind == 2}),
+        CU_ASSERT_EQUAL(sim_call(sim, (struct io_request){.op = IO_WRITE,
+                                                          .fd = fd,
+                                                          .buffer = bytes,
+                                                          .size = count,
+                                                          .offset = from,
+                                                          .write_sync = kind == 2}),
                         (int64_t)count);
         model_write(from, from + count, value, kind == 2);
     }
@@ -235,19 +191,19 @@ every_byte_is_one_that_the_model_allows(void)
 
         random_init(&random, unit_seed() + seed);
         start((struct sim_options){.seed = unit_seed() + seed});
-        fd = open_file("/a", O_RDWR | O_CREAT);
+        fd = sim_open(sim, "/a", O_RDWR | O_CREAT);
         current_size = 0;
         model_sync();
         for (uint8_t value = 1; value < 2 + seed % 30; value++)
             random_file_op(&random, fd, value);
-        sync_dir("/");
-        size = call(
-            (struct io_request){.op = IO_READ, .fd = fd, .buffer = found, .size = sizeof(found)});
+        sim_sync_dir(sim, "/");
+        size = sim_call(sim, (struct io_request){
+                                 .op = IO_READ, .fd = fd, .buffer = found, .size = sizeof(found)});
         ok &= size == (int64_t)current_size && memcmp(found, current, current_size) == 0;
         cut_and_boot();
-        fd = open_file("/a", O_RDONLY);
-        size = call(
-            (struct io_request){.op = IO_READ, .fd = fd, .buffer = found, .size = sizeof(found)});
+        fd = sim_open(sim, "/a", O_RDONLY);
+        size = sim_call(sim, (struct io_request){
+                                 .op = IO_READ, .fd = fd, .buffer = found, .size = sizeof(found)});
         for (int64_t i = 0; i < MODEL_BYTES; i++)
             ok &= (possible[i] >> (i < size ? found[i] : ABSENT) & 1) != 0;
         if (!ok)
@@ -266,21 +222,21 @@ static void
 cut_unsynced_write(struct fates *fates)
 {
     static uint8_t bytes[16 * 512];
-    int fd = open_file("/a", O_RDWR | O_CREAT);
+    int fd = sim_open(sim, "/a", O_RDWR | O_CREAT);
     uint32_t new_count = 0;
     bool torn = false, zeros = false;
     int64_t size;
 
     memset(bytes, 'o', sizeof(bytes));
     CU_ASSERT_EQUAL(file_write(io, fd, 0, bytes, sizeof(bytes) / 2), KV_OK);
-    CU_ASSERT_EQUAL(sync_fd(fd), 0);
-    CU_ASSERT_EQUAL(sync_dir("/"), 0);
+    CU_ASSERT_EQUAL(sim_sync(sim, fd), 0);
+    CU_ASSERT_EQUAL(sim_sync_dir(sim, "/"), 0);
     memset(bytes, 'n', sizeof(bytes));
     CU_ASSERT_EQUAL(file_write(io, fd, 0, bytes, sizeof(bytes)), KV_OK);
     cut_and_boot();
-    fd = open_file("/a", O_RDONLY);
-    size =
-        call((struct io_request){.op = IO_READ, .fd = fd, .buffer = bytes, .size = sizeof(bytes)});
+    fd = sim_open(sim, "/a", O_RDONLY);
+    size = sim_call(
+        sim, (struct io_request){.op = IO_READ, .fd = fd, .buffer = bytes, .size = sizeof(bytes)});
     CU_ASSERT_TRUE_FATAL(size >= (int64_t)sizeof(bytes) / 2);
     for (int64_t i = 0; i < size; i++) {
         CU_ASSERT_TRUE(bytes[i] == 'o' || bytes[i] == 'n' || (bytes[i] == 0 && i >= 8 * 512));
@@ -326,15 +282,15 @@ a_rename_is_atomic_and_durable_only_after_a_directory_sync(void)
             start((struct sim_options){.seed = unit_seed() + seed,
                                        .harsh_directories = seed % 2 == 0});
             CU_ASSERT_EQUAL(file_replace(io, "/", "/tmp", "/name", slice_from_text("old")), KV_OK);
-            fd = open_file("/tmp", O_WRONLY | O_CREAT);
-            CU_ASSERT_EQUAL(write_text(fd, 0, "new"), 3);
-            CU_ASSERT_EQUAL(sync_fd(fd), 0);
+            fd = sim_open(sim, "/tmp", O_WRONLY | O_CREAT);
+            CU_ASSERT_EQUAL(sim_write_text(sim, fd, 0, "new"), 3);
+            CU_ASSERT_EQUAL(sim_sync(sim, fd), 0);
             CU_ASSERT_EQUAL(file_rename(io, "/tmp", "/name"), KV_OK);
             if (synced)
-                CU_ASSERT_EQUAL(sync_dir("/"), 0);
+                CU_ASSERT_EQUAL(sim_sync_dir(sim, "/"), 0);
             cut_and_boot();
-            old_count += file_holds("/name", "old");
-            new_count += file_holds("/name", "new");
+            old_count += sim_file_holds(sim, "/name", "old");
+            new_count += sim_file_holds(sim, "/name", "new");
             stop();
         }
         CU_ASSERT_EQUAL(old_count + new_count, SEED_COUNT);
@@ -355,18 +311,18 @@ harsh_directories_keep_any_subset(void)
             bool first, second, other;
 
             start((struct sim_options){.seed = unit_seed() + seed, .harsh_directories = harsh});
-            CU_ASSERT_EQUAL(call((struct io_request){.op = IO_MKDIR, .path = "/d"}), 0);
-            CU_ASSERT_EQUAL(sync_dir("/"), 0);
-            CU_ASSERT_EQUAL(sync_fd(open_file("/other", O_WRONLY | O_CREAT)), 0);
-            CU_ASSERT_TRUE(open_file("/d/synced", O_WRONLY | O_CREAT) >= 0);
-            CU_ASSERT_EQUAL(sync_dir("/d"), 0);
-            CU_ASSERT_EQUAL(sync_fd(open_file("/d/first", O_WRONLY | O_CREAT)), 0);
-            CU_ASSERT_EQUAL(sync_fd(open_file("/d/second", O_WRONLY | O_CREAT)), 0);
+            CU_ASSERT_EQUAL(sim_call(sim, (struct io_request){.op = IO_MKDIR, .path = "/d"}), 0);
+            CU_ASSERT_EQUAL(sim_sync_dir(sim, "/"), 0);
+            CU_ASSERT_EQUAL(sim_sync(sim, sim_open(sim, "/other", O_WRONLY | O_CREAT)), 0);
+            CU_ASSERT_TRUE(sim_open(sim, "/d/synced", O_WRONLY | O_CREAT) >= 0);
+            CU_ASSERT_EQUAL(sim_sync_dir(sim, "/d"), 0);
+            CU_ASSERT_EQUAL(sim_sync(sim, sim_open(sim, "/d/first", O_WRONLY | O_CREAT)), 0);
+            CU_ASSERT_EQUAL(sim_sync(sim, sim_open(sim, "/d/second", O_WRONLY | O_CREAT)), 0);
             cut_and_boot();
-            CU_ASSERT_TRUE(file_holds("/d/synced", ""));
-            other = file_holds("/other", "");
-            first = file_holds("/d/first", "");
-            second = file_holds("/d/second", "");
+            CU_ASSERT_TRUE(sim_file_holds(sim, "/d/synced", ""));
+            other = sim_file_holds(sim, "/other", "");
+            first = sim_file_holds(sim, "/d/first", "");
+            second = sim_file_holds(sim, "/d/second", "");
             second_only += second && !first;
             none += !second && !first;
             other_dir += other;
@@ -391,22 +347,22 @@ a_failed_sync_lies_until_the_power_fails(void)
         int fd;
 
         start((struct sim_options){.seed = unit_seed() + seed});
-        fd = open_file("/1.log", O_RDWR | O_CREAT);
-        CU_ASSERT_EQUAL(sync_dir("/"), 0);
-        CU_ASSERT_EQUAL(sync_fd(fd), 0);
-        CU_ASSERT_EQUAL(write_text(fd, 0, "precious"), 8);
+        fd = sim_open(sim, "/1.log", O_RDWR | O_CREAT);
+        CU_ASSERT_EQUAL(sim_sync_dir(sim, "/"), 0);
+        CU_ASSERT_EQUAL(sim_sync(sim, fd), 0);
+        CU_ASSERT_EQUAL(sim_write_text(sim, fd, 0, "precious"), 8);
         sim_io_add_fault(sim, &fault);
-        CU_ASSERT_EQUAL(sync_fd(fd), -EIO);
-        CU_ASSERT_EQUAL(sync_fd(fd), 0);
-        CU_ASSERT_TRUE(file_holds("/1.log", "precious"));
+        CU_ASSERT_EQUAL(sim_sync(sim, fd), -EIO);
+        CU_ASSERT_EQUAL(sim_sync(sim, fd), 0);
+        CU_ASSERT_TRUE(sim_file_holds(sim, "/1.log", "precious"));
         sim_io_kill(sim);
         sim_io_boot(sim);
-        CU_ASSERT_TRUE(file_holds("/1.log", "precious"));
+        CU_ASSERT_TRUE(sim_file_holds(sim, "/1.log", "precious"));
         if (seed % 2 == 0)
             sim_io_drop_caches(sim);
         else
             cut_and_boot();
-        lost_count += !file_holds("/1.log", "precious");
+        lost_count += !sim_file_holds(sim, "/1.log", "precious");
         stop();
     }
     CU_ASSERT_TRUE(lost_count > 30);
@@ -432,8 +388,8 @@ a_write_in_flight_survives_in_part(void)
         int fd;
 
         start((struct sim_options){.seed = unit_seed() + seed});
-        fd = open_file("/a", O_RDWR | O_CREAT);
-        sync_dir("/");
+        fd = sim_open(sim, "/a", O_RDWR | O_CREAT);
+        sim_sync_dir(sim, "/");
         memset(bytes, 'n', sizeof(found));
         request = (struct io_request){.op = IO_WRITE,
                                       .fd = fd,
@@ -443,8 +399,9 @@ a_write_in_flight_survives_in_part(void)
                                       .done = never_done};
         io_submit(io, &request);
         cut_and_boot();
-        fd = open_file("/a", O_RDONLY);
-        call((struct io_request){.op = IO_READ, .fd = fd, .buffer = found, .size = sizeof(found)});
+        fd = sim_open(sim, "/a", O_RDONLY);
+        sim_call(sim, (struct io_request){
+                          .op = IO_READ, .fd = fd, .buffer = found, .size = sizeof(found)});
         for (size_t i = 0; i < sizeof(found); i++)
             new_count += found[i] == 'n';
         none_count += new_count == 0;
@@ -485,9 +442,10 @@ a_replacement_survives_a_cut_at_every_operation(void)
             st = file_replace(io, "/", "/t", "/n", slice_from_text("new"));
             is_down = sim_io_is_down(sim);
             sim_io_boot(sim);
-            CU_ASSERT_TRUE(file_holds("/n", "new") || (st != KV_OK && file_holds("/n", "old")));
-            old_count += file_holds("/n", "old");
-            new_count += file_holds("/n", "new");
+            CU_ASSERT_TRUE(sim_file_holds(sim, "/n", "new") ||
+                           (st != KV_OK && sim_file_holds(sim, "/n", "old")));
+            old_count += sim_file_holds(sim, "/n", "old");
+            new_count += sim_file_holds(sim, "/n", "new");
             stop();
             if (!is_down)
                 break;

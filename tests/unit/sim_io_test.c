@@ -8,6 +8,7 @@
 
 #include "base/buffer.h"
 #include "base/random.h"
+#include "support/sim_call.h"
 #include "support/sim_io.h"
 #include "support/unit.h"
 
@@ -26,56 +27,6 @@ stop(void)
 {
     sim_io_free(sim);
     sim = NULL;
-}
-
-static int64_t
-call(struct io_request request)
-{
-    return io_call(io, &request);
-}
-
-static int
-open_file(const char *path, int flags)
-{
-    return (int)call((struct io_request){.op = IO_OPEN, .path = path, .open_flags = flags});
-}
-
-static int64_t
-write_text(int fd, uint64_t offset, const char *text)
-{
-    return call((struct io_request){.op = IO_WRITE,
-                                    .fd = fd,
-                                    .buffer = (void *)(uintptr_t)text,
-                                    .size = strlen(text),
-                                    .offset = offset});
-}
-
-static int64_t
-sync_fd(int fd)
-{
-    return call((struct io_request){.op = IO_FSYNC, .fd = fd});
-}
-
-static int64_t
-sync_dir(const char *path)
-{
-    return call((struct io_request){.op = IO_SYNC_DIR, .path = path});
-}
-
-/* True if the file is there and holds exactly `text`. */
-static bool
-file_holds(const char *path, const char *text)
-{
-    char found[64];
-    const int fd = open_file(path, O_RDONLY);
-    int64_t size;
-
-    if (fd < 0)
-        return false;
-    size =
-        call((struct io_request){.op = IO_READ, .fd = fd, .buffer = found, .size = sizeof(found)});
-    call((struct io_request){.op = IO_CLOSE, .fd = fd});
-    return size == (int64_t)strlen(text) && memcmp(found, text, strlen(text)) == 0;
 }
 
 enum { LOAD_COUNT = 200 };
@@ -126,8 +77,8 @@ completions_come_in_any_order_and_mean_it(void)
     int fd;
 
     start((struct sim_options){.seed = unit_seed()});
-    fd = open_file("/a", O_RDWR | O_CREAT | O_DIRECT);
-    CU_ASSERT_EQUAL(sync_dir("/"), 0);
+    fd = sim_open(sim, "/a", O_RDWR | O_CREAT | O_DIRECT);
+    CU_ASSERT_EQUAL(sim_sync_dir(sim, "/"), 0);
     submit_load(fd);
     CU_ASSERT_EQUAL(sim_io_in_flight_count(sim), LOAD_COUNT);
     while (load.done_count < LOAD_COUNT / 2)
@@ -140,17 +91,20 @@ completions_come_in_any_order_and_mean_it(void)
     }
     CU_ASSERT_TRUE(ascending < load.done_count * 3 / 4);
     sim_io_power_cut(sim);
-    CU_ASSERT_EQUAL(write_text(fd, 0, "x"), -EIO);
+    CU_ASSERT_EQUAL(sim_write_text(sim, fd, 0, "x"), -EIO);
     sim_io_drain(sim);
     CU_ASSERT_EQUAL(load.done_count, LOAD_COUNT);
     CU_ASSERT_EQUAL(load.requests[load.order[LOAD_COUNT - 1]].result, -EIO);
     sim_io_boot(sim);
-    fd = open_file("/a", O_RDONLY);
+    fd = sim_open(sim, "/a", O_RDONLY);
     for (uint32_t i = 0; i < LOAD_COUNT; i++) {
         uint8_t found[512] = {0};
 
-        call((struct io_request){
-            .op = IO_READ, .fd = fd, .buffer = found, .size = 512, .offset = (uint64_t)i * 512});
+        sim_call(sim, (struct io_request){.op = IO_READ,
+                                          .fd = fd,
+                                          .buffer = found,
+                                          .size = 512,
+                                          .offset = (uint64_t)i * 512});
         CU_ASSERT_TRUE(!is_done[i] || memcmp(found, load.bytes[i], 512) == 0);
         partial += !is_done[i] && found[0] == i + 1;
     }
@@ -166,19 +120,19 @@ a_kill_keeps_the_page_cache(void)
     int fd;
 
     start((struct sim_options){.seed = unit_seed()});
-    fd = open_file("/b", O_RDWR | O_CREAT);
-    CU_ASSERT_EQUAL(write_text(fd, 0, "written, not synced"), 19);
+    fd = sim_open(sim, "/b", O_RDWR | O_CREAT);
+    CU_ASSERT_EQUAL(sim_write_text(sim, fd, 0, "written, not synced"), 19);
     CU_ASSERT_EQUAL(io_lock_file(io, fd), 0);
-    submit_load(open_file("/a", O_RDWR | O_CREAT | O_DIRECT));
+    submit_load(sim_open(sim, "/a", O_RDWR | O_CREAT | O_DIRECT));
     sim_io_kill(sim);
     sim_io_boot(sim);
     CU_ASSERT_EQUAL(load.done_count, 0);
     CU_ASSERT_EQUAL(sim_io_in_flight_count(sim), 0);
-    CU_ASSERT_EQUAL(write_text(fd, 0, "x"), -EBADF);
-    CU_ASSERT_TRUE(file_holds("/b", "written, not synced"));
-    fd = open_file("/b", O_RDWR);
+    CU_ASSERT_EQUAL(sim_write_text(sim, fd, 0, "x"), -EBADF);
+    CU_ASSERT_TRUE(sim_file_holds(sim, "/b", "written, not synced"));
+    fd = sim_open(sim, "/b", O_RDWR);
     CU_ASSERT_EQUAL(io_lock_file(io, fd), 0);
-    CU_ASSERT_EQUAL(io_lock_file(io, open_file("/b", O_RDWR)), -EAGAIN);
+    CU_ASSERT_EQUAL(io_lock_file(io, sim_open(sim, "/b", O_RDWR)), -EAGAIN);
     stop();
 }
 
@@ -207,15 +161,15 @@ varied_run(uint64_t seed)
                                .read_error_permille = 50});
     random_init(&random, seed);
     for (uint32_t round = 0; round < 5; round++) {
-        const int fd = open_file("/a", O_RDWR | O_CREAT);
+        const int fd = sim_open(sim, "/a", O_RDWR | O_CREAT);
 
         submit_load(fd);
         io_timer_start(io, &timer, io_now_us(io) + 50);
         for (uint64_t left = random_below(&random, LOAD_COUNT); left > 0; left--)
             sim_io_turn(sim);
-        sync_fd(fd);
-        sync_dir("/");
-        call((struct io_request){.op = IO_RENAME, .path = "/a", .path_to = "/b"});
+        sim_sync(sim, fd);
+        sim_sync_dir(sim, "/");
+        sim_call(sim, (struct io_request){.op = IO_RENAME, .path = "/a", .path_to = "/b"});
         if (random_below(&random, 2) == 0)
             sim_io_kill(sim);
         sim_io_boot(sim);
@@ -249,22 +203,22 @@ planned_faults_strike_where_they_are_told(void)
     int64_t result;
 
     start((struct sim_options){.seed = unit_seed()});
-    fd = open_file("/1.sst", O_RDWR | O_CREAT);
-    other = open_file("/1.log", O_RDWR | O_CREAT);
+    fd = sim_open(sim, "/1.sst", O_RDWR | O_CREAT);
+    other = sim_open(sim, "/1.log", O_RDWR | O_CREAT);
     sim_io_add_fault(sim, &third);
     for (int i = 0; i < 6; i++) {
-        CU_ASSERT_EQUAL(write_text(fd, 0, "abc"), i == 2 ? -ENOSPC : 3);
-        CU_ASSERT_EQUAL(write_text(other, 0, "abc"), 3);
+        CU_ASSERT_EQUAL(sim_write_text(sim, fd, 0, "abc"), i == 2 ? -ENOSPC : 3);
+        CU_ASSERT_EQUAL(sim_write_text(sim, other, 0, "abc"), 3);
     }
     sim_io_add_fault(sim, &short_count);
-    result = write_text(fd, 0, "a longer text");
+    result = sim_write_text(sim, fd, 0, "a longer text");
     CU_ASSERT_TRUE(result >= 1 && result < 13);
-    CU_ASSERT_EQUAL(write_text(fd, 0, "a longer text"), 13);
+    CU_ASSERT_EQUAL(sim_write_text(sim, fd, 0, "a longer text"), 13);
     sim_io_add_fault(sim, &always);
-    CU_ASSERT_EQUAL(open_file("/1.sst", O_RDONLY), -EMFILE);
-    CU_ASSERT_EQUAL(open_file("/1.sst", O_RDONLY), -EMFILE);
+    CU_ASSERT_EQUAL(sim_open(sim, "/1.sst", O_RDONLY), -EMFILE);
+    CU_ASSERT_EQUAL(sim_open(sim, "/1.sst", O_RDONLY), -EMFILE);
     sim_io_clear_faults(sim);
-    CU_ASSERT_TRUE(open_file("/1.sst", O_RDONLY) >= 0);
+    CU_ASSERT_TRUE(sim_open(sim, "/1.sst", O_RDONLY) >= 0);
     stop();
 }
 
@@ -275,20 +229,22 @@ a_full_disk_refuses_to_grow(void)
     int fd, other;
 
     start((struct sim_options){.seed = unit_seed(), .capacity_bytes = 10});
-    fd = open_file("/a", O_RDWR | O_CREAT);
-    other = open_file("/b", O_RDWR | O_CREAT);
-    CU_ASSERT_EQUAL(write_text(other, 0, "1234"), 4);
-    CU_ASSERT_EQUAL(write_text(fd, 0, "12345678"), 6);
-    CU_ASSERT_EQUAL(write_text(fd, 6, "78"), -ENOSPC);
-    CU_ASSERT_EQUAL(write_text(fd, 0, "abcdef"), 6);
-    CU_ASSERT_EQUAL(call((struct io_request){.op = IO_ALLOCATE, .fd = fd, .size = 7}), -ENOSPC);
+    fd = sim_open(sim, "/a", O_RDWR | O_CREAT);
+    other = sim_open(sim, "/b", O_RDWR | O_CREAT);
+    CU_ASSERT_EQUAL(sim_write_text(sim, other, 0, "1234"), 4);
+    CU_ASSERT_EQUAL(sim_write_text(sim, fd, 0, "12345678"), 6);
+    CU_ASSERT_EQUAL(sim_write_text(sim, fd, 6, "78"), -ENOSPC);
+    CU_ASSERT_EQUAL(sim_write_text(sim, fd, 0, "abcdef"), 6);
+    CU_ASSERT_EQUAL(sim_call(sim, (struct io_request){.op = IO_ALLOCATE, .fd = fd, .size = 7}),
+                    -ENOSPC);
     CU_ASSERT_EQUAL(sim_io_used_bytes(sim), 10);
-    CU_ASSERT_EQUAL(call((struct io_request){.op = IO_UNLINK, .path = "/b"}), 0);
-    CU_ASSERT_EQUAL(write_text(fd, 6, "78"), -ENOSPC); /* still open */
-    CU_ASSERT_EQUAL(call((struct io_request){.op = IO_CLOSE, .fd = other}), 0);
-    CU_ASSERT_EQUAL(write_text(fd, 6, "78"), 2);
+    CU_ASSERT_EQUAL(sim_call(sim, (struct io_request){.op = IO_UNLINK, .path = "/b"}), 0);
+    CU_ASSERT_EQUAL(sim_write_text(sim, fd, 6, "78"), -ENOSPC); /* still open */
+    CU_ASSERT_EQUAL(sim_call(sim, (struct io_request){.op = IO_CLOSE, .fd = other}), 0);
+    CU_ASSERT_EQUAL(sim_write_text(sim, fd, 6, "78"), 2);
     sim_io_options(sim)->capacity_bytes = 0;
-    CU_ASSERT_EQUAL(call((struct io_request){.op = IO_ALLOCATE, .fd = fd, .size = 100}), 0);
+    CU_ASSERT_EQUAL(sim_call(sim, (struct io_request){.op = IO_ALLOCATE, .fd = fd, .size = 100}),
+                    0);
     stop();
 }
 
@@ -300,7 +256,7 @@ misuse_is_refused(void)
     int fd;
 
     start((struct sim_options){.seed = unit_seed()});
-    fd = open_file("/a", O_RDWR | O_CREAT | O_DIRECT);
+    fd = sim_open(sim, "/a", O_RDWR | O_CREAT | O_DIRECT);
     request.fd = fd;
     CU_ASSERT_EQUAL(io_call(io, &request), 512);
     request.offset = 100;
@@ -313,14 +269,14 @@ misuse_is_refused(void)
     CU_ASSERT_EQUAL(io_call(io, &request), -EINVAL);
     request.op = IO_READ;
     CU_ASSERT_EQUAL(io_call(io, &request), -EINVAL);
-    CU_ASSERT_EQUAL(write_text(open_file("/a", O_RDONLY), 0, "x"), -EBADF);
-    CU_ASSERT_EQUAL(call((struct io_request){.op = IO_CLOSE, .fd = fd}), 0);
-    CU_ASSERT_EQUAL(call((struct io_request){.op = IO_CLOSE, .fd = fd}), -EBADF);
-    CU_ASSERT_EQUAL(open_file("/a", O_RDWR | O_CREAT | O_EXCL), -EEXIST);
-    CU_ASSERT_EQUAL(open_file("/no/a", O_RDWR | O_CREAT), -ENOENT);
-    CU_ASSERT_EQUAL(open_file("/a", O_RDONLY | O_DIRECTORY), -ENOTDIR);
+    CU_ASSERT_EQUAL(sim_write_text(sim, sim_open(sim, "/a", O_RDONLY), 0, "x"), -EBADF);
+    CU_ASSERT_EQUAL(sim_call(sim, (struct io_request){.op = IO_CLOSE, .fd = fd}), 0);
+    CU_ASSERT_EQUAL(sim_call(sim, (struct io_request){.op = IO_CLOSE, .fd = fd}), -EBADF);
+    CU_ASSERT_EQUAL(sim_open(sim, "/a", O_RDWR | O_CREAT | O_EXCL), -EEXIST);
+    CU_ASSERT_EQUAL(sim_open(sim, "/no/a", O_RDWR | O_CREAT), -ENOENT);
+    CU_ASSERT_EQUAL(sim_open(sim, "/a", O_RDONLY | O_DIRECTORY), -ENOTDIR);
     sim_io_options(sim)->no_direct_io = true;
-    CU_ASSERT_EQUAL(open_file("/a", O_RDWR | O_DIRECT), -EINVAL);
+    CU_ASSERT_EQUAL(sim_open(sim, "/a", O_RDWR | O_DIRECT), -EINVAL);
     stop();
 }
 
@@ -341,11 +297,11 @@ names_clocks_and_bits(void)
     int fd;
 
     start((struct sim_options){.seed = unit_seed()});
-    CU_ASSERT_EQUAL(call((struct io_request){.op = IO_MKDIR, .path = "/db"}), 0);
-    CU_ASSERT_EQUAL(call((struct io_request){.op = IO_MKDIR, .path = "/db"}), -EEXIST);
-    fd = open_file("/db//x.sst", O_RDWR | O_CREAT);
-    CU_ASSERT_EQUAL(write_text(fd, 0, "content"), 7);
-    CU_ASSERT_TRUE(open_file("/db/./y", O_RDWR | O_CREAT) >= 0);
+    CU_ASSERT_EQUAL(sim_call(sim, (struct io_request){.op = IO_MKDIR, .path = "/db"}), 0);
+    CU_ASSERT_EQUAL(sim_call(sim, (struct io_request){.op = IO_MKDIR, .path = "/db"}), -EEXIST);
+    fd = sim_open(sim, "/db//x.sst", O_RDWR | O_CREAT);
+    CU_ASSERT_EQUAL(sim_write_text(sim, fd, 0, "content"), 7);
+    CU_ASSERT_TRUE(sim_open(sim, "/db/./y", O_RDWR | O_CREAT) >= 0);
     CU_ASSERT_EQUAL(io_list_dir(io, "/db", add_name, &names), 0);
     CU_ASSERT_TRUE(slice_equal(buffer_slice(&names), slice_from_text("x.sst y ")));
     CU_ASSERT_EQUAL(io_list_dir(io, "/db/y", add_name, &names), -ENOTDIR);
@@ -353,11 +309,11 @@ names_clocks_and_bits(void)
     buffer_deinit(&names);
 
     CU_ASSERT_TRUE(sim_io_flip_bit(sim, "/db/x.sst", 1));
-    CU_ASSERT_TRUE(file_holds("/db/x.sst", "aontent"));
+    CU_ASSERT_TRUE(sim_file_holds(sim, "/db/x.sst", "aontent"));
     CU_ASSERT_TRUE(sim_io_flip_bit(sim, "/db/x.sst", 1));
-    CU_ASSERT_TRUE(file_holds("/db/x.sst", "content"));
+    CU_ASSERT_TRUE(sim_file_holds(sim, "/db/x.sst", "content"));
     CU_ASSERT_TRUE(sim_io_flip_random_bit(sim, ".sst"));
-    CU_ASSERT_FALSE(file_holds("/db/x.sst", "content"));
+    CU_ASSERT_FALSE(sim_file_holds(sim, "/db/x.sst", "content"));
     CU_ASSERT_FALSE(sim_io_flip_random_bit(sim, "y"));
 
     wall_us = io_wall_us(io);
