@@ -190,7 +190,7 @@ tell(struct command_call *call, struct deadline_form form)
     } else if (deadline_ms == DEADLINE_NONE) {
         answer = TELLS_NO_DEADLINE;
     } else {
-        now_ms = form.is_relative ? db_now_ms(call->server->db) : 0;
+        now_ms = form.is_relative ? db_time_at(call->server->db, call->seq_max) : 0;
         KV_ASSERT(now_ms <= deadline_ms);
         answer = rounded(deadline_ms - now_ms, form.is_seconds);
     }

@@ -8,10 +8,16 @@
 #define KV_COMPACT_DEAD_VALUE_H
 
 #include "base/buffer.h"
+#include "key/entity.h"
 #include "key/internal_key.h"
 
 /* Whether the entry, which no snapshot sees, is a value that is dead at `now_ms`. */
-bool dead_value_is(struct slice key, struct slice value, uint64_t now_ms);
+static inline bool
+dead_value_is(struct slice key, struct slice value, uint64_t now_ms)
+{
+    return (internal_key_footer(key) & 0xff) == TYPE_ENTITY && now_ms > entity_deadline(value);
+}
+
 /* The internal key of the deletion that it becomes, in *target, which is not the key's. */
 struct slice dead_value_bury(struct slice key, struct buffer *target);
 

@@ -220,10 +220,6 @@ void db_update_pressure(struct db *db);
 /* A writer is ahead of its rate: on_writable is owed, and comes in time. */
 bool db_must_wait(struct db *db);
 
-/* db_time.c */
-/* The time of whoever reads at `seq_max`: a snapshot's is that of its making. */
-uint64_t db_time_at(struct db *db, uint64_t seq_max);
-
 /* db_txn.c */
 struct db_txn *db_txn_new(void);
 void db_txn_free(struct db_txn *txn);

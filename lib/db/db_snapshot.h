@@ -4,6 +4,8 @@
  * with its sequence, iterators and views with it as their seq_max.  Any number of writes, flushes
  * and compactions later the answers are the same, byte for byte; so what has died since is there.
  *
+ * Two snapshots with nothing written in between are one, of the time of the first.
+ *
  * It costs no memory but for old versions, which flushes and compactions keep for it: so space is
  * what a snapshot that nobody releases costs.  A view or an iterator needs none: it holds memtables
  * and tables as a whole.  Snapshots end with the engine; they are not stored.  FIFO drops its

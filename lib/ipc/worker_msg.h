@@ -18,7 +18,7 @@
 enum {
     WORKER_MSG_BYTES_MAX = 192 * 1024, /* two of the longest keys; the largest flush */
     WORKER_LARGE_BYTES_MAX = 256 * 1024 * 1024,
-    WORKER_PROTOCOL_VERSION = 3,
+    WORKER_PROTOCOL_VERSION = 4,
     WORKER_JOB_OUTPUT_COUNT_MAX = 256, /* a larger job is given out in parts */
     WORKER_JOB_SNAPSHOT_COUNT_MAX = COMPACT_SNAPSHOT_COUNT_MAX,
     WORKER_TEXT_BYTES_MAX = 255,    /* names and identities */

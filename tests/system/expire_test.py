@@ -154,6 +154,29 @@ def until_the_moment(kvd):
     expect(c, b"+OK", "FLUSHALL")
 
 
+def a_snapshot_keeps_its_time(kvd):
+    c = kvd.connect()
+    expect(c, b"+OK", "SET", "short", "v", "PX", "400")
+    expect(c, b"+OK", "SET", "later", "v", "EXAT", FAR)
+    told = c.command("KV.SNAPSHOT", "CREATE", "NAME", "then", "TTL", "60")
+    check(not bytes(str(told), "ascii").startswith(b"b'-"), told)
+    is_seen = c.command("KV.AT", "then", "GET", "short") == b"v"  # else this machine is too slow
+    deadline = time.monotonic() + 20
+    while c.command("GET", "short") is not None:
+        check(time.monotonic() < deadline, "it does not die")
+    for step in ("KV.FLUSH", "KV.COMPACT"):
+        if is_seen:
+            expect(c, b"v", "KV.AT", "then", "GET", "short")
+            left = c.command("KV.AT", "then", "PTTL", "short")
+            check(0 <= int(left[1:]) <= 400, left)
+            expect(c, b":2", "KV.AT", "then", "KV.COUNT", "-", "+")
+        expect(c, None, "GET", "short")
+        expect(c, b":1", "KV.COUNT", "-", "+")
+        expect(c, b"+OK", step)
+    c.command("KV.SNAPSHOT", "DROP", "then")
+    expect(c, b"+OK", "FLUSHALL")
+
+
 def merges(kvd):
     c = kvd.connect()
     expect(c, b"+OK", "SET", "m", "5", "EXAT", FAR)
@@ -267,6 +290,7 @@ def main():
                     same_on_both(kvd, redis)
             nothing_shows_the_dead(kvd)
             until_the_moment(kvd)
+            a_snapshot_keeps_its_time(kvd)
             merges(kvd)
         what_was_acknowledged_stays(folder)
         space_comes_back()
