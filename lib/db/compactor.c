@@ -234,10 +234,12 @@ look_for_age(struct compactor *compactor)
 {
     const uint64_t now_us = io_now_us(compactor->db->io);
 
-    if (now_us < compactor->age_check_us)
+    if (now_us < compactor->deadline_check_us)
         return;
-    compactor->age_check_us =
-        now_us + (has_deadlines(compactor) ? COMPACT_DEADLINE_CHECK_US : COMPACT_AGE_CHECK_US);
+    compactor->deadline_check_us = now_us + COMPACT_DEADLINE_CHECK_US;
+    if (now_us < compactor->age_check_us && !has_deadlines(compactor))
+        return;
+    compactor->age_check_us = now_us + COMPACT_AGE_CHECK_US;
     compactor->must_pick = true;
 }
 
