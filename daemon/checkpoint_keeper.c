@@ -20,8 +20,7 @@
 #include "daemon/server.h"
 #include "resp/resp_number.h"
 
-#define FOLDER      "checkpoints"
-#define SAVE_PREFIX "save-"
+#define FOLDER "checkpoints"
 
 static void tidy(struct checkpoint_keeper *keeper);
 
@@ -37,10 +36,10 @@ struct folder_scan {
 static uint64_t
 time_of_save(const char *name)
 {
-    const size_t size = strlen(SAVE_PREFIX);
+    const size_t size = strlen(CHECKPOINT_SAVE_PREFIX);
     int64_t ms;
 
-    if (strncmp(name, SAVE_PREFIX, size) != 0 ||
+    if (strncmp(name, CHECKPOINT_SAVE_PREFIX, size) != 0 ||
         !resp_parse_int64(slice_from_text(name + size), &ms) || ms <= 0)
         return 0;
     return (uint64_t)ms;
@@ -121,11 +120,14 @@ on_renamed(struct io_request *request)
 static void
 retire_save(struct checkpoint_keeper *keeper, uint64_t ms)
 {
-    (void)snprintf(keeper->path, sizeof(keeper->path), "%.*s/" SAVE_PREFIX "%" PRIu64, NAME_MAX * 8,
-                   keeper->parent, ms);
-    (void)snprintf(keeper->removal.dir, sizeof(keeper->removal.dir),
-                   "%.*s/" SAVE_PREFIX "%" PRIu64 CHECKPOINT_TMP_SUFFIX, NAME_MAX * 8,
-                   keeper->parent, ms);
+    char name[48], name_tmp[sizeof(name) + sizeof(CHECKPOINT_TMP_SUFFIX)];
+
+    (void)snprintf(name, sizeof(name), CHECKPOINT_SAVE_PREFIX "%" PRIu64, ms);
+    (void)snprintf(name_tmp, sizeof(name_tmp), "%s" CHECKPOINT_TMP_SUFFIX, name);
+    if (file_path(keeper->parent, name, keeper->path, sizeof(keeper->path)) != KV_OK ||
+        file_path(keeper->parent, name_tmp, keeper->removal.dir, sizeof(keeper->removal.dir)) !=
+            KV_OK)
+        return;
     keeper->is_renaming = true;
     keeper->request = (struct io_request){.op = IO_RENAME,
                                           .path = keeper->path,
@@ -228,7 +230,8 @@ checkpoint_keeper_save(struct checkpoint_keeper *keeper, checkpoint_saved_fn *te
     char name[48];
     enum kv_status st;
 
-    (void)snprintf(name, sizeof(name), SAVE_PREFIX "%" PRIu64, io_wall_us(server->io) / 1000);
+    (void)snprintf(name, sizeof(name), CHECKPOINT_SAVE_PREFIX "%" PRIu64,
+                   io_wall_us(server->io) / 1000);
     st = db_checkpoint(server->db, keeper->parent, name, on_saved, keeper);
     if (st != KV_OK)
         return st;

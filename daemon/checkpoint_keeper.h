@@ -10,6 +10,8 @@
 #include "db/db_checkpoint.h"
 #include "io/dir_removal.h"
 
+#define CHECKPOINT_SAVE_PREFIX "save-"
+
 struct server;
 
 typedef void checkpoint_saved_fn(void *owner, enum kv_status st,

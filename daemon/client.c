@@ -22,6 +22,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "daemon/client_internal.h"
+#include "daemon/monitor.h"
 #include "daemon/receive_buffers.h"
 #include "daemon/server.h"
 
@@ -112,6 +113,7 @@ take_from_pool(struct server *server)
     list_init(&client->held_link);
     list_init(&client->wait_link);
     list_init(&client->send_link);
+    list_init(&client->monitor_link);
     return client;
 }
 
@@ -197,6 +199,8 @@ client_close(struct client *client, const char *reason)
     list_remove(&client->held_link);
     list_remove(&client->wait_link);
     list_remove(&client->send_link);
+    monitor_end(client);
+    pubsub_leave(client);
     /* Perhaps much, and never in the kernel's hands.  A command that runs may be writing to it. */
     if (client != server->current_client)
         reply_queue_reset(&client->replies, CLIENT_KEPT_BYTES);
@@ -245,7 +249,7 @@ client_retire(struct client *client)
     struct server *server = client->server;
     struct client kept;
 
-    KV_ASSERT(client->is_closing && client_is_at_rest(client));
+    KV_ASSERT(client->is_closing && client_is_at_rest(client) && client->subscriber == NULL);
     if (client->command_started)
         client_abandon_command(client);
     (void)close(client->fd);

@@ -40,6 +40,13 @@ struct command_work;
 struct flush_ticket;
 struct server;
 struct snapshot_lease;
+struct subscriber;
+
+/* Why a client's commands are looked at more closely before they are run. */
+enum client_gate {
+    CLIENT_GATE_SUBSCRIBED = 1 << 0, /* has subscriptions: with RESP2 it may do little else */
+    CLIENT_GATE_MONITOR = 1 << 1,    /* is shown all commands: it may not touch keys */
+};
 
 /* Why no further command is run. */
 enum client_wait {
@@ -47,6 +54,7 @@ enum client_wait {
     CLIENT_WAITS_FOR_BLOCK,    /* db_fetch is under way */
     CLIENT_WAITS_FOR_WRITABLE, /* for room to write; in server.busy_clients */
     CLIENT_WAITS_FOR_TABLES,   /* KV.FLUSH, KV.CF; its ticket makes it runnable */
+    CLIENT_WAITS_FOR_UNPAUSE,  /* CLIENT PAUSE; in server.paused_clients */
     CLIENT_WAITS_FOR_TURN,     /* its share is used up; in server.runnable_clients */
     CLIENT_WAITS_FOR_OUTPUT,   /* over server.client_soft_bytes */
     CLIENT_WAITS_FOR_FLUSH,    /* closes once its replies are out */
@@ -62,6 +70,7 @@ struct client {
     bool is_closing; /* nothing more is parsed or sent; waits for what is in flight */
     bool is_no_evict, is_no_touch;
     bool replies_off, skips_reply, skips_next_reply; /* CLIENT REPLY */
+    uint8_t gate;                                    /* enum client_gate */
     uint8_t protocol;                                /* 2 or 3 */
     /* See command_family.h. */
     struct family_choice choice;
@@ -94,6 +103,7 @@ struct client {
     bool is_cold;              /* the last command had to wait for blocks */
     uint64_t command_us;       /* spent in earlier tries */
     uint64_t begun_us;         /* server.now_us at its first try */
+    uint64_t fetch_begun_us;   /* the same, of the latest db_fetch */
     struct command_work *work; /* owned: what it keeps between its tries; NULL: nothing */
     struct read_ctx ctx;       /* also lives between the commands of a wave */
     struct read_wave wave;     /* the commands behind this one that are served with it */
@@ -107,15 +117,18 @@ struct client {
     struct ring_event send_event;
     bool send_armed;
     struct reply_queue replies;
-    struct buffer sending; /* owned; the kernel reads it while send_armed */
-    size_t sent_bytes;     /* of `sending` */
+    struct buffer sending;         /* owned; the kernel reads it while send_armed */
+    size_t sent_bytes;             /* of `sending` */
+    struct subscriber *subscriber; /* owned: its subscriptions; NULL: none */
+    uint64_t push_soft_since_us;   /* over the soft limit of pushes since then; 0: it is not */
 
     uint64_t accounted_bytes; /* its part of server.client_buffer_bytes */
     struct list
         all_link; /* server.clients (the longest idle first), .closing_clients or the pool */
-    struct list held_link; /* server.held_clients: replies wait for durability */
-    struct list wait_link; /* busy_clients or runnable_clients, by `wait` */
-    struct list send_link; /* server.sending_clients: replies were added in this turn */
+    struct list held_link;    /* server.held_clients: replies wait for durability */
+    struct list wait_link;    /* busy_, paused_ or runnable_clients, by `wait` */
+    struct list monitor_link; /* server.monitors */
+    struct list send_link;    /* server.sending_clients: replies were added in this turn */
 };
 
 /* Takes over the connected socket, for the life of the client. */

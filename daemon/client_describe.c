@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "daemon/command_family.h"
+#include "daemon/monitor.h"
 #include "daemon/server.h"
 
 bool
@@ -42,6 +43,8 @@ client_reset(struct client *client)
     client->cf_id = CF_DEFAULT;
     client->name[0] = '\0';
     transaction_reset(&client->transaction);
+    monitor_end(client);
+    pubsub_leave(client);
 }
 
 static void
@@ -49,19 +52,23 @@ append_flags(const struct client *client, struct buffer *target)
 {
     const size_t before = target->size;
 
+    if (client->gate & CLIENT_GATE_MONITOR)
+        buffer_append_byte(target, 'O');
+    if (client->gate & CLIENT_GATE_SUBSCRIBED)
+        buffer_append_byte(target, 'P');
+    if (client->transaction.is_open)
+        buffer_append_byte(target, 'x');
     if (client->wait == CLIENT_WAITS_FOR_BLOCK || client->wait == CLIENT_WAITS_FOR_WRITABLE ||
-        client->wait == CLIENT_WAITS_FOR_TABLES)
+        client->wait == CLIENT_WAITS_FOR_TABLES || client->wait == CLIENT_WAITS_FOR_UNPAUSE)
         buffer_append_byte(target, 'b');
-    if (client->is_unix)
-        buffer_append_byte(target, 'U');
     if (client->wait == CLIENT_WAITS_FOR_FLUSH)
         buffer_append_byte(target, 'c');
+    if (client->is_unix)
+        buffer_append_byte(target, 'U');
     if (client->is_no_evict)
         buffer_append_byte(target, 'e');
     if (client->is_no_touch)
         buffer_append_byte(target, 'T');
-    if (client->transaction.is_open)
-        buffer_append_byte(target, 'x');
     if (target->size == before)
         buffer_append_byte(target, 'N');
 }
@@ -88,11 +95,12 @@ client_describe(const struct client *client, struct buffer *target)
     append_flags(client, target);
     buffer_append_format(
         target,
-        " db=%d sub=0 psub=0 ssub=0 multi=%d qbuf=%zu qbuf-free=%zu argv-mem=0 multi-mem=%zu "
+        " db=%d sub=%u psub=%u ssub=%u multi=%d qbuf=%zu qbuf-free=%zu argv-mem=0 multi-mem=%zu "
         "rbs=%zu rbp=%zu obl=%zu oll=%u omem=%zu tot-mem=%zu events=r cmd=%s user=default "
         "redir=-1 resp=%u lib-name=%s lib-ver=%s tot-net-in=%llu tot-net-out=%llu tot-cmds=%llu "
         "cf=",
-        client->choice.database,
+        client->choice.database, pubsub_count(client, TOPIC_CHANNEL),
+        pubsub_count(client, TOPIC_PATTERN), pubsub_count(client, TOPIC_SHARD),
         client->transaction.is_open ? (int)client->transaction.command_count : -1, unparsed,
         client->query.capacity - client->query.size, transaction_bytes(&client->transaction),
         client->replies.bytes.capacity, client->replies.bytes.capacity, client_output_bytes(client),

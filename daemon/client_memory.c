@@ -24,7 +24,8 @@ client_memory_bytes(const struct client *client)
            client->replies.bytes.capacity +
            client->replies.held_capacity * sizeof(*client->replies.held) +
            client->parser.arg_capacity * (sizeof(struct slice) + 2 * sizeof(size_t)) +
-           client->parser.inline_bytes.capacity + transaction_bytes(&client->transaction);
+           client->parser.inline_bytes.capacity + transaction_bytes(&client->transaction) +
+           pubsub_client_bytes(client);
 }
 
 static size_t
@@ -40,7 +41,8 @@ buffer_bytes(const struct client *client)
            touched_bytes(&client->replies.bytes) +
            client->replies.held_capacity * sizeof(*client->replies.held) +
            client->parser.arg_capacity * (sizeof(struct slice) + 2 * sizeof(size_t)) +
-           touched_bytes(&client->parser.inline_bytes) + transaction_bytes(&client->transaction);
+           touched_bytes(&client->parser.inline_bytes) + transaction_bytes(&client->transaction) +
+           pubsub_client_bytes(client);
 }
 
 static void

@@ -13,16 +13,19 @@
  * client was allowed to begin, it may end.
  */
 #include <ctype.h>
-#include <inttypes.h>
 #include <stdio.h>
 
 #include "base/log.h"
+#include "daemon/client_gate.h"
 #include "daemon/client_internal.h"
+#include "daemon/client_push.h"
 #include "daemon/command_family.h"
 #include "daemon/command_flush.h"
 #include "daemon/command_handlers.h"
 #include "daemon/command_snapshot_at.h"
 #include "daemon/command_value.h"
+#include "daemon/monitor.h"
+#include "daemon/pause.h"
 #include "daemon/server.h"
 
 enum { TOLD_BYTES_MAX = 128, BATCH_BYTES_KEPT = 1024 * 1024 };
@@ -87,74 +90,20 @@ admit(struct command_call *call)
         resp_error(&call->reply, "NOAUTH Authentication required.");
         return false;
     }
+    if (call->client->gate != 0 && !client_gate_admits(call))
+        return false;
     return command_has_family(call);
 }
 
-/* The log has no space, or there is little left for anything. */
 static void
-reply_no_space(struct server *server, struct resp_writer *reply)
-{
-    struct db_space_info space;
-
-    db_get_space(server->db, &space);
-    if (space.is_refusing)
-        resp_error_format(reply,
-                          "MISCONF The disk is nearly full: %" PRIu64 " MB are free, %" PRIu64
-                          " MB are kept to flush and compact. Deletions are accepted%s, other "
-                          "writes when there is room again. Nothing was written by this command.",
-                          space.free_bytes >> 20, (space.kept_bytes >> 20) + 1,
-                          space.is_full ? " of ranges only (FLUSHALL, FLUSHDB, KV.DELRANGE)" : "");
-    else
-        resp_error(reply, "MISCONF No space is left for the write-ahead log: writes are refused "
-                          "until there is. Nothing was written by this command.");
-}
-
-void
-client_reply_status(struct server *server, struct resp_writer *reply, enum kv_status st)
-{
-    switch (st) {
-    case KV_READ_ONLY:
-        resp_error(reply, "MISCONF Errors writing to the write-ahead log: writes are refused "
-                          "until it works again. Nothing was written by this command.");
-        break;
-    case KV_NO_SPACE:
-        reply_no_space(server, reply);
-        break;
-    case KV_STALLED:
-        resp_error(reply, "MISCONF Memory is full of writes that no worker has flushed for 10 "
-                          "seconds: writes are refused until one does; see KV.WORKERS and the "
-                          "log. Nothing was written by this command.");
-        break;
-    case KV_LIMIT:
-        resp_error(reply, "ERR the command is larger than a static limit allows");
-        break;
-    case KV_CORRUPT:
-        resp_error(reply, "ERR stored data that this command needs is damaged; see the log");
-        break;
-    case KV_INVALID:
-        resp_error(reply, "ERR the merge operands of this key cannot be applied to its value");
-        break;
-    case KV_CANCELLED:
-        resp_error(reply, "NOFAMILY the column family was dropped meanwhile. Nothing was written "
-                          "by this command.");
-        break;
-    case KV_UNSUPPORTED:
-        resp_error(reply, "ERR stored data that this command needs uses a feature that kvd does "
-                          "not have; see the log");
-        break;
-    default:
-        resp_error_format(reply, "ERR %s; see the log", kv_status_text(st));
-        break;
-    }
-}
-
-static void
-note_if_slow(const struct command_call *call, uint64_t run_us, uint64_t wait_us)
+note_slow(const struct command_call *call, uint64_t run_us, uint64_t wait_us)
 {
     const struct config *config = &call->server->config;
 
-    if (run_us + wait_us >= config->slowlog_us && config->slowlog_us != UINT64_MAX &&
-        !(call->command->flags & COMMAND_SKIP_SLOWLOG))
+    latency_note(call->server,
+                 call->command->flags & COMMAND_FAST ? LATENCY_FAST_COMMAND : LATENCY_COMMAND,
+                 run_us + wait_us);
+    if (run_us + wait_us >= config->slowlog_us && !(call->command->flags & COMMAND_SKIP_SLOWLOG))
         slowlog_add(&call->server->slowlog, call, run_us, wait_us, config->slowlog_length_max);
 }
 
@@ -173,7 +122,10 @@ client_count_command(const struct command_call *call, struct slice reply, uint64
         stats->failed_count++;
         server_count_error(server, slice_of(reply.data + 1, reply.size - 1));
     }
-    note_if_slow(call, run_us, wait_us);
+    if (server->config.latency_tracking)
+        latency_histogram_add(&server->histograms[command_index(call->command)], run_us);
+    if (run_us + wait_us >= server->slow_us)
+        note_slow(call, run_us, wait_us);
 }
 
 static struct slice
@@ -195,14 +147,16 @@ count_rejected(struct client *client, const struct command *command, size_t repl
     server_count_error(server, slice_of(reply.data + 1, reply.size - 1));
 }
 
-/* The reply is complete: it goes, or is held until what it tells is durable. */
+/* The reply is complete: it goes, or is held until what it tells is durable.  CLIENT REPLY does not
+ * silence pushes. */
 static void
-commit_reply(struct client *client, size_t reply_start, uint64_t seq_wait, enum reply_level level)
+commit_reply(struct client *client, size_t reply_start, uint64_t seq_wait, enum reply_level level,
+             bool is_push)
 {
     struct server *server = client->server;
     struct reply_progress progress;
 
-    if (client->replies_off || client->skips_reply) {
+    if ((client->replies_off || client->skips_reply) && !is_push) {
         reply_queue_take_back(&client->replies, reply_start);
         seq_wait = 0;
     }
@@ -284,6 +238,7 @@ wait_for_blocks(struct client *client, struct slice input_behind)
     read_wave_grow(&client->wave, &server->ahead, server->db, client->cf_id, &client->ctx,
                    input_behind);
     client->fetch_armed = true;
+    client->fetch_begun_us = server->now_us;
     db_fetch(server->db, &client->ctx, &client->waiter);
 }
 
@@ -326,6 +281,15 @@ client_has_to_stand_in_line(const struct client *client, const struct command *c
            !list_empty(&client->server->busy_clients);
 }
 
+static void
+end_staged(const struct command_call *call, enum kv_status st)
+{
+    if (st == KV_OK)
+        pubsub_send_staged(call->server, call->seq_wait);
+    else
+        pubsub_drop_staged(call->client);
+}
+
 /* One try.  KV_OK, or the status that it ended with, the reply taken back. */
 static enum kv_status
 try_command(struct client *client, struct command_call *call, size_t reply_start)
@@ -342,9 +306,13 @@ try_command(struct client *client, struct command_call *call, size_t reply_start
     if (st == KV_OK) {
         server->current_client = client;
         st = call->command->run(call);
+        if (server->gate & GATE_STAGED)
+            end_staged(call, st);
         server->current_client = NULL;
     }
-    if (st == KV_BUSY && client->flush == NULL && !has_yielded(client))
+    /* One that has to stand in line, as others carry it (KV.IN), has not asked the engine. */
+    if (st == KV_BUSY && client->flush == NULL && !has_yielded(client) &&
+        !client_has_to_stand_in_line(client, call->command))
         server->is_full = true;
     if (st != KV_OK)
         reply_queue_take_back(&client->replies, reply_start);
@@ -376,7 +344,7 @@ refuse_or_queue(struct command_call *call, size_t reply_start)
         if (is_refused && call->command != NULL && call->command->run == command_exec)
             transaction_abort(call, reply_start);
     }
-    commit_reply(client, reply_start, 0, REPLY_DURABLE);
+    commit_reply(client, reply_start, 0, REPLY_DURABLE, false);
 }
 
 /* Runs the parsed command; `input_behind` follows it.  False: it waits, and is run again from its
@@ -385,7 +353,7 @@ static bool
 execute(struct client *client, struct slice input_behind)
 {
     struct server *server = client->server;
-    const size_t reply_start = client->replies.bytes.size;
+    size_t reply_start = client->replies.bytes.size;
     struct command_call call = {
         .server = server,
         .client = client,
@@ -399,6 +367,7 @@ execute(struct client *client, struct slice input_behind)
         .reply = {.target = &client->replies.bytes, .protocol = client->protocol},
     };
     uint64_t waited_us;
+    bool is_admitted;
     enum kv_status st;
 
     if (!client->command_started) {
@@ -408,7 +377,12 @@ execute(struct client *client, struct slice input_behind)
             client_close(client, "speaks HTTP");
             return true;
         }
-        if (!admit(&call) || transaction_takes(&client->transaction, call.command)) {
+        is_admitted = admit(&call);
+        if (is_admitted && server->gate != 0 && pause_holds(&call)) {
+            wait_in(client, CLIENT_WAITS_FOR_UNPAUSE, &server->paused_clients);
+            return false;
+        }
+        if (!is_admitted || transaction_takes(&client->transaction, call.command)) {
             refuse_or_queue(&call, reply_start);
             return true;
         }
@@ -425,6 +399,8 @@ execute(struct client *client, struct slice input_behind)
     client->is_cold = client->is_cold && (client->try_count > 0 || client->wave.is_alive);
     if (st != KV_OK)
         client_reply_status(server, &call.reply, st);
+    if (server->gate & GATE_OWN_PUSHES)
+        reply_start = client_place_pushes(client, reply_start);
     waited_us = server->now_us - client->begun_us - client->command_us;
     client_count_command(&call, reply_since(client, reply_start), client->command_us, waited_us);
     end_command(client);
@@ -433,7 +409,10 @@ execute(struct client *client, struct slice input_behind)
         write_batch_init(&server->batch);
     }
     if (!client->is_closing)
-        commit_reply(client, reply_start, call.leaves_at_once ? 0 : call.seq_wait, call.level);
+        commit_reply(client, reply_start, call.leaves_at_once ? 0 : call.seq_wait, call.level,
+                     call.command->flags & COMMAND_PUSHES);
+    if (server->gate & GATE_MONITORS)
+        monitor_show_parsed(client);
     return true;
 }
 
@@ -448,7 +427,7 @@ reply_protocol_error(struct client *client)
     resp_error_format(&reply, "ERR %s", client->parser.error);
     count_rejected(client, NULL, reply_start);
     client->replies_off = client->skips_reply = false;
-    commit_reply(client, reply_start, 0, REPLY_DURABLE);
+    commit_reply(client, reply_start, 0, REPLY_DURABLE, false);
     client_close_after_reply(client);
 }
 
@@ -490,13 +469,14 @@ is_put_off(const struct client *client)
     return command == NULL || command->run != command_shutdown;
 }
 
-/* Commands that wait for the disk gain nothing from what is near in memory. */
+/* Commands that wait for the disk gain nothing from what is near in memory; those of a wave have
+ * waited. */
 static void
 look_ahead(struct client *client, struct slice input)
 {
     struct server *server = client->server;
 
-    if (!client->command_started && !client->is_cold)
+    if (!client->command_started && (!client->is_cold || client->wave.left > 0))
         read_ahead_look(&server->ahead, server->db, client->cf_id, input);
 }
 
@@ -554,6 +534,9 @@ client_on_arrived(struct db_waiter *waiter, enum kv_status st)
 
     KV_ASSERT(client->fetch_armed);
     client->fetch_armed = false;
+    if (client->server->config.latency_threshold_us > 0)
+        latency_note(client->server, LATENCY_BLOCK_READ,
+                     io_now_us(client->server->io) - client->fetch_begun_us);
     if (st != KV_OK && client->wave.left > 0 && !client->wave.is_off) {
         client->wave.is_off = true; /* the block may not have been this command's */
         st = KV_OK;

@@ -11,6 +11,7 @@
 #include <strings.h>
 
 #include "daemon/command_table.h"
+#include "daemon/key_event.h"
 #include "daemon/server.h"
 #include "db/db_txn.h"
 
@@ -19,6 +20,14 @@ wait_for_seq(struct command_call *call, uint64_t seq)
 {
     if (seq > call->seq_wait)
         call->seq_wait = seq;
+}
+
+static void
+count_miss(struct command_call *call, struct slice key)
+{
+    call->server->stats.keyspace_miss_count++;
+    if (call->server->config.notify_events & NOTIFY_KEY_MISS)
+        key_event_stage_miss(call, key);
 }
 
 enum kv_status
@@ -41,17 +50,16 @@ command_get(struct command_call *call, struct slice key, struct lookup *found)
     if (found->kind == LOOKUP_VALUE)
         server->stats.keyspace_hit_count++;
     else
-        server->stats.keyspace_miss_count++;
+        count_miss(call, key);
     return KV_OK;
 }
 
-enum kv_status
-command_write(struct command_call *call)
+static enum kv_status
+write_batch_of(struct command_call *call)
 {
     uint64_t seq_last = 0;
     enum kv_status st;
 
-    KV_ASSERT(write_batch_count(call->batch) > 0);
     if (call->cf_id >= CF_NONE_MIN || call->client->flush != NULL) {
         st = command_need_family(call, call->cf_id);
         if (st != KV_OK)
@@ -63,6 +71,30 @@ command_write(struct command_call *call)
     if (st == KV_OK)
         wait_for_seq(call, seq_last);
     return st;
+}
+
+/* Events first, since to find some of them keys have to be read. */
+static enum kv_status
+write_and_tell(struct command_call *call)
+{
+    struct pubsub *pubsub = &call->server->pubsub;
+    const size_t staged_bytes = pubsub_staged_bytes(pubsub);
+    enum kv_status st = key_event_stage_batch(call);
+
+    if (st == KV_OK)
+        st = write_batch_of(call);
+    if (st != KV_OK)
+        pubsub_unstage(pubsub, staged_bytes);
+    return st;
+}
+
+enum kv_status
+command_write(struct command_call *call)
+{
+    KV_ASSERT(write_batch_count(call->batch) > 0);
+    if (call->server->config.notify_events != 0)
+        return write_and_tell(call);
+    return write_batch_of(call);
 }
 
 /* "CLIENT <subcommand> ..." and the rows' help, as simple strings. */

@@ -65,11 +65,13 @@ enum command_flags {
     COMMAND_ALLOW_BUSY = 1 << 9,
     COMMAND_NO_MULTI = 1 << 10,
     COMMAND_SKIP_SLOWLOG = 1 << 11,
-    COMMAND_NO_ASYNC_LOADING = 1 << 14,
+    COMMAND_NO_ASYNC_LOADING = 1 << 12,
+    COMMAND_PUBSUB = 1 << 13,
     /* Not shown: */
-    COMMAND_DANGEROUS = 1 << 12, /* a category */
-    COMMAND_WALKS = 1 << 13,     /* takes several tries over one view, so not inside MULTI */
-    COMMAND_HIDDEN_FLAGS = COMMAND_DANGEROUS | COMMAND_WALKS,
+    COMMAND_DANGEROUS = 1 << 14, /* a category */
+    COMMAND_WALKS = 1 << 15,     /* takes several tries over one view, so not inside MULTI */
+    COMMAND_PUSHES = 1 << 16,    /* its replies are pushes */
+    COMMAND_HIDDEN_FLAGS = COMMAND_DANGEROUS | COMMAND_WALKS | COMMAND_PUSHES,
 };
 
 struct command {

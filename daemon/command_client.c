@@ -1,6 +1,7 @@
 /* command_client.c - CLIENT: what is known of connections, and ending them. */
 #include <strings.h>
 
+#include "daemon/command_client.h"
 #include "daemon/command_handlers.h"
 #include "daemon/server.h"
 #include "resp/resp_number.h"
@@ -76,13 +77,31 @@ client_info(struct command_call *call)
     return KV_OK;
 }
 
-/* All clients here are "normal"; the other types exist, but have no members.  False: replied. */
+enum client_type {
+    TYPE_ANY,
+    TYPE_NORMAL, /* monitors too, as in Redis */
+    TYPE_PUBSUB,
+    TYPE_NOBODY, /* replicas and masters */
+};
+
 static bool
-read_type(struct command_call *call, struct slice word, bool *is_normal_out)
+is_of_type(const struct client *client, enum client_type type)
 {
-    *is_normal_out = is_word(word, "normal");
-    if (*is_normal_out || is_word(word, "master") || is_word(word, "replica") ||
-        is_word(word, "slave") || is_word(word, "pubsub"))
+    const bool is_subscribed = client->gate & CLIENT_GATE_SUBSCRIBED;
+
+    return type == TYPE_ANY || (type == TYPE_NORMAL && !is_subscribed) ||
+           (type == TYPE_PUBSUB && is_subscribed);
+}
+
+/* False: replied. */
+static bool
+read_type(struct command_call *call, struct slice word, enum client_type *type_out)
+{
+    *type_out = is_word(word, "normal")   ? TYPE_NORMAL
+                : is_word(word, "pubsub") ? TYPE_PUBSUB
+                                          : TYPE_NOBODY;
+    if (*type_out != TYPE_NOBODY || is_word(word, "master") || is_word(word, "replica") ||
+        is_word(word, "slave"))
         return true;
     resp_error_format(&call->reply, "ERR Unknown client type '%.*s'",
                       (int)(word.size < 128 ? word.size : 128), (const char *)word.data);
@@ -90,10 +109,14 @@ read_type(struct command_call *call, struct slice word, bool *is_normal_out)
 }
 
 static void
-list_all(struct server *server, struct buffer *text)
+list_type(struct server *server, enum client_type type, struct buffer *text)
 {
     for (struct list *node = server->clients.next; node != &server->clients; node = node->next) {
-        client_describe(LIST_ENTRY(node, struct client, all_link), text);
+        const struct client *client = LIST_ENTRY(node, struct client, all_link);
+
+        if (!is_of_type(client, type))
+            continue;
+        client_describe(client, text);
         buffer_append_byte(text, '\n');
     }
 }
@@ -123,18 +146,19 @@ static enum kv_status
 client_list(struct command_call *call)
 {
     struct buffer text = {0};
-    bool is_normal = true, is_fine = true;
+    enum client_type type = TYPE_ANY;
+    bool is_fine = true;
 
     if (call->arg_count == 4 && is_word(call->args[2], "type")) {
-        is_fine = read_type(call, call->args[3], &is_normal);
-        if (is_fine && is_normal)
-            list_all(call->server, &text);
+        is_fine = read_type(call, call->args[3], &type);
+        if (is_fine)
+            list_type(call->server, type, &text);
     } else if (call->arg_count > 3 && is_word(call->args[2], "id")) {
         is_fine = list_ids(call, &text);
     } else if (call->arg_count != 2) {
         return reply_syntax(call);
     } else {
-        list_all(call->server, &text);
+        list_type(call->server, TYPE_ANY, &text);
     }
     if (is_fine)
         resp_verbatim(&call->reply, "txt", buffer_slice(&text));
@@ -146,14 +170,14 @@ client_list(struct command_call *call)
 struct kill_filter {
     uint64_t id;
     struct slice address, local_address;
-    bool is_type_absent; /* a type without members */
+    enum client_type type;
     bool skips_me;
 };
 
 static bool
 is_meant(const struct kill_filter *filter, const struct client *client, const struct client *me)
 {
-    if (filter->is_type_absent || (filter->skips_me && client == me))
+    if (!is_of_type(client, filter->type) || (filter->skips_me && client == me))
         return false;
     if (filter->id != 0 && client->id != filter->id)
         return false;
@@ -190,7 +214,6 @@ read_kill_option(struct command_call *call, uint32_t i, struct kill_filter *filt
 {
     const struct slice value = call->args[i + 1];
     int64_t id;
-    bool is_normal;
 
     if (is_word(call->args[i], "id")) {
         if (!resp_parse_int64(value, &id) || id < 1) {
@@ -199,9 +222,8 @@ read_kill_option(struct command_call *call, uint32_t i, struct kill_filter *filt
         }
         filter->id = (uint64_t)id;
     } else if (is_word(call->args[i], "type")) {
-        if (!read_type(call, value, &is_normal))
+        if (!read_type(call, value, &filter->type))
             return false;
-        filter->is_type_absent = !is_normal;
     } else if (is_word(call->args[i], "addr")) {
         filter->address = value;
     } else if (is_word(call->args[i], "laddr")) {
@@ -288,7 +310,9 @@ client_reply(struct command_call *call)
 }
 
 const struct subcommand client_subcommands[] = {
+    {"caching", client_caching, 3, NULL},
     {"getname", client_getname, 2, "GETNAME\nReturn the name of this connection."},
+    {"getredir", client_getredir, 2, "GETREDIR\nReturn -1: keys are not tracked."},
     {"id", client_id, 2, "ID\nReturn the ID of this connection."},
     {"info", client_info, 2, "INFO\nReturn what is known of this connection."},
     {"kill", client_kill, -3,
@@ -298,9 +322,17 @@ const struct subcommand client_subcommands[] = {
     {"no-evict", client_no_evict, 3,
      "NO-EVICT (ON|OFF)\nWhether this connection may be closed when all need too much memory."},
     {"no-touch", client_no_touch, 3, "NO-TOUCH (ON|OFF)\nAccepted; reads change no key."},
+    {"pause", client_pause, -3,
+     "PAUSE <milliseconds> [WRITE|ALL]\nLet the commands of all clients wait, or those that "
+     "write."},
     {"reply", client_reply, 3, "REPLY (ON|OFF|SKIP)\nControl the replies to this connection."},
     {"setinfo", client_setinfo, 4,
      "SETINFO (LIB-NAME|LIB-VER) <value>\nTell which library speaks."},
     {"setname", client_setname, 3, "SETNAME <name>\nName this connection."},
+    {"tracking", client_tracking, -3, "TRACKING OFF\nAccepted; ON is refused."},
+    {"trackinginfo", client_trackinginfo, 2, "TRACKINGINFO\nReturn that keys are not tracked."},
+    {"unblock", client_unblock, -3,
+     "UNBLOCK <id> [TIMEOUT|ERROR]\nReturn 0: no command waits for what others do."},
+    {"unpause", client_unpause, 2, "UNPAUSE\nEnd what PAUSE has begun."},
     {NULL, NULL, 0, NULL},
 };

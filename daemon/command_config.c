@@ -18,9 +18,9 @@ struct fixed_setting {
 static const struct fixed_setting fixed_settings[] = {
     {"appendonly", "no"},
     {"cluster-enabled", "no"},
+    {"latency-tracking-info-percentiles", "50 99 99.9"},
     {"maxmemory", "0"},
     {"maxmemory-policy", "noeviction"},
-    {"notify-keyspace-events", ""},
     {"replica-read-only", "yes"},
     {"save", ""},
     {"slave-read-only", "yes"},

@@ -75,11 +75,22 @@ command_echo(struct command_call *call)
     return KV_OK;
 }
 
+/* To one who takes every reply for a message. */
+static void
+reply_pong_message(struct command_call *call)
+{
+    resp_array(&call->reply, 2);
+    resp_bulk_text(&call->reply, "pong");
+    resp_bulk(&call->reply, call->arg_count == 2 ? call->args[1] : slice_of(NULL, 0));
+}
+
 enum kv_status
 command_ping(struct command_call *call)
 {
     if (call->arg_count > 2)
         resp_error(&call->reply, "ERR wrong number of arguments for 'ping' command");
+    else if (call->client->gate & CLIENT_GATE_SUBSCRIBED && call->reply.protocol == 2)
+        reply_pong_message(call);
     else if (call->arg_count == 2)
         resp_bulk(&call->reply, call->args[1]);
     else

@@ -4,6 +4,9 @@
 
 #include "daemon/command_table.h"
 
+/* command_acl.c */
+extern const struct subcommand acl_subcommands[];
+
 /* command_connection.c */
 enum kv_status command_auth(struct command_call *call);
 enum kv_status command_echo(struct command_call *call);
@@ -19,6 +22,10 @@ enum kv_status command_bitop(struct command_call *call);
 enum kv_status command_bitpos(struct command_call *call);
 enum kv_status command_getbit(struct command_call *call);
 enum kv_status command_setbit(struct command_call *call);
+
+/* command_bitfield.c */
+enum kv_status command_bitfield(struct command_call *call);
+enum kv_status command_bitfield_ro(struct command_call *call);
 
 /* command_client.c */
 extern const struct subcommand client_subcommands[];
@@ -55,6 +62,18 @@ enum kv_status command_time(struct command_call *call);
 extern const struct subcommand command_subcommands[];
 enum kv_status command_command(struct command_call *call);
 
+/* command_debug.c */
+enum kv_status command_debug(struct command_call *call);
+
+/* command_delex.c */
+enum kv_status command_delex(struct command_call *call);
+enum kv_status command_delifeq(struct command_call *call);
+enum kv_status command_digest(struct command_call *call);
+
+/* command_dump.c */
+enum kv_status command_dump(struct command_call *call);
+enum kv_status command_restore(struct command_call *call);
+
 /* command_server.c */
 enum kv_status command_dbsize(struct command_call *call);
 enum kv_status command_info(struct command_call *call);
@@ -86,8 +105,20 @@ extern const struct subcommand object_subcommands[];
 enum kv_status command_rename(struct command_call *call);
 enum kv_status command_renamenx(struct command_call *call);
 
+/* command_lcs.c */
+enum kv_status command_lcs(struct command_call *call);
+
+/* command_memory.c */
+extern const struct subcommand memory_subcommands[];
+
 /* command_merge.c */
 enum kv_status command_kv_merge(struct command_call *call);
+
+/* command_client_pause.c */
+enum kv_status command_monitor(struct command_call *call);
+
+/* command_latency.c */
+extern const struct subcommand latency_subcommands[];
 
 /* command_multi.c */
 enum kv_status command_discard(struct command_call *call);
@@ -95,6 +126,17 @@ enum kv_status command_exec(struct command_call *call);
 enum kv_status command_multi(struct command_call *call);
 enum kv_status command_unwatch(struct command_call *call);
 enum kv_status command_watch(struct command_call *call);
+
+/* command_pubsub.c */
+extern const struct subcommand pubsub_subcommands[];
+enum kv_status command_psubscribe(struct command_call *call);
+enum kv_status command_publish(struct command_call *call);
+enum kv_status command_punsubscribe(struct command_call *call);
+enum kv_status command_spublish(struct command_call *call);
+enum kv_status command_ssubscribe(struct command_call *call);
+enum kv_status command_subscribe(struct command_call *call);
+enum kv_status command_sunsubscribe(struct command_call *call);
+enum kv_status command_unsubscribe(struct command_call *call);
 
 /* command_range.c */
 enum kv_status command_kv_count(struct command_call *call);

@@ -42,9 +42,9 @@ enum kv_status
 command_run_inner(struct command_call *call, const struct command *inner, uint32_t at)
 {
     KV_ASSERT(at < call->arg_count);
+    call->command = inner;
     if (!call->is_in_transaction && client_has_to_stand_in_line(call->client, inner))
         return KV_BUSY;
-    call->command = inner;
     call->args += at;
     call->arg_count -= at;
     return inner->run(call);

@@ -5,6 +5,7 @@
 #include "daemon/command_family.h"
 #include "daemon/command_handlers.h"
 #include "daemon/command_value.h"
+#include "daemon/monitor.h"
 #include "daemon/server.h"
 #include "daemon/transaction.h"
 #include "db/db_txn.h"
@@ -276,6 +277,8 @@ count_all(struct command_call *exec)
         call.args = args;
         call.arg_count = queued->arg_count;
         client_count_command(&call, reply, queued->time_us, 0);
+        if (call.server->gate & GATE_MONITORS)
+            monitor_show(&call);
     }
     free(args);
 }

@@ -12,6 +12,7 @@ extern const struct command command_rows_bitmap[];
 extern const struct command command_rows_cluster[];
 extern const struct command command_rows_connection[];
 extern const struct command command_rows_generic[];
+extern const struct command command_rows_pubsub[];
 extern const struct command command_rows_server[];
 extern const struct command command_rows_snapshots[];
 extern const struct command command_rows_string[];

@@ -102,12 +102,14 @@ reply_failure(struct command_call *call, enum kv_status st)
 static bool
 is_name(struct slice text)
 {
-    const char *suffix = CHECKPOINT_TMP_SUFFIX;
+    const char *suffix = CHECKPOINT_TMP_SUFFIX, *prefix = CHECKPOINT_SAVE_PREFIX;
     const size_t size = strlen(suffix);
     bool is_valid = text.size > 0 && text.size <= CHECKPOINT_NAME_BYTES_MAX && text.data[0] != '.';
 
     for (size_t i = 0; i < text.size && is_valid; i++)
         is_valid = text.data[i] > ' ' && text.data[i] <= '~' && text.data[i] != '/';
+    if (text.size >= strlen(prefix) && memcmp(text.data, prefix, strlen(prefix)) == 0)
+        return false; /* SAVE's, which go by themselves */
     return is_valid &&
            (text.size < size || memcmp(text.data + text.size - size, suffix, size) != 0);
 }
@@ -122,8 +124,8 @@ begin_checkpoint(struct command_call *call)
     if (!is_name(call->args[1])) {
         resp_error_format(&call->reply,
                           "ERR a checkpoint has a name, not a path: 1 to %d printable characters, "
-                          "no slash, no dot at the beginning and no .tmp at the end. It is made in "
-                          "%s",
+                          "no slash, no dot or save- at the beginning and no .tmp at the end. It "
+                          "is made in %s",
                           CHECKPOINT_NAME_BYTES_MAX, server->keeper.parent);
         return KV_OK;
     }

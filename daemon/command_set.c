@@ -7,11 +7,13 @@
 #include "daemon/command_handlers.h"
 #include "daemon/command_value.h"
 #include "daemon/server.h"
+#include "daemon/value_condition.h"
 #include "daemon/value_deadline.h"
 
 struct set_options {
     bool if_absent, if_present, returns_old, keeps_deadline;
-    bool persists;                  /* GETEX only */
+    bool persists; /* GETEX only */
+    struct value_condition condition;
     const struct deadline_word *at; /* how `time` is meant; NULL: none is given */
     struct slice time;
 };
@@ -43,9 +45,11 @@ find_deadline_word(struct slice argument, const struct set_options *options)
 static bool
 take_flag(struct slice argument, bool is_set, struct set_options *options)
 {
-    if (is_set && argument_is(argument, "nx") && !options->if_present)
+    const bool has_condition = options->condition.kind != CONDITION_NONE;
+
+    if (is_set && argument_is(argument, "nx") && !options->if_present && !has_condition)
         options->if_absent = true;
-    else if (is_set && argument_is(argument, "xx") && !options->if_absent)
+    else if (is_set && argument_is(argument, "xx") && !options->if_absent && !has_condition)
         options->if_present = true;
     else if (is_set && argument_is(argument, "get"))
         options->returns_old = true;
@@ -58,24 +62,52 @@ take_flag(struct slice argument, bool is_set, struct set_options *options)
     return true;
 }
 
+/* "EX seconds" and its like at args[i]; false: it is none, or may not stand here. */
+static bool
+take_time(const struct command_call *call, uint32_t i, struct set_options *options)
+{
+    const struct deadline_word *at = find_deadline_word(call->args[i], options);
+
+    if (at == NULL || options->keeps_deadline || options->persists || i + 1 == call->arg_count)
+        return false;
+    options->at = at;
+    options->time = call->args[i + 1];
+    return true;
+}
+
+/* "IFEQ value" and its like at args[i]; false: it is none, or may not stand here. */
+static bool
+take_condition(const struct command_call *call, uint32_t i, struct set_options *options)
+{
+    struct value_condition *condition = &options->condition;
+    const enum value_condition_kind kind = value_condition_kind_of(call->args[i]);
+
+    if (kind == CONDITION_NONE || i + 1 == call->arg_count || condition->kind != CONDITION_NONE ||
+        options->if_absent || options->if_present)
+        return false;
+    *condition = (struct value_condition){.kind = kind, .operand = call->args[i + 1]};
+    return true;
+}
+
 /* args[first] and on.  False: the error reply has been written. */
 static bool
 parse_options(struct command_call *call, uint32_t first, bool is_set, struct set_options *options)
 {
     *options = (struct set_options){0};
     for (uint32_t i = first; i < call->arg_count; i++) {
-        const struct deadline_word *at;
-
         if (take_flag(call->args[i], is_set, options))
             continue;
-        at = find_deadline_word(call->args[i], options);
-        if (at == NULL || options->keeps_deadline || options->persists ||
-            i + 1 == call->arg_count) {
+        if (is_set && take_condition(call, i, options)) {
+            i++;
+            if (value_condition_is_valid(&options->condition))
+                continue;
+            resp_error(&call->reply, DIGEST_ERROR);
+            return false;
+        }
+        if (!take_time(call, i++, options)) {
             resp_error(&call->reply, "ERR syntax error");
             return false;
         }
-        options->at = at;
-        options->time = call->args[++i];
     }
     return true;
 }
@@ -99,7 +131,8 @@ set_if(struct command_call *call, const struct set_options *options, uint64_t de
     if (st != KV_OK)
         return st;
     exists = old.kind == LOOKUP_VALUE;
-    if (exists ? options->if_absent : options->if_present) {
+    if ((exists ? options->if_absent : options->if_present) ||
+        !value_condition_holds(&options->condition, exists, old.value)) {
         if (options->returns_old)
             reply_old(call, &old);
         else
@@ -141,7 +174,8 @@ command_set(struct command_call *call)
     if (!parse_options(call, 3, true, &options) ||
         (options.at != NULL && !deadline_parse(call, options.time, options.at->form, &deadline_ms)))
         return KV_OK;
-    if (options.if_absent || options.if_present || options.returns_old || options.keeps_deadline)
+    if (options.if_absent || options.if_present || options.returns_old || options.keeps_deadline ||
+        options.condition.kind != CONDITION_NONE)
         return set_if(call, &options, deadline_ms);
     return set_always(call, call->args[2], deadline_ms);
 }

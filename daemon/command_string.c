@@ -8,6 +8,7 @@
 #include "daemon/command_handlers.h"
 #include "daemon/command_value.h"
 #include "daemon/server.h"
+#include "daemon/value_condition.h"
 #include "daemon/value_list.h"
 
 /* --- reading --- */

@@ -10,8 +10,9 @@
 #include "daemon/command_rows.h"
 
 static const struct command *const groups[] = {
-    command_rows_bitmap, command_rows_cluster,   command_rows_connection, command_rows_generic,
-    command_rows_server, command_rows_snapshots, command_rows_string,     command_rows_transactions,
+    command_rows_bitmap,    command_rows_cluster, command_rows_connection,
+    command_rows_generic,   command_rows_pubsub,  command_rows_server,
+    command_rows_snapshots, command_rows_string,  command_rows_transactions,
 };
 
 enum { GROUP_COUNT = sizeof(groups) / sizeof(groups[0]), SLOT_COUNT = 4 * COMMAND_COUNT_MAX };

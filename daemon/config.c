@@ -13,17 +13,19 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "daemon/key_event_flags.h"
 #include "db/db.h"
 #include "resp/resp_number.h"
 #include "sst/compression.h"
 
 enum kind {
     KIND_TEXT,
-    KIND_SIZE,  /* bytes */
-    KIND_TIME,  /* kept in microseconds; `unit_us` is what a bare number means */
-    KIND_INT,   /* a number, or one of `names` */
-    KIND_OCTAL, /* a file mode */
-    KIND_NAME,  /* one of `names` */
+    KIND_SIZE,   /* bytes */
+    KIND_TIME,   /* kept in microseconds; `unit_us` is what a bare number means */
+    KIND_INT,    /* a number, or one of `names` */
+    KIND_OCTAL,  /* a file mode */
+    KIND_NAME,   /* one of `names` */
+    KIND_EVENTS, /* letters, each for a bit */
 };
 
 /* A word that stands for a number. */
@@ -172,6 +174,8 @@ static const struct row rows[] = {
         "bits of filter for each key; 0: no filters"),
     NAME("direct-reads", direct_reads, "no", bool_names, false,
          "read blocks past the page cache: for tables that are much larger than memory"),
+    INT("busy-poll", busy_poll_us, "0", 0, 1000, NULL, true,
+        "microseconds that kvd looks for what comes next before it sleeps; 0: it sleeps at once"),
     NAME("compaction-style", compaction_style, "auto", style_names, true,
          "how tables are kept in shape; auto: as OPTIONS says, leveled if it is new"),
     INT("compaction-jobs", compaction_jobs, "auto", 1, 64, auto_names, true,
@@ -198,6 +202,12 @@ static const struct row rows[] = {
          "a client with more unread input is closed"),
     SIZE("client-output-buffer-limit", output_buffer_bytes_max, "1gb", MIB, TIB, true,
          "a client with more unsent output is closed"),
+    SIZE("client-output-buffer-limit-pubsub", push_buffer_bytes_max, "32mb", 16 * KIB, TIB, true,
+         "a subscriber or monitor with more unsent output is closed"),
+    SIZE("client-output-buffer-limit-pubsub-soft", push_buffer_soft_bytes, "8mb", 0, TIB, true,
+         "one with more unsent output for client-output-buffer-limit-pubsub-time is closed"),
+    TIME("client-output-buffer-limit-pubsub-time", push_buffer_soft_us, "60", SECOND_US, 0,
+         DAY_S *SECOND_US, true, "see there (bare number: seconds)"),
     SIZE("proto-max-bulk-len", bulk_bytes_max, "512mb", MIB, VALUE_BYTES_MAX, true,
          "the longest argument"),
     INT("databases", databases, "16", 1, COLUMN_FAMILY_COUNT_MAX, NULL, false,
@@ -208,6 +218,13 @@ static const struct row rows[] = {
         "microseconds, waits included, from which SLOWLOG keeps a command; -1: never"),
     INT("slowlog-max-len", slowlog_length_max, "128", 0, SLOWLOG_LENGTH_MAX, NULL, true,
         "commands that SLOWLOG keeps"),
+    {OPTION("notify-keyspace-events", "", true,
+            "which events of keys are published, as letters of Redis's: KEA; none by default"),
+     .kind = KIND_EVENTS, AT(notify_events)},
+    TIME("latency-monitor-threshold", latency_threshold_us, "0", 1000, 0, 3600 * SECOND_US, true,
+         "what takes so long is kept for LATENCY (bare number: milliseconds); 0: nothing is"),
+    NAME("latency-tracking", latency_tracking, "yes", bool_names, true,
+         "how long commands take is counted for LATENCY HISTOGRAM and INFO latencystats"),
     INT("snapshots-max", snapshots_max, "64", 0, 1000, NULL, true,
         "snapshots that clients may hold at a time (KV.SNAPSHOT)"),
     TIME("snapshot-age-max", snapshot_age_max_us, "1d", SECOND_US, SECOND_US,
@@ -410,6 +427,10 @@ explain(const struct row *row, char *error)
             size += (size_t)snprintf(error + size, CONFIG_ERROR_BYTES - size, "%s%s", name->text,
                                      name[1].text == NULL ? "" : ", ");
         return;
+    case KIND_EVENTS:
+        (void)snprintf(error, CONFIG_ERROR_BYTES,
+                       "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.");
+        return;
     case KIND_OCTAL:
         (void)snprintf(error, CONFIG_ERROR_BYTES, "argument must be an octal file mode up to 0777");
         return;
@@ -428,6 +449,12 @@ parse_number(const struct row *row, const char *text, uint64_t *value_out, char 
 
     if (parse_name(text, row->names, value_out))
         return true;
+    if (row->kind == KIND_EVENTS) {
+        if (key_event_flags_parse(text, value_out))
+            return true;
+        explain(row, error);
+        return false;
+    }
     if (row->kind == KIND_SIZE) {
         is_read = parse_size(text, &value);
     } else if (row->kind == KIND_TIME) {
@@ -500,7 +527,9 @@ config_format(const struct config *config, uint32_t index, struct buffer *target
             return;
         }
     }
-    if (row->kind == KIND_OCTAL)
+    if (row->kind == KIND_EVENTS)
+        key_event_flags_format(value, target);
+    else if (row->kind == KIND_OCTAL)
         buffer_append_format(target, "0%llo", (unsigned long long)value);
     else if (row->kind != KIND_TIME)
         buffer_append_format(target, "%llu", (unsigned long long)value);
@@ -521,66 +550,4 @@ config_differs(const struct config *a, const struct config *b, uint32_t index)
     if (row->kind == KIND_TEXT)
         return strcmp(*text_at(a, row), *text_at(b, row)) != 0;
     return *number_at(a, row) != *number_at(b, row);
-}
-
-/* Whether an address of `bind` can be reached from this machine only. */
-static bool
-is_loopback(const char *address, size_t size)
-{
-    if (size > 0 && address[0] == '-') {
-        address++;
-        size--;
-    }
-    return (size >= 4 && memcmp(address, "127.", 4) == 0) ||
-           (size == 3 && memcmp(address, "::1", 3) == 0) ||
-           (size == 9 && memcmp(address, "localhost", 9) == 0);
-}
-
-static bool
-binds_loopback_only(const char *bind)
-{
-    while (*bind != '\0') {
-        const size_t size = strcspn(bind, " ");
-
-        if (size > 0 && !is_loopback(bind, size))
-            return false;
-        bind += size + (bind[size] == ' ');
-    }
-    return true;
-}
-
-bool
-config_check(const struct config *config, char *error)
-{
-    if (config->memtable_bytes > config->memory_limit_bytes / 2) {
-        (void)snprintf(error, CONFIG_ERROR_BYTES,
-                       "memtable-size must not be more than half of memory-limit");
-        return false;
-    }
-    if (config->port == 0 && config->unixsocket[0] == '\0') {
-        (void)snprintf(error, CONFIG_ERROR_BYTES,
-                       "nothing to listen on: port is 0 and there is no unixsocket");
-        return false;
-    }
-    if (config->dir[0] == '\0') {
-        (void)snprintf(error, CONFIG_ERROR_BYTES, "dir must not be empty");
-        return false;
-    }
-    if (config->protected_mode && config->requirepass[0] == '\0' && config->port != 0 &&
-        !binds_loopback_only(config->bind)) {
-        (void)snprintf(error, CONFIG_ERROR_BYTES,
-                       "bind opens kvd to the network without a password: set requirepass, or "
-                       "protected-mode no if that is really wanted");
-        return false;
-    }
-    return true;
-}
-
-const char *
-config_source_name(enum config_source source)
-{
-    static const char *const names[] = {"default", "file", "command line", "runtime"};
-
-    KV_ASSERT(source <= CONFIG_FROM_RUNTIME);
-    return names[source];
 }

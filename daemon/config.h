@@ -54,6 +54,7 @@ struct config {
     uint64_t block_bytes;
     uint64_t bloom_bits; /* a key; 0: no filters */
     uint64_t direct_reads;
+    uint64_t busy_poll_us;
     char *merge_library;  /* "": none */
     char *merge_operator; /* of database 0; "": what is stored */
 
@@ -73,11 +74,17 @@ struct config {
     uint64_t loglevel; /* enum log_level */
     uint64_t query_buffer_bytes_max;
     uint64_t output_buffer_bytes_max;
+    uint64_t push_buffer_bytes_max; /* of clients that are pushed to; see client_push.h */
+    uint64_t push_buffer_soft_bytes;
+    uint64_t push_buffer_soft_us;
     uint64_t bulk_bytes_max; /* proto-max-bulk-len */
     uint64_t databases;
     uint64_t keys_max_results;
     uint64_t slowlog_us; /* UINT64_MAX: never */
     uint64_t slowlog_length_max;
+    uint64_t notify_events;        /* enum key_event_class */
+    uint64_t latency_threshold_us; /* 0: LATENCY keeps nothing */
+    uint64_t latency_tracking;
     uint64_t snapshots_max, snapshot_age_max_us; /* of KV.SNAPSHOT */
     uint64_t checkpoints_kept;                   /* of SAVE and BGSAVE */
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "daemon/command_value.h"
+#include "daemon/memory_use.h"
 #include "daemon/server.h"
 
 #define LINE(...) buffer_append_format(target, __VA_ARGS__)
@@ -59,42 +60,24 @@ info_clients(struct server *server, struct buffer *target)
     LINE("clients_awaiting_room:%u\r\n", count_waiting(&server->busy_clients));
 }
 
-/* Resident bytes, from the kernel. */
-static uint64_t
-resident_bytes(void)
-{
-    FILE *file = fopen("/proc/self/statm", "re");
-    unsigned long long pages_all = 0, pages_resident = 0;
-
-    if (file == NULL)
-        return 0;
-    if (fscanf(file, "%llu %llu", &pages_all, &pages_resident) != 2)
-        pages_resident = 0;
-    fclose(file);
-    return pages_resident * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
 static void
 info_memory(struct server *server, struct buffer *target)
 {
-    struct db_stats stats;
-    uint64_t clients, used;
+    struct memory_use use;
 
-    db_get_stats(server->db, &stats);
-    clients = server_client_memory_bytes(server);
-    used = stats.memtable_bytes + stats.cache.bytes_used + stats.table_reader_bytes + clients;
-    LINE("used_memory:%" PRIu64 "\r\n", used);
-    LINE("used_memory_rss:%" PRIu64 "\r\n", resident_bytes());
+    memory_use_measure(server, &use);
+    LINE("used_memory:%" PRIu64 "\r\n", use.used);
+    LINE("used_memory_rss:%" PRIu64 "\r\n", use.resident);
     LINE("maxmemory:0\r\n");
     LINE("maxmemory_policy:noeviction\r\n");
-    LINE("memory_limit:%" PRIu64 "\r\n", server->config.memory_limit_bytes);
-    LINE("mem_memtables:%" PRIu64 "\r\n", stats.memtable_bytes);
-    LINE("mem_block_cache:%" PRIu64 "\r\n", stats.cache.bytes_used);
-    LINE("mem_block_cache_max:%" PRIu64 "\r\n", stats.cache.bytes_max);
-    LINE("mem_table_readers:%" PRIu64 "\r\n", stats.table_reader_bytes);
-    LINE("mem_clients_normal:%" PRIu64 "\r\n", clients);
+    LINE("memory_limit:%" PRIu64 "\r\n", use.limit);
+    LINE("mem_memtables:%" PRIu64 "\r\n", use.memtables);
+    LINE("mem_block_cache:%" PRIu64 "\r\n", use.block_cache);
+    LINE("mem_block_cache_max:%" PRIu64 "\r\n", use.block_cache_max);
+    LINE("mem_table_readers:%" PRIu64 "\r\n", use.table_readers);
+    LINE("mem_clients_normal:%" PRIu64 "\r\n", use.clients);
     LINE("mem_fragmentation_ratio:%.2f\r\n",
-         used > 0 ? (double)resident_bytes() / (double)used : 1.0);
+         use.used > 0 ? (double)use.resident / (double)use.used : 1.0);
 }
 
 static void
@@ -131,6 +114,9 @@ info_stats(struct server *server, struct buffer *target)
     LINE("evicted_clients:%" PRIu64 "\r\n", stats->memory_close_count);
     LINE("keyspace_hits:%" PRIu64 "\r\n", stats->keyspace_hit_count);
     LINE("keyspace_misses:%" PRIu64 "\r\n", stats->keyspace_miss_count);
+    LINE("pubsub_channels:%u\r\n", server->pubsub.topic_counts[TOPIC_CHANNEL]);
+    LINE("pubsub_patterns:%u\r\n", server->pubsub.topic_counts[TOPIC_PATTERN]);
+    LINE("pubsubshard_channels:%u\r\n", server->pubsub.topic_counts[TOPIC_SHARD]);
     LINE("total_error_replies:%" PRIu64 "\r\n", stats->error_count);
     LINE("client_query_buffer_limit_disconnections:%" PRIu64 "\r\n",
          stats->query_limit_close_count);
@@ -180,6 +166,21 @@ info_commandstats(struct server *server, struct buffer *target)
              command_at(i)->name, stats->call_count, stats->time_us,
              stats->call_count > 0 ? (double)stats->time_us / (double)stats->call_count : 0.0,
              stats->rejected_count, stats->failed_count);
+    }
+}
+
+static void
+info_latencystats(struct server *server, struct buffer *target)
+{
+    for (uint32_t i = 0; server->config.latency_tracking && i < command_count(); i++) {
+        const struct latency_histogram *histogram = server->histograms[i];
+
+        if (histogram == NULL)
+            continue;
+        LINE("latency_percentiles_usec_%s:p50=%" PRIu64 ".000,p99=%" PRIu64 ".000,p99.9=%" PRIu64
+             ".000\r\n",
+             command_at(i)->name, latency_histogram_at(histogram, 0.5),
+             latency_histogram_at(histogram, 0.99), latency_histogram_at(histogram, 0.999));
     }
 }
 
@@ -320,6 +321,7 @@ static const struct {
     {"cpu", "CPU", info_cpu, true},
     {"commandstats", "Commandstats", info_commandstats, false},
     {"errorstats", "Errorstats", info_errorstats, true},
+    {"latencystats", "Latencystats", info_latencystats, false},
     {"cluster", "Cluster", info_cluster, true},
     {"keyspace", "Keyspace", info_keyspace, true},
     {"kvd", "Kvd", info_kvd, true},

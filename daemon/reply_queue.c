@@ -65,9 +65,9 @@ grow_held(struct reply_queue *queue)
     queue->held_capacity = capacity;
 }
 
-void
-reply_queue_commit(struct reply_queue *queue, uint64_t seq_wait, enum reply_level level,
-                   const struct reply_progress *progress)
+static void
+commit(struct reply_queue *queue, uint64_t seq_wait, enum reply_level level,
+       const struct reply_progress *progress, bool is_push)
 {
     KV_ASSERT(queue->free_bytes <= queue->bytes.size && level < REPLY_LEVEL_COUNT);
     if (queue->held_count == 0 && seq_wait <= progress->seqs[level]) {
@@ -81,7 +81,22 @@ reply_queue_commit(struct reply_queue *queue, uint64_t seq_wait, enum reply_leve
         .end = queue->stream_offset + queue->bytes.size,
         .seq = seq_wait,
         .level = level,
+        .is_push = is_push,
     };
+}
+
+void
+reply_queue_commit(struct reply_queue *queue, uint64_t seq_wait, enum reply_level level,
+                   const struct reply_progress *progress)
+{
+    commit(queue, seq_wait, level, progress, false);
+}
+
+void
+reply_queue_commit_push(struct reply_queue *queue, uint64_t seq_wait,
+                        const struct reply_progress *progress)
+{
+    commit(queue, seq_wait, REPLY_DURABLE, progress, true);
 }
 
 void
@@ -115,11 +130,11 @@ reply_queue_fail(struct reply_queue *queue, const struct reply_progress *progres
         const size_t end = (size_t)(held->end - queue->stream_offset);
 
         KV_ASSERT(end >= start && end <= queue->bytes.size);
-        if (waits(held, progress)) {
+        if (!waits(held, progress)) {
+            buffer_append(&kept, queue->bytes.data + start, end - start);
+        } else if (!held->is_push) {
             buffer_append_slice(&kept, error);
             failed_count++;
-        } else {
-            buffer_append(&kept, queue->bytes.data + start, end - start);
         }
         start = end;
     }

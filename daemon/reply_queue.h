@@ -3,7 +3,8 @@
  *     bytes:  | free to go | held reply | held reply | ... |
  *
  * Replies leave in the order of the commands.  A reply whose sequence is not durable yet holds
- * back itself and all behind it.  Pure: knows no sockets.  Zeroed is empty and valid.
+ * back itself and all behind it.  Between replies may be pushes: messages that no command of this
+ * client has asked for.  Pure: knows no sockets.  Zeroed is empty and valid.
  */
 #ifndef KV_DAEMON_REPLY_QUEUE_H
 #define KV_DAEMON_REPLY_QUEUE_H
@@ -28,6 +29,7 @@ struct held_reply {
     uint64_t end; /* stream offset behind it */
     uint64_t seq; /* what it waits for */
     enum reply_level level;
+    bool is_push;
 };
 
 struct reply_queue {
@@ -44,12 +46,16 @@ void reply_queue_reset(struct reply_queue *queue, size_t bytes_max);
 /* The bytes behind the last reply are one, which may go when its level has reached seq_wait. */
 void reply_queue_commit(struct reply_queue *queue, uint64_t seq_wait, enum reply_level level,
                         const struct reply_progress *progress);
+/* The same at REPLY_DURABLE, and they are a push. */
+void reply_queue_commit_push(struct reply_queue *queue, uint64_t seq_wait,
+                             const struct reply_progress *progress);
 /* Takes back the bytes behind `size`: a try that is run again. */
 void reply_queue_take_back(struct reply_queue *queue, size_t size);
 /* Frees what need not wait any longer. */
 void reply_queue_release(struct reply_queue *queue, const struct reply_progress *progress);
 /* The log has failed and gets no further.  Puts `error` in the place of each held reply that waits
- * for more, and frees all.  Returns how many there were. */
+ * for more, and nothing in that of such a push, and frees all.  Returns how many replies there
+ * were. */
 uint32_t reply_queue_fail(struct reply_queue *queue, const struct reply_progress *progress,
                           struct slice error);
 /* Moves the free bytes to the end of `target`; swaps the memory when that saves the copy. */

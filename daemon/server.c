@@ -22,6 +22,7 @@
 #include "daemon/endpoint.h"
 #include "daemon/listener.h"
 #include "daemon/notify.h"
+#include "daemon/pause.h"
 #include "daemon/receive_buffers.h"
 #include "daemon/scan_cursors.h"
 #include "daemon/signals.h"
@@ -88,6 +89,8 @@ init_lists(struct server *server)
     list_init(&server->runnable_clients);
     list_init(&server->sending_clients);
     list_init(&server->flush_tickets);
+    list_init(&server->paused_clients);
+    list_init(&server->monitors);
     list_init(&server->seq_waits);
 }
 
@@ -107,14 +110,17 @@ server_open(struct server *server, const struct config *config)
     KV_ASSERT(server->ring == NULL);
     init_lists(server);
     config_copy(&server->config, config);
+    server_find_slow(server);
     write_batch_init(&server->batch);
     server->next_client_id = 1;
     make_run_id(server->run_id);
     server_raise_client_limit(server);
     if (ring_open(RING_ENTRY_COUNT, &server->ring) != KV_OK)
         return EX_OSERR;
+    ring_set_busy_poll(server->ring, server->config.busy_poll_us);
     server->io = ring_io(server->ring);
     server->cursors = scan_cursors_new(io_random(server->io));
+    pubsub_init(&server->pubsub, io_random(server->io));
     server->started_us = server->now_us = io_now_us(server->io);
     server->started_wall_us = io_wall_us(server->io);
     if (receive_buffers_open(server->ring, &server->buffers) != KV_OK)
@@ -175,6 +181,10 @@ server_on_durable(void *owner, uint64_t seq)
     struct server *server = owner;
 
     (void)seq;
+    if (server->db == NULL)
+        return;
+    if (server->config.latency_threshold_us > 0)
+        latency_note_wal(server);
     release_replies(server);
     if (!list_empty(&server->seq_waits))
         command_wake_seq_waits(server);
@@ -322,7 +332,8 @@ close_idle(struct server *server)
 
         if (server->now_us < client->active_us + server->config.timeout_us)
             return;
-        if (client_is_busy(client)) {
+        if (client_is_busy(client) || client->command_started || client->gate != 0 ||
+            client->wait == CLIENT_WAITS_FOR_UNPAUSE) {
             client->active_us = server->now_us;
             list_remove(&client->all_link);
             list_push_back(&server->clients, &client->all_link);
@@ -464,6 +475,7 @@ stop_io(struct server *server)
     listeners_stop(server->listeners);
     signals_stop(server->signals);
     io_timer_stop(server->io, &server->tick_timer);
+    pause_end(server);
     while (!list_empty(&server->clients))
         client_close(LIST_ENTRY(server->clients.next, struct client, all_link), NULL);
     for (int i = 0; i < STOP_TURN_COUNT_MAX && !is_at_rest(server); i++)
@@ -497,8 +509,11 @@ server_close(struct server *server)
         }
     }
     write_batch_deinit(&server->batch);
+    pubsub_deinit(&server->pubsub);
+    buffer_deinit(&server->own_pushes);
     scan_cursors_free(server->cursors);
     slowlog_reset(&server->slowlog);
+    server_free_histograms(server);
     config_deinit(&server->config);
     return code;
 }

@@ -11,6 +11,8 @@
 #include "daemon/client.h"
 #include "daemon/command_table.h"
 #include "daemon/config.h"
+#include "daemon/latency.h"
+#include "daemon/pubsub.h"
 #include "daemon/read_ahead.h"
 #include "daemon/slowlog.h"
 #include "daemon/snapshot_leases.h"
@@ -69,6 +71,15 @@ struct server_stats {
     uint64_t ops_sampled_count, ops_sampled_us;
 };
 
+/* Why more than usual is done before or after a command: one test when there is nothing. */
+enum server_gate {
+    GATE_PAUSES_WRITES = 1 << 0, /* CLIENT PAUSE; see pause.h */
+    GATE_PAUSES_ALL = 1 << 1,
+    GATE_MONITORS = 1 << 2,   /* there are some */
+    GATE_STAGED = 1 << 3,     /* the command that runs has staged messages; see pubsub.h */
+    GATE_OWN_PUSHES = 1 << 4, /* or there are some for its own client; see client_push.h */
+};
+
 enum shutdown_state {
     SHUTDOWN_NONE,
     SHUTDOWN_DRAINING, /* no new connection; replies under way are waited for */
@@ -95,9 +106,11 @@ struct server {
     struct list client_pool;      /* retired ones, for reuse */
     struct list held_clients;     /* with replies that wait for durability */
     struct list busy_clients;     /* with a write that waits for on_writable, in their order */
+    struct list paused_clients;   /* with a command that waits for the end of CLIENT PAUSE */
     struct list runnable_clients; /* with input that this turn had no time for */
     struct list sending_clients;  /* with replies to send at the end of the turn */
     struct list flush_tickets;    /* of KV.FLUSHes under way; command_flush.c */
+    struct list monitors;         /* clients that have said MONITOR */
     uint32_t client_count;        /* connected */
     uint32_t pool_count;
     uint64_t next_client_id;
@@ -108,6 +121,12 @@ struct server {
     uint64_t client_buffer_bytes; /* of all connected clients; see client_memory.c */
 
     struct client *current_client; /* whose command runs; NULL between commands */
+    uint32_t gate;                 /* enum server_gate */
+    struct pubsub pubsub;          /* owned */
+    struct buffer own_pushes;      /* owned: for the client whose command runs */
+    uint64_t own_pushes_seq;       /* they wait for this one */
+    uint64_t pause_end_us;         /* of CLIENT PAUSE, while there is one */
+    struct io_timer pause_timer;   /* the end of CLIENT PAUSE */
     enum shutdown_state shutdown;
     uint64_t shutdown_deadline_us;
     char run_id[RUN_ID_CHARS + 1];
@@ -122,6 +141,10 @@ struct server {
     uint32_t client_count_max; /* maxclients, or what the descriptor limit allows */
     struct server_stats stats;
     struct slowlog slowlog;
+    uint64_t
+        slow_us; /* what takes so long is looked at by SLOWLOG or LATENCY; see server_config.c */
+    struct latency_monitor latency;
+    struct latency_histogram *histograms[COMMAND_COUNT_MAX]; /* owned; NULL: it was not run yet */
 };
 
 /* Everything but the engine: ring, listening sockets, signals.  `server` is zeroed.  Returns the
@@ -162,6 +185,9 @@ bool server_apply_config(struct server *server, const struct config *config, cha
 void server_raise_client_limit(struct server *server);
 /* HUP: reads the file again, logs what changes and what would need a restart. */
 void server_reload_config(struct server *server);
+/* Sets slow_us. */
+void server_find_slow(struct server *server);
+void server_free_histograms(struct server *server);
 void server_reset_stats(struct server *server);
 /* After a client's commands: when many have been run in this turn the others' wait for the next,
  * so that the log and the replies of these get under way. */

@@ -40,6 +40,7 @@ push_settings(struct server *server)
     struct db_compaction_settings settings;
 
     log_set_level((enum log_level)config->loglevel);
+    ring_set_busy_poll(server->ring, config->busy_poll_us);
     if (server->db == NULL)
         return;
     db_set_wal_sync(server->db, (enum wal_sync)config->wal_sync, config->wal_sync_interval_us);
@@ -49,6 +50,16 @@ push_settings(struct server *server)
     db_set_compaction(server->db, &settings);
     /* There may be room for those who wait now. */
     server->is_full = false;
+}
+
+void
+server_find_slow(struct server *server)
+{
+    const struct config *config = &server->config;
+
+    server->slow_us = config->slowlog_us;
+    if (config->latency_threshold_us > 0 && config->latency_threshold_us < server->slow_us)
+        server->slow_us = config->latency_threshold_us;
 }
 
 bool
@@ -62,6 +73,7 @@ server_apply_config(struct server *server, const struct config *config, char *er
     for (uint32_t i = 0; config_option_at(i) != NULL; i++)
         KV_ASSERT(config_option_at(i)->is_mutable || !config_differs(config, &server->config, i));
     config_copy(&server->config, config);
+    server_find_slow(server);
     if (config->maxclients != clients_before && config->maxclients < server->client_count_max)
         server->client_count_max = (uint32_t)config->maxclients;
     else if (config->maxclients != clients_before)

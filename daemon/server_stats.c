@@ -1,9 +1,19 @@
 /* server_stats.c - counting and looking up; nothing here changes what a client sees. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "daemon/server.h"
+
+void
+server_free_histograms(struct server *server)
+{
+    for (size_t i = 0; i < COMMAND_COUNT_MAX; i++) {
+        free(server->histograms[i]);
+        server->histograms[i] = NULL;
+    }
+}
 
 void
 server_reset_stats(struct server *server)
@@ -11,6 +21,7 @@ server_reset_stats(struct server *server)
     const uint64_t turn_count = server->stats.turn_count;
 
     memset(&server->stats, 0, sizeof(server->stats));
+    server_free_histograms(server);
     /* Clients compare it. */
     server->stats.turn_count = turn_count;
     server->stats.ops_sampled_us = server->now_us;

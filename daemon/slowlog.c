@@ -37,7 +37,7 @@ keep_argument(struct resp_writer *writer, struct slice argument)
 static bool
 may_have_a_secret(const struct command *command)
 {
-    static const char *const names[] = {"auth", "config", "hello"};
+    static const char *const names[] = {"acl", "auth", "config", "hello"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (strcmp(command->name, names[i]) == 0)

@@ -2,7 +2,7 @@
 
 _kvbench() {
     local word=$2 previous=$3
-    local options="--host --port --socket --password --db --resp3 --timeout --target --server-pid
+    local options="--host --port --socket --password --db --resp3 --timeout --busy-poll --target --server-pid
         --engine --engine-set --batch --settle --workload --clients --pipeline --requests
         --duration --warmup --repeat --rate --arrivals --late-bound --ratio --command
         --range-size --seed --keys --key-prefix --key-size --distribution --theta --hotspot

@@ -132,6 +132,8 @@ static const struct option_row rows[] = {
     {"resp3", NULL, "speak RESP3", .letter = '3', FLAG(is_resp3)},
     {"timeout", "SECONDS", "for connecting, and without any reply [30]",
      SECONDS(timeout_ns, 86400)},
+    {"busy-poll", "US", "look for replies so long before sleeping, which costs a processor [0]",
+     NUMBER(busy_poll_us, 0, 1000)},
     {"target", "LABEL", "what the report calls the server", TEXT(label)},
     {"server-pid", "PID", "report the CPU time that this process needs",
      NUMBER(server_pid, 1, 4194304)},

@@ -27,6 +27,7 @@ struct bench_options {
     uint64_t db_index;
     bool is_resp3;
     uint64_t timeout_ns; /* for connecting, and without any reply */
+    uint64_t busy_poll_us;
     const char *label;
     uint64_t server_pid;
 

@@ -92,6 +92,7 @@ open_ring(struct network *network)
     count = count > BUFFER_COUNT_MAX ? BUFFER_COUNT_MAX : count;
     if (ring_open(RING_ENTRY_COUNT, &network->ring) != KV_OK)
         return EXIT_NO_RING;
+    ring_set_busy_poll(network->ring, network->options->busy_poll_us);
     network->buffer_count = count;
     network->buffer_bytes = kv_alloc_aligned(4096, (size_t)count * BUFFER_STRIDE_BYTES);
     network->buffers = kv_alloc_aligned(4096, count * sizeof(struct io_uring_buf));

@@ -57,6 +57,15 @@ buffer_clear(struct buffer *buffer)
     buffer->size = 0;
 }
 
+/* Empty, and without its memory if that is more than `kept_bytes_max`. */
+static inline void
+buffer_trim(struct buffer *buffer, size_t kept_bytes_max)
+{
+    buffer->size = 0;
+    if (buffer->capacity > kept_bytes_max)
+        buffer_deinit(buffer);
+}
+
 static inline struct slice
 buffer_slice(const struct buffer *buffer)
 {

@@ -3,6 +3,7 @@
 #define KV_BASE_LIST_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/assert.h"
 
@@ -53,6 +54,16 @@ list_remove(struct list *node)
     node->prev->next = node->next;
     node->next->prev = node->prev;
     list_init(node);
+}
+
+static inline uint32_t
+list_length(const struct list *head)
+{
+    uint32_t length = 0;
+
+    for (const struct list *node = head->next; node != head; node = node->next)
+        length++;
+    return length;
 }
 
 #define LIST_ENTRY(node, type, member) KV_CONTAINER_OF(node, type, member)

@@ -449,9 +449,11 @@ block_cache_insert(struct block_cache *cache, struct block_id id, void *bytes, s
     return &entry->block;
 }
 
-/* Of all tables (table_id NULL) or of one. */
-static void
-drop_from_list(struct block_cache *cache, struct list *head, const uint64_t *table_id)
+/* Of all tables (table_id NULL) or of one.  False: count_max have been dropped, and there may be
+ * more. */
+static bool
+drop_from_list(struct block_cache *cache, struct list *head, const uint64_t *table_id,
+               size_t count_max)
 {
     struct list *next;
 
@@ -463,22 +465,25 @@ drop_from_list(struct block_cache *cache, struct list *head, const uint64_t *tab
             continue;
         if (table_id != NULL && entry->block.id.table_id != *table_id)
             continue;
+        if (count_max-- == 0)
+            return false;
         queue_remove(cache, entry);
         entry_free(cache, entry);
     }
+    return true;
 }
 
-void
-block_cache_drop_table(struct block_cache *cache, uint64_t table_id)
+bool
+block_cache_drop_table(struct block_cache *cache, uint64_t table_id, size_t count_max)
 {
-    drop_from_list(cache, table_list(cache, table_id), &table_id);
+    return drop_from_list(cache, table_list(cache, table_id), &table_id, count_max);
 }
 
 void
 block_cache_drop_unpinned(struct block_cache *cache)
 {
     for (size_t i = 0; i < TABLE_LIST_COUNT; i++)
-        drop_from_list(cache, &cache->tables[i], NULL);
+        (void)drop_from_list(cache, &cache->tables[i], NULL, SIZE_MAX);
 }
 
 void

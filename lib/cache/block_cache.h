@@ -51,8 +51,9 @@ void *block_cache_alloc(struct block_cache *cache, size_t size);
  * block is already there, frees `bytes` and returns the one that is there. */
 struct block *block_cache_insert(struct block_cache *cache, struct block_id id, void *bytes,
                                  size_t size);
-/* Drops the unpinned blocks of a table that is gone. */
-void block_cache_drop_table(struct block_cache *cache, uint64_t table_id);
+/* Drops unpinned blocks of a table that is gone, so many at most: each takes a few waits for
+ * memory, and a table may have many thousands.  Whether there is none left. */
+bool block_cache_drop_table(struct block_cache *cache, uint64_t table_id, size_t count_max);
 /* Drops all that is unpinned: for tests that must run cold. */
 void block_cache_drop_unpinned(struct block_cache *cache);
 void block_cache_get_stats(const struct block_cache *cache, struct block_cache_stats *stats);

@@ -130,7 +130,7 @@ struct compactor {
     uint32_t lost_count;                    /* jobs whose workers were lost, in a row */
     uint64_t drain_bytes_per_s;             /* of level 0, measured; 0: not yet */
     uint64_t age_check_us;                  /* when to ask for tables that became due by age */
-    uint64_t deadline_check_us; /* the same, where there are deadlines */
+    uint64_t deadline_check_us;             /* the same, where there are deadlines */
     struct io_timer retry_timer;            /* asks again for a KV.COMPACT that lacks space */
     struct compaction_options view_options; /* of the family that the picker looks at */
     struct db_compaction_totals totals;

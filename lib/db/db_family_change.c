@@ -221,6 +221,7 @@ on_logged(void *owner, enum kv_status st)
         on_dropped(change);
     if (--db->family_changes->logged_count == 0)
         store_options(db);
+    db_repair_step(db); /* it may have waited for this */
 }
 
 /* Nothing of a new family is in any log yet, so any log that is there will do as its first. */

@@ -65,6 +65,7 @@ db_freeze(struct db *db)
     frozen->id = db->frozen_id_next++;
     frozen->memtable = db->active;
     frozen->log_next = wal_is_failed(db->wal) ? 0 : wal_switch(db->wal);
+    db_holes_all_fresh(&db->holes);
     list_push_back(&db->frozen, &frozen->link);
     db->frozen_count++;
     db->active = fresh;
@@ -376,6 +377,9 @@ install(struct frozen *frozen)
         frozen->edits[i].has_log_number = true;
         frozen->edits[i].log_number = frozen->log_next;
     }
+    /* What a family had that is dropped by now is in no table, but its numbers are not free. */
+    frozen->edits[0].has_last_seq = true;
+    frozen->edits[0].last_seq = memtable_seq_last(frozen->memtable);
     frozen->edits[0].has_min_log_to_keep = true;
     frozen->edits[0].min_log_to_keep = frozen->log_next;
     frozen->state = FROZEN_INSTALLING;

@@ -20,6 +20,7 @@ db_holes_clear(struct db_holes *holes)
     for (uint32_t i = 0; i < holes->count; i++)
         hole_deinit(&holes->items[i]);
     holes->count = 0;
+    holes->has_fresh = false;
 }
 
 static void
@@ -106,6 +107,7 @@ swallow(struct db_holes *holes, uint32_t cf_id, struct db_hole *grown, uint32_t 
         if (hole->from_ms > grown->from_ms)
             grown->from_ms = hole->from_ms;
         grown->entry_count += hole->entry_count;
+        grown->fresh_count += hole->fresh_count;
         remove_at(holes, at);
     }
     *at_out = at;
@@ -115,7 +117,11 @@ void
 db_holes_add(struct db_holes *holes, uint32_t cf_id, const struct hole_found *found)
 {
     struct db_hole grown = {
-        .seq = found->seq, .from_ms = found->from_ms, .entry_count = found->entry_count};
+        .seq = found->seq,
+        .from_ms = found->from_ms,
+        .entry_count = found->entry_count,
+        .fresh_count = found->entry_count,
+    };
     struct db_hole *hole;
     uint32_t at;
 
@@ -135,6 +141,19 @@ db_holes_add(struct db_holes *holes, uint32_t cf_id, const struct hole_found *fo
     hole->seq = grown.seq;
     hole->from_ms = grown.from_ms;
     hole->entry_count = grown.entry_count;
+    hole->fresh_count = grown.fresh_count;
+    if (hole->fresh_count >= HOLE_LOG_COUNT_MIN)
+        holes->has_fresh = true;
+}
+
+void
+db_holes_all_fresh(struct db_holes *holes)
+{
+    for (uint32_t i = 0; i < holes->count; i++) {
+        holes->items[i].fresh_count = holes->items[i].entry_count;
+        if (holes->items[i].fresh_count >= HOLE_LOG_COUNT_MIN)
+            holes->has_fresh = true;
+    }
 }
 
 /* The index of the hole that has the key; false: there is none. */
@@ -182,6 +201,7 @@ cut(struct db_holes *holes, uint32_t at, struct slice key)
         return;
     }
     left->entry_count = half;
+    left->fresh_count /= 2;
     if (holes->count == HOLE_COUNT_MAX) {
         set_key(&left->end, key);
         drop_if_empty(holes, at);
@@ -196,6 +216,7 @@ cut(struct db_holes *holes, uint32_t at, struct slice key)
     right->seq = left->seq;
     right->from_ms = left->from_ms;
     right->entry_count = half;
+    right->fresh_count = left->fresh_count;
     drop_if_empty(holes, at + 1);
     drop_if_empty(holes, at);
 }

@@ -7,18 +7,20 @@
  * That a hole is empty holds from its sequence and its time on, until a key in it is written:
  * whoever writes says so, and what is taken back because the log failed takes all holes along.
  * Holes are a memory of what is stored and nothing else; they are few, and the least useful ones
- * are forgotten.
+ * are forgotten.  The large ones are logged (db_hole_log.h), so that a restart does not forget
+ * them.
  */
 #ifndef KV_DB_DB_HOLES_H
 #define KV_DB_DB_HOLES_H
 
 #include "base/buffer.h"
 
-/* What is passed faster than it is looked up is no hole; test builds take what they can get. */
+/* Entries, keys, entries.  What is passed faster than it is looked up is no hole, and a walk over
+ * what is not worth logging takes some 10 ms; test builds take what they can get. */
 #ifdef KV_DEBUG
-enum { HOLE_ENTRY_COUNT_MIN = 6, RUN_BEFORE_LEAP = 2 };
+enum { HOLE_ENTRY_COUNT_MIN = 6, RUN_BEFORE_LEAP = 2, HOLE_LOG_COUNT_MIN = 12 };
 #else
-enum { HOLE_ENTRY_COUNT_MIN = 1000, RUN_BEFORE_LEAP = 8 }; /* entries, keys */
+enum { HOLE_ENTRY_COUNT_MIN = 1000, RUN_BEFORE_LEAP = 8, HOLE_LOG_COUNT_MIN = 30000 };
 #endif
 
 enum {
@@ -35,6 +37,7 @@ struct db_hole {
     uint64_t seq;         /* nothing in it is visible at this sequence, nor at later ones, */
     uint64_t from_ms;     /* at this time and later: its dead values were alive before; else 0 */
     uint64_t entry_count; /* about what a walk is spared */
+    uint64_t fresh_count; /* of these, what the log does not know of */
     uint64_t used_at;     /* put_count when it was */
 };
 
@@ -43,6 +46,7 @@ struct db_holes {
     struct db_hole items[HOLE_COUNT_MAX]; /* by family and key, disjoint */
     uint32_t count;
     uint64_t put_count; /* keys that were compared */
+    bool has_fresh;     /* one's fresh_count has reached HOLE_LOG_COUNT_MIN */
 };
 
 void db_holes_clear(struct db_holes *holes); /* also frees */
@@ -56,6 +60,8 @@ void db_holes_add(struct db_holes *holes, uint32_t cf_id, const struct hole_foun
  * next call that changes something.  NULL: there is none. */
 const struct db_hole *db_holes_find(struct db_holes *holes, uint32_t cf_id, struct slice key,
                                     uint64_t seq, uint64_t now_ms);
+/* What has been logged so far goes with an old log. */
+void db_holes_all_fresh(struct db_holes *holes);
 /* A version of the key has been written that is no deletion. */
 void db_holes_put(struct db_holes *holes, uint32_t cf_id, struct slice key);
 

@@ -231,6 +231,8 @@ MUST_CHECK enum kv_status db_txn_memtable(struct db *db, struct memtable **memta
 /* The mapping of a memtable that is frozen at `memtable_bytes`. */
 size_t db_memtable_capacity(uint64_t memtable_bytes);
 void db_wake_writer(struct db *db);
+/* What was a hole has the keys of a batch again, which is well-formed. */
+void db_fill_holes(struct db *db, struct slice batch);
 void db_update_budget(struct db *db);
 
 #endif

@@ -1,9 +1,10 @@
 /* db_obsolete.c - files that nobody needs are deleted one after the other, with pauses.
  *
- *     reported --> [waits in db->obsolete] --> unlinked --> pause --> the next
+ *     reported --> [waits in db->obsolete] --> blocks dropped --> unlinked --> pause --> the next
  *
- * A large compaction or a dropped family leaves many files at once, and to free a large file's
- * space costs the file system time that readers and the log would miss.  A file that a fetch is
+ * A large compaction or a dropped family leaves many files at once.  To free a large file's space
+ * costs the file system time that readers and the log would miss, and to drop its blocks from the
+ * cache costs the loop's, so these go a part at a time, too.  A file that a fetch is
  * about to open waits: its reader found it in a version that is gone by now, and must not be told
  * that it isn't there.  What is left at a stop or a crash is purged at the next open.
  */
@@ -15,7 +16,7 @@
 #include "io/file.h"
 #include "version/file_name.h"
 
-enum { UNLINK_PAUSE_US = 2000 };
+enum { UNLINK_PAUSE_US = 2000, DROP_COUNT_MAX = 2000 /* blocks, in about half a millisecond */ };
 
 struct obsolete_file {
     struct list link;
@@ -71,7 +72,7 @@ unlink_next(struct db *db)
     struct obsolete_file *file = first_free(db);
 
     KV_ASSERT(!db->unlink.is_busy);
-    if (file == NULL) {
+    if (file == NULL || !block_cache_drop_table(db->cache, file->number, DROP_COUNT_MAX)) {
         pause_then_go_on(db);
         return;
     }
@@ -91,7 +92,6 @@ db_delete_file(void *owner, uint64_t file_number)
     struct obsolete_file *file = kv_alloc_zero(sizeof(*file));
     const bool is_first = list_empty(&db->obsolete) && !db->unlink.is_busy;
 
-    block_cache_drop_table(db->cache, file_number);
     file->number = file_number;
     list_push_back(&db->obsolete, &file->link);
     db->obsolete_count++;

@@ -293,6 +293,7 @@ db_open(const struct db_options *options, struct db **db_out)
         db_repair_begin(db);
     else
         version_set_purge(db->versions);
+    db_sweep_start(&db->sweep);
     db->tables_seq_max = db->last_seq;
     db_update_budget(db);
     db_space_measure(db);

@@ -118,6 +118,8 @@ db_store_options(struct db *db)
     const uint64_t number_tmp = version_set_next_file_number(db->versions);
     enum kv_status st;
 
+    db->options_number_before =
+        db->options_number != 0 ? db->options_number : db->loaded_options.number;
     db->options_number = version_set_next_file_number(db->versions);
     st = options_file_store(db->io, db->dir, number_tmp, db->options_number, &file);
     options_file_deinit(&file);

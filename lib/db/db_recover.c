@@ -18,6 +18,7 @@
 
 #include "base/alloc.h"
 #include "compact/flush_build.h"
+#include "db/db_hole_log.h"
 #include "db/family_record.h"
 #include "io/file.h"
 #include "version/file_name.h"
@@ -215,6 +216,15 @@ take_batch(struct recovery *recovery, struct slice batch, uint64_t seq, uint32_t
     return KV_OK;
 }
 
+/* Of what the tables and the batches so far have, the last one. */
+static uint64_t
+seq_known(const struct recovery *recovery)
+{
+    const uint64_t in_tables = version_set_last_seq(recovery->db->versions);
+
+    return recovery->seq_replayed > in_tables ? recovery->seq_replayed : in_tables;
+}
+
 static enum kv_status
 on_batch(void *owner, uint64_t log_number, struct slice batch)
 {
@@ -224,6 +234,8 @@ on_batch(void *owner, uint64_t log_number, struct slice batch)
 
     if (st != KV_OK)
         return st;
+    if (recovery->goal != REPLAY_TO_COUNT)
+        db_hole_log_replay(recovery->db, batch, seq_known(recovery));
     if (reader.count == 0)
         return KV_OK;
     if (reader.seq_next <= recovery->seq_replayed)
@@ -344,6 +356,9 @@ replay(struct recovery *recovery)
     };
     enum kv_status st = wal_replay_run(&replay, recovery->logs, recovery->log_count);
 
+    /* These two leave out what is damaged, and go on. */
+    if (replay.mode == WAL_TOLERATE_CORRUPTED_TAIL || replay.mode == WAL_SKIP_ANY_CORRUPTED)
+        db_holes_clear(&db->holes);
     if (st == KV_OK)
         st = apply_pending(recovery);
     if (st == KV_OK)

@@ -7,9 +7,9 @@
 #include "db/db_iter.h"
 
 #ifdef KV_DEBUG
-enum { DELETION_COUNT_MIN = 20, STEP_ENTRY_COUNT = 50 };
+enum { DELETION_COUNT_MIN = 20, SEED_DELETION_COUNT_MIN = 20, STEP_ENTRY_COUNT = 50 };
 #else
-enum { DELETION_COUNT_MIN = 1000, STEP_ENTRY_COUNT = 4000 };
+enum { DELETION_COUNT_MIN = 1000, SEED_DELETION_COUNT_MIN = 50000, STEP_ENTRY_COUNT = 4000 };
 #endif
 
 enum {
@@ -53,6 +53,8 @@ db_sweep_deinit(struct db_sweep *sweep)
 {
     db_sweep_stop(sweep);
     drop_iter(sweep);
+    while (sweep->seed_count > 0)
+        buffer_deinit(&sweep->seeds[--sweep->seed_count].key);
     buffer_deinit(&sweep->origin);
     buffer_deinit(&sweep->position);
 }
@@ -83,7 +85,8 @@ new_deletions(const struct db_sweep *sweep)
 void
 db_sweep_turn(struct db_sweep *sweep)
 {
-    if (!sweep->is_walking && !sweep->is_due && new_deletions(sweep) >= DELETION_COUNT_MIN)
+    if (!sweep->is_walking && !sweep->is_due &&
+        (sweep->seed_count > 0 || new_deletions(sweep) >= DELETION_COUNT_MIN))
         run_later(sweep, BEGIN_DELAY_US);
 }
 
@@ -95,24 +98,85 @@ set_position(struct db_sweep *sweep, struct slice key, bool is_past)
     sweep->is_past_position = is_past;
 }
 
-/* From the newest deletion. */
+static bool
+begin_at(struct db_sweep *sweep, uint32_t cf_id, struct slice key)
+{
+    if (version_set_family(sweep->db->versions, cf_id) == NULL)
+        return false;
+    buffer_clear(&sweep->origin);
+    buffer_append_slice(&sweep->origin, key);
+    set_position(sweep, key, false);
+    sweep->cf_id = cf_id;
+    sweep->is_walking = true;
+    sweep->is_forward = false;
+    return true;
+}
+
+static bool
+begin_at_seed(struct db_sweep *sweep)
+{
+    struct sweep_seed *seed = &sweep->seeds[--sweep->seed_count];
+    const bool has_begun = begin_at(sweep, seed->cf_id, buffer_slice(&seed->key));
+
+    buffer_deinit(&seed->key);
+    return has_begun;
+}
+
+/* From the newest deletion, unless there is a seed. */
 static bool
 begin(struct db_sweep *sweep)
 {
     const struct memtable *active = sweep->db->active;
     struct slice key;
+    uint32_t cf_id;
 
-    if (!memtable_newest_deletion(active, &sweep->cf_id, &key) ||
-        version_set_family(sweep->db->versions, sweep->cf_id) == NULL)
+    if (sweep->seed_count > 0)
+        return begin_at_seed(sweep);
+    if (!memtable_newest_deletion(active, &cf_id, &key) || !begin_at(sweep, cf_id, key))
         return false;
-    buffer_clear(&sweep->origin);
-    buffer_append_slice(&sweep->origin, key);
-    set_position(sweep, key, false);
     sweep->memtable = active;
     sweep->deletion_count = memtable_deletion_count(active);
-    sweep->is_walking = true;
-    sweep->is_forward = false;
     return true;
+}
+
+/* --- seeds --- */
+
+/* A queue of deleted keys is nothing but that in many a table. */
+static bool
+is_mostly_deletions(const struct table_meta *meta)
+{
+    return meta->has_counts && meta->deletion_count >= SEED_DELETION_COUNT_MIN &&
+           meta->deletion_count >= meta->entry_count / 2;
+}
+
+/* Of the newest tables, as many as there is room for. */
+static void
+add_seeds(struct db_sweep *sweep, const struct column_family *family)
+{
+    for (uint32_t i = 0; i < LEVEL_COUNT; i++) {
+        const struct version_level *level = &family->current->levels[i];
+
+        for (uint32_t j = 0; j < level->count && sweep->seed_count < SWEEP_SEED_COUNT_MAX; j++) {
+            const struct table_meta *meta = &level->files[j]->meta;
+            struct sweep_seed *seed = &sweep->seeds[sweep->seed_count];
+
+            if (!is_mostly_deletions(meta))
+                continue;
+            *seed = (struct sweep_seed){.cf_id = family->id};
+            buffer_append_slice(&seed->key, internal_key_user(buffer_slice(&meta->smallest)));
+            sweep->seed_count++;
+        }
+    }
+}
+
+void
+db_sweep_start(struct db_sweep *sweep)
+{
+    const struct column_family *family;
+
+    KV_ASSERT(sweep->seed_count == 0);
+    for (uint32_t i = 0; (family = version_set_family_at(sweep->db->versions, i)) != NULL; i++)
+        add_seeds(sweep, family);
 }
 
 /* An iterator over what lies in the direction of the position. */

@@ -7,6 +7,7 @@
  * STALL_REFUSE_US it is told so instead of hanging.
  */
 #include "db/compactor.h"
+#include "db/db_hole_log.h"
 #include "db/family_record.h"
 
 /* An eighth more, so that the batch that would exceed the size finds it, not the mapping. */
@@ -116,13 +117,12 @@ family_is_live(void *owner, uint32_t cf_id)
     return version_set_family(db->versions, cf_id) != NULL;
 }
 
-/* What was a hole has keys again. */
-static void
-fill_holes(struct db *db, const struct write_batch *batch)
+void
+db_fill_holes(struct db *db, struct slice batch)
 {
     struct write_batch_reader reader;
     struct batch_record record;
-    enum kv_status st = write_batch_reader_init(&reader, buffer_slice(&batch->bytes));
+    enum kv_status st = write_batch_reader_init(&reader, batch);
     bool found = true;
 
     while (st == KV_OK && found) {
@@ -131,7 +131,7 @@ fill_holes(struct db *db, const struct write_batch *batch)
             record.type != TYPE_RANGE_DELETION)
             db_holes_put(&db->holes, record.cf_id, record.key);
     }
-    KV_ASSERT(st == KV_OK); /* the memtable took it */
+    KV_ASSERT(st == KV_OK);
 }
 
 enum kv_status
@@ -167,7 +167,7 @@ db_write(struct db *db, struct write_batch *batch, uint64_t *seq_last_out)
     db_space_charge(db, batch);
     memtable_apply(db->active, buffer_slice(&batch->bytes), family_is_live, db);
     if (db->holes.count > 0)
-        fill_holes(db, batch);
+        db_fill_holes(db, buffer_slice(&batch->bytes));
     db->memtable_change_count++;
     db->last_seq += count;
     *seq_last_out = db->last_seq;
@@ -214,6 +214,7 @@ void
 db_turn(struct db *db)
 {
     db_let_time_pass(db);
+    db_hole_log_turn(db);
     wal_turn(db->wal);
     db_family_changes_turn(db);
     db_install_built(db);

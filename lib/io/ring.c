@@ -5,6 +5,9 @@
  * Nothing is delivered outside ring_turn.  ring_get_sqe may submit in between, any number of
  * times: the kernel keeps what does not fit into the completion queue (IORING_FEAT_NODROP) and
  * hands it over at a later turn.
+ *
+ * With DEFER_TASKRUN a completion is work that the kernel keeps until it is asked for; that there
+ * is some it says in a word of shared memory (TASKRUN_FLAG), so looking costs no system call.
  */
 #include "io/ring.h"
 
@@ -20,6 +23,7 @@ enum {
     /* Multishot requests complete many times per entry. */
     CQ_ENTRIES_PER_SQ_ENTRY = 8,
     SUBMIT_TRY_COUNT_MAX = 1000000,
+    LOOKS_PER_CLOCK = 16,
     LINE_BYTES = 64,
     OWNER_LINE_COUNT = 5,
 };
@@ -37,8 +41,9 @@ ring_open(uint32_t entry_count, struct ring **ring_out)
 {
     struct ring *ring = kv_alloc_zero(sizeof(*ring));
     struct io_uring_params params = {
-        .flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SUBMIT_ALL |
-                 IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP,
+        .flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+                 IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE |
+                 IORING_SETUP_CLAMP,
         .cq_entries = entry_count * CQ_ENTRIES_PER_SQ_ENTRY,
     };
     int failed;
@@ -65,10 +70,16 @@ ring_close(struct ring *ring)
     if (ring == NULL)
         return;
     KV_ASSERT(!ring->dispatching);
-    KV_ASSERT(list_empty(&ring->deferred));
+    KV_ASSERT(list_empty(&ring->deferred) && list_empty(&ring->arrived));
     io_uring_queue_exit(&ring->uring);
     timer_heap_deinit(&ring->timers);
     free(ring);
+}
+
+void
+ring_set_busy_poll(struct ring *ring, uint64_t poll_us)
+{
+    ring->busy_poll_us = poll_us;
 }
 
 struct io *
@@ -155,13 +166,20 @@ ring_get_sqe(struct ring *ring, struct ring_event *event)
     return sqe;
 }
 
+void
+ring_push(struct ring *ring)
+{
+    ring->queued_read_count = 0;
+    check_entered(io_uring_submit(&ring->uring));
+}
+
 static uint64_t
 wait_us(struct ring *ring, uint64_t timeout_us)
 {
     const uint64_t deadline_us = timer_heap_next_us(&ring->timers);
     uint64_t now_us;
 
-    if (!list_empty(&ring->deferred))
+    if (!list_empty(&ring->deferred) || !list_empty(&ring->arrived))
         return 0;
     if (timeout_us > WAIT_US_MAX)
         timeout_us = WAIT_US_MAX;
@@ -173,18 +191,72 @@ wait_us(struct ring *ring, uint64_t timeout_us)
     return deadline_us - now_us < timeout_us ? deadline_us - now_us : timeout_us;
 }
 
+/* Tells the processor that this is a loop that waits. */
+static void
+relax(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
+
+/* The kernel has work of ours, or completions that found no room. */
+static bool
+has_work(const struct ring *ring)
+{
+    const uint32_t flags = __atomic_load_n(ring->uring.sq.kflags, __ATOMIC_RELAXED);
+
+    return (flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0;
+}
+
+static bool
+is_ready(const struct ring *ring)
+{
+    return io_uring_cq_ready(&ring->uring) > 0 || has_work(ring);
+}
+
+/* Submits what is queued and fetches what has completed. */
+static void
+submit_and_look(struct ring *ring)
+{
+    if (io_uring_sq_ready(&ring->uring) > 0 || has_work(ring))
+        check_entered(io_uring_submit_and_get_events(&ring->uring));
+}
+
+/* True: something has completed. */
+static bool
+look_busily(struct ring *ring, uint64_t look_us)
+{
+    const uint64_t begin_us = io_system_now_us(&ring->io);
+
+    submit_and_look(ring);
+    while (!is_ready(ring)) {
+        for (uint32_t i = 0; i < LOOKS_PER_CLOCK && !is_ready(ring); i++)
+            relax();
+        if (io_system_now_us(&ring->io) - begin_us >= look_us)
+            return false;
+    }
+    submit_and_look(ring);
+    return io_uring_cq_ready(&ring->uring) > 0;
+}
+
 static void
 submit_and_wait(struct ring *ring, uint64_t timeout_us)
 {
+    const uint64_t look_us = timeout_us < ring->busy_poll_us ? timeout_us : ring->busy_poll_us;
+    const uint64_t sleep_us = timeout_us - look_us;
     struct __kernel_timespec timeout = {
-        .tv_sec = (int64_t)(timeout_us / 1000000),
-        .tv_nsec = (long long)(timeout_us % 1000000 * 1000),
+        .tv_sec = (int64_t)(sleep_us / 1000000),
+        .tv_nsec = (long long)(sleep_us % 1000000 * 1000),
     };
     struct io_uring_cqe *cqe;
 
+    ring->queued_read_count = 0;
+    if (look_us > 0 && look_busily(ring, look_us))
+        return;
     /* Without a wait liburing would not ask for new completions while there are old ones. */
-    if (timeout_us == 0 || io_uring_cq_ready(&ring->uring) > 0)
-        check_entered(io_uring_submit_and_get_events(&ring->uring));
+    if (sleep_us == 0 || io_uring_cq_ready(&ring->uring) > 0)
+        submit_and_look(ring);
     else
         check_entered(io_uring_submit_and_wait_timeout(&ring->uring, &cqe, 1, &timeout, NULL));
 }

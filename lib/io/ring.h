@@ -41,6 +41,11 @@ uint32_t ring_turn(struct ring *ring, uint64_t timeout_us);
  * for the next one, which first submits what is queued, and does not wait. */
 void ring_cut_turn(struct ring *ring);
 
+/* From now on ring_turn looks for so long whether something has completed before it sleeps, 0: not
+ * at all.  A processor that sleeps takes its time to wake up, longer than a fast disk needs; one
+ * that looks is busy. */
+void ring_set_busy_poll(struct ring *ring, uint64_t poll_us);
+
 /* Files, timers, clock and randomness over this ring; lives as long as the ring. */
 struct io *ring_io(struct ring *ring);
 

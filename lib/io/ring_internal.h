@@ -13,14 +13,21 @@ struct ring {
     struct io_uring uring;
     struct timer_heap timers;
     struct random random;
-    struct list deferred; /* requests whose result is known and whose done waits for a turn */
+    struct list deferred;       /* requests whose result is known and whose done waits for a turn */
+    struct list arrived;        /* reads whose result is known, likewise; a few a turn */
+    uint32_t queued_read_count; /* since the last submission */
+    uint64_t busy_poll_us;
     bool dispatching;
     bool is_cut; /* by ring_cut_turn */
 };
 
+/* Hands what is queued to the kernel now, before the turn ends. */
+void ring_push(struct ring *ring);
+
 /* The vtable of ring->io. */
 void io_ring_init(struct ring *ring);
-/* Calls `done` of all that was deferred before the call; returns how many. */
+/* Calls `done` of all that was deferred before the call, and of the first reads that have arrived;
+ * returns how many. */
 uint32_t io_ring_deliver(struct ring *ring);
 
 /* What was seen when io_uring_setup failed. */

@@ -185,6 +185,30 @@ write_batch_merge(struct write_batch *batch, uint32_t cf_id, struct slice key, s
 }
 
 void
+write_batch_log_data(struct write_batch *batch, struct slice data)
+{
+    uint8_t *end = buffer_reserve(&batch->bytes, RECORD_OVERHEAD_BYTES_MAX + data.size);
+
+    KV_ASSERT(data.size <= UINT32_MAX);
+    *end++ = TAG_LOG_DATA;
+    end = put_lstr(end, data);
+    batch->bytes.size = (size_t)(end - batch->bytes.data);
+}
+
+bool
+write_batch_is_log_data(struct slice encoded, struct slice *data_out)
+{
+    struct slice rest;
+
+    if (encoded.size <= WRITE_BATCH_HEADER_BYTES || load_fixed32(encoded.data + COUNT_OFFSET) > 0 ||
+        encoded.data[WRITE_BATCH_HEADER_BYTES] != TAG_LOG_DATA)
+        return false;
+    rest = slice_of(encoded.data + WRITE_BATCH_HEADER_BYTES + 1,
+                    encoded.size - WRITE_BATCH_HEADER_BYTES - 1);
+    return get_lstr(&rest, data_out) && rest.size == 0;
+}
+
+void
 write_batch_append(struct write_batch *batch, struct slice encoded)
 {
     const uint32_t count = write_batch_count(batch);

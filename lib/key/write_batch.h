@@ -38,6 +38,12 @@ void write_batch_delete_range(struct write_batch *batch, uint32_t cf_id, struct 
 void write_batch_merge(struct write_batch *batch, uint32_t cf_id, struct slice key,
                        struct slice operand);
 
+/* Something for the log alone: not counted, without a sequence, and passed over by who does not
+ * look for it. */
+void write_batch_log_data(struct write_batch *batch, struct slice data);
+/* Whether an encoded batch is nothing else; *data_out is borrowed from it. */
+bool write_batch_is_log_data(struct slice encoded, struct slice *data_out);
+
 /* Adds the records of an encoded batch, which write_batch_reader has accepted, behind one's own. */
 void write_batch_append(struct write_batch *batch, struct slice encoded);
 

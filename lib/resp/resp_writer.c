@@ -120,6 +120,12 @@ resp_array(struct resp_writer *writer, size_t count)
 }
 
 void
+resp_push(struct resp_writer *writer, size_t count)
+{
+    put_header(writer, is_resp3(writer) ? '>' : '*', (int64_t)count, 0);
+}
+
+void
 resp_map(struct resp_writer *writer, size_t pair_count)
 {
     if (is_resp3(writer))

@@ -22,6 +22,7 @@ void resp_bulk_text(struct resp_writer *writer, const char *text);
 void resp_null(struct resp_writer *writer);       /* $-1 or _ */
 void resp_null_array(struct resp_writer *writer); /* *-1 or _ */
 void resp_array(struct resp_writer *writer, size_t count);
+void resp_push(struct resp_writer *writer, size_t count); /* RESP2: an array */
 void resp_map(struct resp_writer *writer, size_t pair_count);
 void resp_set(struct resp_writer *writer, size_t count);
 void resp_double(struct resp_writer *writer, double value);

@@ -30,6 +30,7 @@ struct options_file {
     char wal_dir[1024];              /* read only; "": the logs lie with the tables */
     struct family_options *families; /* owned array */
     uint32_t family_count;
+    uint64_t number; /* of the file that it was loaded from; 0: none */
 };
 
 void options_file_deinit(struct options_file *options);

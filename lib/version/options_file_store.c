@@ -72,6 +72,7 @@ options_file_load(struct io *io, const char *dir, struct options_file *options_o
     st = file_read_all(io, path, OPTIONS_FILE_BYTES_MAX, &content);
     if (st == KV_OK)
         st = options_file_parse(buffer_slice(&content), options_out);
+    options_out->number = listing.newest[0];
     if (st != KV_OK)
         kv_log(LOG_LEVEL_WARNING, "%s cannot be used (%s)", path, kv_status_text(st));
     buffer_deinit(&content);

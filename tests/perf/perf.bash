@@ -8,6 +8,7 @@ set -u
 perf_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 bin=${KV_BIN:-$perf_dir/../../build/release/bin}
 rounds=3 size=full loader='' keep=no
+load_options=() # of the load generator, beside load's arguments
 declare -A server_pid=() server_port=() server_dir=()
 declare -A set_share=() # one of how many SETs a slow side gets [1]
 
@@ -203,19 +204,20 @@ fill_keys() { # PORT KEYS VALUE_BYTES
 }
 
 # load PORT set|get KEYS VALUE_BYTES CONNECTIONS PIPELINE OPERATIONS
+# With load_options, which may name a socket instead of the port.
 # Sets load_rate (operations a second) and load_p99_us.
 load() {
     local line
     case $loader in
     redis-benchmark)
-        line=$(redis-benchmark -p "$1" -t "$2" -r "$3" -d "$4" -c "$5" -P "$6" -n "$7" --csv |
-            tail -1 | tr -d '"')
+        line=$(redis-benchmark -p "$1" "${load_options[@]}" -t "$2" -r "$3" -d "$4" -c "$5" -P "$6" \
+            -n "$7" --csv | tail -1 | tr -d '"')
         load_rate=$(cut -d, -f2 <<<"$line")
         load_p99_us=$(cut -d, -f7 <<<"$line" | awk '{ print $1 * 1000 }')
         ;;
     kvbench)
-        "$bin/kvbench" -q -p "$1" -t "$2" -r "$3" -d "$4" -c "$5" -P "$6" -n "$7" --csv "$work/csv" \
-            >"$work/out" 2>&1 || { tail -5 "$work/out" >&2; die "kvbench failed"; }
+        "$bin/kvbench" -q -p "$1" "${load_options[@]}" -t "$2" -r "$3" -d "$4" -c "$5" -P "$6" \
+            -n "$7" --csv "$work/csv" >"$work/out" 2>&1 || { tail -5 "$work/out" >&2; die "kvbench failed"; }
         load_rate=$(csv_field "$work/csv" "$2" ops_per_s)
         load_p99_us=$(csv_field "$work/csv" "$2" p99_us)
         ;;

@@ -70,6 +70,9 @@ add_up(struct sim_world_report *sum, const struct sim_world_report *one)
     sum->kill_count += one->kill_count;
     sum->cut_in_open_count += one->cut_in_open_count;
     sum->stop_count += one->stop_count;
+    sum->guest_count += one->guest_count;
+    sum->txn_count += one->txn_count;
+    sum->txn_get_count += one->txn_get_count;
     sum->batch_count += one->batch_count;
     sum->acked_count += one->acked_count;
     sum->taken_back_count += one->taken_back_count;
@@ -111,6 +114,7 @@ print_sum(const struct sim_world_report *sum, uint64_t count, double took_s)
            " flushes (%" PRIu64 " failed),\n"
            "  %" PRIu64 " compactions in %" PRIu64 " jobs (%" PRIu64 " failed), %" PRIu64
            " moves, %" PRIu64 " asked for,\n"
+           "  %" PRIu64 " families dropped, %" PRIu64 " transactions with %" PRIu64 " gets,\n"
            "  %" PRIu64 " faults, %" PRIu64 " logs failed (%" PRIu64 " with batches taken back), "
            "%.0f virtual s, %.1f of them at most to come to rest\n  ",
            count, (double)count / took_s, sum->step_count, sum->cut_count + sum->cut_in_open_count,
@@ -118,8 +122,9 @@ print_sum(const struct sim_world_report *sum, uint64_t count, double took_s)
            sum->refused_count, sum->acked_count, sum->get_count, sum->snapshot_get_count,
            sum->snapshot_count, sum->scan_count, sum->flush_count, sum->flush_failure_count,
            sum->compaction_count, sum->compaction_job_count, sum->compaction_failure_count,
-           sum->move_count, sum->manual_count, sum->fault_count, sum->wal_failure_count,
-           sum->taken_back_count, (double)sum->virtual_us / 1e6, (double)sum->settle_us_max / 1e6);
+           sum->move_count, sum->manual_count, sum->guest_count, sum->txn_count, sum->txn_get_count,
+           sum->fault_count, sum->wal_failure_count, sum->taken_back_count,
+           (double)sum->virtual_us / 1e6, (double)sum->settle_us_max / 1e6);
 }
 
 static void

@@ -31,7 +31,8 @@ push_record(struct sim_model *model, const struct model_record *record)
         model->records =
             kv_realloc(model->records, model->record_capacity * sizeof(model->records[0]));
     }
-    model->records[model->record_count++] = *record;
+    model->records[model->record_count] = *record;
+    model->records[model->record_count++].incarnation = model->incarnations[record->family];
 }
 
 struct model_value
@@ -65,10 +66,32 @@ sim_model_cancel(struct sim_model *model)
 }
 
 static void
-apply(struct model_state *state, const struct model_record *record)
+apply(struct sim_model *model, const struct model_record *record)
 {
+    if (record->incarnation != model->incarnations[record->family])
+        return;
     for (uint32_t key = record->key; key < record->key_end; key++)
-        state->values[record->family][key] = record->value;
+        model->state.values[record->family][key] = record->value;
+}
+
+struct model_value
+sim_model_pending_value(const struct sim_model *model, uint32_t family, uint32_t key)
+{
+    for (size_t i = model->record_count; i > records_before(model, model->batch_count); i--) {
+        const struct model_record *record = &model->records[i - 1];
+
+        if (record->family == family && record->key <= key && key < record->key_end)
+            return record->value;
+    }
+    return model->state.values[family][key];
+}
+
+void
+sim_model_renew(struct sim_model *model, uint32_t family)
+{
+    KV_ASSERT(family < MODEL_FAMILY_COUNT);
+    model->incarnations[family]++;
+    memset(model->state.values[family], 0, sizeof(model->state.values[family]));
 }
 
 /* Cuts the doubtful batches out of the middle: the pending records stay. */
@@ -105,7 +128,7 @@ sim_model_submit(struct sim_model *model, uint64_t seq_last)
     model->batches[model->batch_count++] =
         (struct model_batch){.seq_last = seq_last, .record_end = model->record_count};
     for (size_t i = first; i < model->record_count; i++)
-        apply(&model->state, &model->records[i]);
+        apply(model, &model->records[i]);
 }
 
 static void
@@ -115,7 +138,7 @@ rebuild_state(struct sim_model *model)
 
     memset(&model->state, 0, sizeof(model->state));
     for (size_t i = 0; i < end; i++)
-        apply(&model->state, &model->records[i]);
+        apply(model, &model->records[i]);
 }
 
 static size_t

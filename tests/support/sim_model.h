@@ -13,7 +13,7 @@
 
 #include "base/slice.h"
 
-enum { MODEL_FAMILY_COUNT = 2, MODEL_KEY_COUNT = 20 };
+enum { MODEL_FAMILY_COUNT = 3, MODEL_KEY_COUNT = 20 };
 
 /* The bytes follow from the id. */
 struct model_value {
@@ -34,7 +34,7 @@ struct model_state {
 
 /* Sets the keys [key, key_end) of a family. */
 struct model_record {
-    uint32_t family;
+    uint32_t family, incarnation;
     uint32_t key, key_end;
     struct model_value value;
 };
@@ -53,6 +53,7 @@ struct sim_model {
     struct model_state state;
     uint64_t value_id_next;
     uint64_t peak_ms; /* as far as it has been told */
+    uint32_t incarnations[MODEL_FAMILY_COUNT];
 };
 
 void sim_model_init(struct sim_model *model);
@@ -65,6 +66,13 @@ void sim_model_delete(struct sim_model *model, uint32_t family, uint32_t key, ui
 void sim_model_cancel(struct sim_model *model);
 /* The pending batch was accepted. */
 void sim_model_submit(struct sim_model *model, uint64_t seq_last);
+
+/* What the key holds behind the records of the pending batch. */
+struct model_value sim_model_pending_value(const struct sim_model *model, uint32_t family,
+                                           uint32_t key);
+
+/* The family is empty, whatever was and will be recovered: it is another one from now on. */
+void sim_model_renew(struct sim_model *model, uint32_t family);
 
 /* All batches above `seq` were taken back. */
 void sim_model_take_back(struct sim_model *model, uint64_t seq);

@@ -125,7 +125,7 @@ draw_machine(struct sim_world *world)
         sim_world_draw(world, 2) == 0 ? 0 : 2 + (uint32_t)sim_world_draw(world, 40);
     world->life_count = 2 + (uint32_t)sim_world_draw(world, 4);
     world->step_count_max = 10 + (uint32_t)sim_world_draw(world, 200);
-    world->family_count = 1 + (uint32_t)sim_world_draw(world, MODEL_FAMILY_COUNT);
+    world->family_count = 1 + (uint32_t)sim_world_draw(world, STEADY_FAMILY_COUNT);
     world->value_bytes_max = 10 + (uint32_t)sim_world_draw(world, 4000);
 }
 

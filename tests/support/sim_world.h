@@ -29,6 +29,7 @@ struct sim_world_report {
     uint64_t hash;
     uint64_t step_count; /* of clients, so far */
     uint64_t life_count, cut_count, kill_count, cut_in_open_count, stop_count;
+    uint64_t guest_count, txn_count, txn_get_count;
     uint64_t batch_count, acked_count, taken_back_count, refused_count;
     uint64_t get_count, scan_count, snapshot_count, snapshot_get_count;
     uint64_t flush_count, flush_failure_count, wal_failure_count, fault_count;

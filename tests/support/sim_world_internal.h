@@ -11,7 +11,11 @@
 #include "support/sim_world.h"
 
 enum { READER_COUNT = 3, SNAPSHOT_COUNT = 4, FLUSH_WAIT_COUNT = 3, FAULTS_AT_ONCE_MAX = 3 };
+enum { STEADY_FAMILY_COUNT = 2, GUEST_FAMILY = STEADY_FAMILY_COUNT };
 enum { LIVENESS_US = 30 * 1000 * 1000 };
+
+/* What was asked for last, and whether it was reported. */
+enum sim_guest { GUEST_ABSENT, GUEST_MAKING, GUEST_PRESENT, GUEST_DROPPING };
 
 struct sim_world;
 
@@ -43,9 +47,11 @@ struct sim_world {
     bool changes_wal_sync; /* while running: then only flushes make anything safe for certain */
     uint32_t cut_near_one_in;
     uint32_t life_count, step_count_max;
-    uint32_t family_count;
+    uint32_t family_count; /* without the guest */
     uint32_t cf_ids[MODEL_FAMILY_COUNT];
     uint32_t value_bytes_max;
+
+    enum sim_guest guest;
 
     uint64_t acked_seq; /* the last one reported durable */
     uint64_t hard_seq;  /* up to here a power cut must leave everything */
@@ -78,6 +84,14 @@ bool sim_world_bury(struct sim_world *world, bool was_power);
 /* Without faults everything comes to an end. */
 bool sim_world_calm(struct sim_world *world);
 bool sim_world_stop(struct sim_world *world);
+
+/* sim_world_guest.c */
+/* It comes if it is not there, or goes. */
+void sim_world_change_guest(struct sim_world *world);
+/* After an opening: whether it may be as it is. */
+bool sim_world_find_guest(struct sim_world *world);
+/* One that can be written and read. */
+uint32_t sim_world_draw_family(struct sim_world *world);
 
 /* sim_world_step.c */
 void sim_world_turn(struct sim_world *world);

@@ -98,10 +98,10 @@ is_settled(struct sim_world *world)
         if (world->readers[i].stage != READER_IDLE)
             return false;
     }
-    return !stats.read_only && stats.fault == KV_OK && !space.is_refusing &&
-           stats.frozen_count == 0 && stats.obsolete_count == 0 && !world->writer_waits &&
-           stats.compaction_is_settled && stats.durable_seq >= sim_model_last_seq(&world->model) &&
-           db_is_idle(world->db);
+    return world->guest != GUEST_MAKING && world->guest != GUEST_DROPPING && !stats.read_only &&
+           stats.fault == KV_OK && !space.is_refusing && stats.frozen_count == 0 &&
+           stats.obsolete_count == 0 && !world->writer_waits && stats.compaction_is_settled &&
+           stats.durable_seq >= sim_model_last_seq(&world->model) && db_is_idle(world->db);
 }
 
 static void
@@ -273,9 +273,12 @@ read_to_end(struct sim_world *world)
 static bool
 check_contents(struct sim_world *world)
 {
-    for (uint32_t family = 0; family < world->family_count; family++) {
+    for (uint32_t family = 0; family < MODEL_FAMILY_COUNT; family++) {
         const uint32_t cf_id = world->cf_ids[family];
+        const bool is_guest = family == GUEST_FAMILY;
 
+        if (is_guest ? world->guest != GUEST_PRESENT : family >= world->family_count)
+            continue;
         for (uint32_t key = 0; key < MODEL_KEY_COUNT; key++) {
             sim_reader_get(&world->readers[0], world->db, family, cf_id, key);
             if (!read_to_end(world))
@@ -317,7 +320,7 @@ find_families(struct sim_world *world)
     if (world->family_count > 1 &&
         !db_find_family(world->db, slice_from_text("second"), &world->cf_ids[1]))
         return sim_world_fail(world, "a column family is lost");
-    return true;
+    return sim_world_find_guest(world);
 }
 
 /* Sometimes the power fails on the way, sometimes there are faults. */

@@ -1,6 +1,7 @@
 /* sim_world_step.c - what clients do, and what happens to them. */
 #include <errno.h>
 
+#include "db/db_txn.h"
 #include "io/file.h"
 #include "key/entity.h"
 #include "support/sim_world_internal.h"
@@ -153,7 +154,7 @@ pause_one(struct sim_world *world)
 static void
 ask_for_compaction(struct sim_world *world)
 {
-    const uint32_t family = (uint32_t)sim_world_draw(world, world->family_count);
+    const uint32_t family = sim_world_draw_family(world);
     const uint32_t from = (uint32_t)sim_world_draw(world, MODEL_KEY_COUNT);
     char text[8], text_end[8];
     struct db_compact_request request = {
@@ -254,7 +255,7 @@ static void
 fill_batch(struct sim_world *world, struct write_batch *batch)
 {
     for (uint64_t count = 1 + sim_world_draw(world, 4); count > 0; count--) {
-        const uint32_t family = (uint32_t)sim_world_draw(world, world->family_count);
+        const uint32_t family = sim_world_draw_family(world);
         const uint64_t dice = sim_world_draw(world, 100);
 
         if (dice < 75)
@@ -266,6 +267,52 @@ fill_batch(struct sim_world *world, struct write_batch *batch)
     }
 }
 
+/* Reads what the transaction would leave behind.  False: wrong. */
+static bool
+read_in_transaction(struct sim_world *world)
+{
+    const uint32_t family = sim_world_draw_family(world);
+    const uint32_t key = (uint32_t)sim_world_draw(world, MODEL_KEY_COUNT);
+    const struct model_value value = sim_model_pending_value(&world->model, family, key);
+    struct read_ctx ctx;
+    struct lookup found;
+    char text[8];
+    bool is_right = true;
+
+    read_ctx_init(&ctx, db_block_cache(world->db));
+    if (db_get(world->db, &ctx, world->cf_ids[family], sim_model_key(key, text), SEQUENCE_MAX,
+               &found) == KV_OK) {
+        world->report->txn_get_count++;
+        is_right = found.kind == LOOKUP_VALUE
+                       ? value.id != 0 && sim_model_is_value(value, found.value)
+                       : value.id == 0;
+    }
+    read_ctx_deinit(&ctx);
+    return is_right ||
+           sim_world_fail(world, "a transaction reads key %u of family %u wrongly", key, family);
+}
+
+/* Several batches become one.  A block that a read lacks is not fetched here. */
+static enum kv_status
+write_transaction(struct sim_world *world, struct write_batch *batch, uint64_t *seq_out)
+{
+    enum kv_status st = KV_OK;
+
+    world->report->txn_count++;
+    db_txn_begin(world->db);
+    for (uint64_t count = 1 + sim_world_draw(world, 3); count > 0 && st == KV_OK; count--) {
+        write_batch_clear(batch);
+        fill_batch(world, batch);
+        st = db_txn_write(world->db, batch);
+        if (st == KV_OK && !read_in_transaction(world))
+            break;
+    }
+    if (st == KV_OK)
+        st = db_txn_commit(world->db, seq_out);
+    db_txn_end(world->db);
+    return st;
+}
+
 bool
 sim_world_write(struct sim_world *world, enum kv_status *status_out)
 {
@@ -274,8 +321,12 @@ sim_world_write(struct sim_world *world, enum kv_status *status_out)
     enum kv_status st;
 
     write_batch_init(&batch);
-    fill_batch(world, &batch);
-    st = db_write(world->db, &batch, &seq);
+    if (sim_world_draw(world, 4) == 0) {
+        st = write_transaction(world, &batch, &seq);
+    } else {
+        fill_batch(world, &batch);
+        st = db_write(world->db, &batch, &seq);
+    }
     write_batch_deinit(&batch);
     *status_out = st;
     if (st == KV_OK) {
@@ -376,7 +427,7 @@ look_back(struct sim_world *world, struct sim_reader *reader)
 static void
 start_reader(struct sim_world *world)
 {
-    const uint32_t family = (uint32_t)sim_world_draw(world, world->family_count);
+    const uint32_t family = sim_world_draw_family(world);
 
     for (uint32_t i = 0; i < READER_COUNT; i++) {
         struct sim_reader *reader = &world->readers[i];
@@ -559,6 +610,8 @@ sim_world_step(struct sim_world *world)
     enum kv_status st;
 
     world->report->step_count++;
+    if (sim_world_draw(world, 40) == 0)
+        sim_world_change_guest(world);
     if (dice < 38 && (!world->writer_waits || dice == 0)) {
         if (!sim_world_write(world, &st))
             return false;

@@ -121,7 +121,7 @@ def kvd_opens_them(made):
 def names_stay_in_their_folder(kvd):
     c = kvd.connect()
     for name in ("", "/tmp/x", "../x", "..", ".", ".hidden", "a/b", "x.tmp", "a b", "n" * 201,
-                 "a\nb", "a\0b", "\xff"):
+                 "a\nb", "a\0b", "\xff", "save-1"):
         expect(c, b"-ERR a checkpoint has a name", "KV.CHECKPOINT", name)
     expect(c, b"+OK", "MULTI")
     expect(c, b"-ERR Command not allowed", "KV.CHECKPOINT", "x")

@@ -98,6 +98,90 @@ def check_connection(client, port):
     expect(raw.delete(b"py:\0\xff"), 1, "delete of binary")
 
 
+def check_bitmaps(client):
+    expect(client.setbit("py:bits", 7, 1), 0, "setbit")
+    expect(client.getbit("py:bits", 7), 1, "getbit")
+    expect(client.bitcount("py:bits"), 1, "bitcount")
+    expect(client.bitcount("py:bits", 0, -1), 1, "bitcount of a range")
+    expect(client.bitpos("py:bits", 1), 7, "bitpos")
+    client.set("py:more", "a")
+    expect(client.bitop("OR", "py:or", "py:bits", "py:more"), 1, "bitop")
+    expect(client.get("py:or"), "a", "bitop's result")
+    field = client.bitfield("py:field")
+    field.set("u8", 0, 255).get("u8", "#0").incrby("u8", 0, 10, "SAT").overflow("FAIL").incrby("u8", 0, 1)
+    expect(field.execute(), [0, 255, 255, None], "bitfield")
+    expect(client.execute_command("BITFIELD_RO", "py:field", "GET", "u4", 4), [15], "bitfield_ro")
+    client.delete("py:bits", "py:more", "py:or", "py:field")
+
+
+def check_lcs_and_dump(client, port):
+    client.mset({"py:one": "ohmytext", "py:two": "mynewtext"})
+    expect(client.execute_command("LCS", "py:one", "py:two"), "mytext", "lcs")
+    expect(client.execute_command("LCS", "py:one", "py:two", "LEN"), 6, "lcs len")
+    expect(client.execute_command("LCS", "py:one", "py:two", "IDX", "MINMATCHLEN", 4, "WITHMATCHLEN"),
+           ["matches", [[[4, 7], [5, 8], 4]], "len", 6], "lcs idx")
+    raw = redis.Redis(port=port)
+    payload = raw.dump("py:one")
+    expect(raw.restore("py:three", 0, payload), b"OK", "restore")
+    expect("BUSYKEY" in raises(redis.ResponseError, raw.restore, "py:three", 0, payload), True, "restore again")
+    expect(raw.restore("py:three", 0, payload, replace=True), b"OK", "restore replace")
+    expect(client.get("py:three"), "ohmytext", "what was restored")
+    client.delete("py:one", "py:two", "py:three")
+
+
+def check_scans(client):
+    client.mset({"py:scan:%04d" % i: i for i in range(1000)})
+    found = list(client.scan_iter("py:scan:*", count=100))
+    expect(sorted(found), ["py:scan:%04d" % i for i in range(1000)], "scan_iter")
+    expect(len(set(client.scan_iter(match="py:scan:00*", _type="string"))), 100, "scan_iter of a type")
+    expect(list(client.scan_iter("py:none:*")), [], "scan_iter of nothing")
+    expect(len(client.keys("py:scan:*")), 1000, "keys")
+    expect(client.randomkey() is not None, True, "randomkey")
+    client.rename("py:scan:0000", "py:renamed")
+    expect(client.renamenx("py:scan:0001", "py:renamed"), False, "renamenx")
+    expect(client.copy("py:renamed", "py:copied"), True, "copy")
+    expect(client.touch("py:renamed", "py:copied", "py:none"), 2, "touch")
+    client.delete("py:renamed", "py:copied", *found)
+
+
+def check_transactions(client, port):
+    other = redis.Redis(port=port)
+    with client.pipeline() as pipe:
+        pipe.set("py:t", 1).incr("py:t").get("py:t")
+        expect(pipe.execute(), [True, 2, "2"], "a transaction")
+        pipe.watch("py:t")
+        pipe.multi()
+        pipe.incr("py:t")
+        other.set("py:t", 10)
+        raises(redis.WatchError, pipe.execute)
+
+    def add(pipe):
+        value = int(pipe.get("py:t"))
+        if value < 20:
+            other.set("py:t", value + 5)  # in between, until it is enough
+        pipe.multi()
+        pipe.set("py:t", value + 1)
+
+    expect(client.transaction(add, "py:t"), [True], "transaction() tries again")
+    expect(client.get("py:t"), "21", "after transaction()")
+    client.delete("py:t")
+
+
+def check_server(client):
+    expect(client.memory_usage("py:none"), None, "memory_usage of nothing")
+    client.set("py:m", "x" * 100)
+    expect(client.memory_usage("py:m") > 100, True, "memory_usage")
+    expect("total.allocated" in client.memory_stats(), True, "memory_stats")
+    expect(client.memory_purge(), True, "memory_purge")
+    expect(client.acl_whoami(), "default", "acl_whoami")
+    expect(client.acl_users(), ["default"], "acl_users")
+    expect(client.acl_list(), ["user default on nopass ~* &* +@all"], "acl_list")
+    expect("string" in client.acl_cat(), True, "acl_cat")
+    expect(len(client.acl_genpass()), 64, "acl_genpass")
+    expect("everything" in raises(redis.ResponseError, client.acl_setuser, "x"), True, "acl_setuser")
+    client.delete("py:m")
+
+
 def main():
     port = int(sys.argv[1])
     client = redis.Redis(port=port, decode_responses=True, single_connection_client=True)
@@ -106,6 +190,11 @@ def main():
     check_many(client)
     check_numbers(client)
     check_pipeline(client)
+    check_bitmaps(client)
+    check_lcs_and_dump(client, port)
+    check_scans(client)
+    check_transactions(client, port)
+    check_server(client)
 
 
 main()

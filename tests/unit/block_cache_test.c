@@ -89,7 +89,7 @@ pinned_blocks_stay(void)
     }
     block_cache_get_stats(cache, &stats);
     CU_ASSERT(stats.block_count == 40 && stats.bytes_pinned > stats.bytes_max);
-    block_cache_drop_table(cache, 1);
+    CU_ASSERT_TRUE(block_cache_drop_table(cache, 1, 1));
     block_cache_drop_unpinned(cache);
     for (uint64_t i = 0; i < 40; i++) {
         CU_ASSERT_EQUAL(blocks[i]->bytes.data[BLOCK_BYTES - 1], i);
@@ -126,7 +126,14 @@ a_dropped_table_leaves_the_others(void)
         touch(cache, id_of(1, i));
         touch(cache, id_of(1025, i)); /* on the same list */
     }
-    block_cache_drop_table(cache, 1);
+    for (uint64_t left = 10; left > 4; left -= 2) {
+        struct block_cache_stats stats;
+
+        CU_ASSERT_FALSE(block_cache_drop_table(cache, 1, 2));
+        block_cache_get_stats(cache, &stats);
+        CU_ASSERT_EQUAL(stats.block_count, 10 + left - 2);
+    }
+    CU_ASSERT_TRUE(block_cache_drop_table(cache, 1, 4));
     CU_ASSERT_PTR_NULL(block_cache_pin(cache, id_of(1, 3)));
     CU_ASSERT_TRUE(touch(cache, id_of(1025, 3)));
     block_cache_free(cache);
@@ -158,7 +165,7 @@ random_use_keeps_the_budget(void)
             memset((void *)(uintptr_t)(*pin)->bytes.data, i, (*pin)->bytes.size);
         }
         if (random_below(&random, 500) == 0)
-            block_cache_drop_table(cache, random_below(&random, 5));
+            (void)block_cache_drop_table(cache, random_below(&random, 5), random_below(&random, 9));
         if (random_below(&random, 500) == 0)
             block_cache_set_bytes_max(cache, INDEX_BYTES + random_below(&random, BUDGET));
         block_cache_get_stats(cache, &stats);

@@ -63,6 +63,37 @@ a_held_reply_holds_what_is_behind_it(void)
     reply_queue_deinit(&queue);
 }
 
+static void
+push(struct reply_queue *queue, const char *bytes, uint64_t seq, uint64_t durable)
+{
+    const struct reply_progress progress = reached(durable);
+
+    buffer_append_slice(&queue->bytes, slice_from_text(bytes));
+    reply_queue_commit_push(queue, seq, &progress);
+}
+
+/* Method: pushes and replies by turns; what tells of a lost write is an error or nothing at all. */
+static void
+a_failed_write_takes_its_pushes_along(void)
+{
+    const struct reply_progress progress = reached(11);
+    struct reply_queue queue = {0};
+
+    push(&queue, "p", 0, 10);
+    push(&queue, "q", 11, 10);
+    add(&queue, "a", 12, 10);
+    push(&queue, "r", 0, 10);
+    push(&queue, "s", 12, 10);
+    add(&queue, "b", 11, 10);
+    CU_ASSERT_TRUE(leaves(&queue, "p"));
+    CU_ASSERT_EQUAL(reply_queue_fail(&queue, &progress, slice_from_text("-")), 1);
+    CU_ASSERT_TRUE(leaves(&queue, "q-rb"));
+    push(&queue, "t", 12, 11);
+    release(&queue, 12);
+    CU_ASSERT_TRUE(leaves(&queue, "t"));
+    reply_queue_deinit(&queue);
+}
+
 /* Method: of four held replies, those that saw what is lost become errors, in their places. */
 static void
 a_failed_write_replaces_what_it_told(void)
@@ -169,6 +200,7 @@ main(int argc, char **argv)
     static const struct unit_test tests[] = {
         UNIT_TEST(a_held_reply_holds_what_is_behind_it),
         UNIT_TEST(a_failed_write_replaces_what_it_told),
+        UNIT_TEST(a_failed_write_takes_its_pushes_along),
         UNIT_TEST(a_reply_waits_for_its_own_level),
         UNIT_TEST(random_histories_match_a_list),
         UNIT_TEST_END,

@@ -97,10 +97,17 @@ each_operation_does_its_work(void)
                              .op = IO_READ, .fd = fd, .buffer = bytes, .size = 16, .offset = 10}),
                     6);
     CU_ASSERT_EQUAL(call(io, (struct io_request){.op = IO_CLOSE, .fd = fd}), 0);
+    CU_ASSERT_EQUAL(
+        call(io, (struct io_request){.op = IO_LINK, .path = paths[1], .path_to = paths[0]}), 0);
+    CU_ASSERT_EQUAL(
+        call(io, (struct io_request){.op = IO_LINK, .path = paths[1], .path_to = paths[0]}),
+        -EEXIST);
+    CU_ASSERT_EQUAL(call(io, (struct io_request){.op = IO_UNLINK, .path = paths[0]}), 0);
     CU_ASSERT_EQUAL(call(io, (struct io_request){.op = IO_UNLINK, .path = paths[1]}), 0);
     CU_ASSERT_EQUAL(call(io, (struct io_request){.op = IO_MKDIR, .path = paths[1]}), 0);
     CU_ASSERT_EQUAL(call(io, (struct io_request){.op = IO_MKDIR, .path = paths[1]}), -EEXIST);
-    CU_ASSERT_EQUAL(rmdir(paths[1]), 0);
+    CU_ASSERT_EQUAL(call(io, (struct io_request){.op = IO_RMDIR, .path = paths[1]}), 0);
+    CU_ASSERT_EQUAL(call(io, (struct io_request){.op = IO_RMDIR, .path = paths[1]}), -ENOENT);
     io_blocking_free(io);
     teardown();
 }

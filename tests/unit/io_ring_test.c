@@ -6,6 +6,7 @@
 #include <CUnit/Basic.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -127,10 +128,17 @@ each_operation_does_its_work(void)
     CU_ASSERT_EQUAL(memcmp(bytes, "\0\0\0\0hello, world", 16), 0);
     CU_ASSERT_EQUAL(run_copy((struct io_request){.op = IO_CLOSE, .fd = fd}), 0);
     CU_ASSERT_EQUAL(fcntl(fd, F_GETFD), -1);
+    CU_ASSERT_EQUAL(
+        run_copy((struct io_request){.op = IO_LINK, .path = paths[1], .path_to = paths[0]}), 0);
+    CU_ASSERT_EQUAL(
+        run_copy((struct io_request){.op = IO_LINK, .path = paths[1], .path_to = paths[0]}),
+        -EEXIST);
+    CU_ASSERT_EQUAL(run_copy((struct io_request){.op = IO_UNLINK, .path = paths[0]}), 0);
     CU_ASSERT_EQUAL(run_copy((struct io_request){.op = IO_UNLINK, .path = paths[1]}), 0);
     CU_ASSERT_EQUAL(run_copy((struct io_request){.op = IO_MKDIR, .path = paths[1]}), 0);
     CU_ASSERT_EQUAL(run_copy((struct io_request){.op = IO_MKDIR, .path = paths[1]}), -EEXIST);
-    CU_ASSERT_EQUAL(rmdir(paths[1]), 0);
+    CU_ASSERT_EQUAL(run_copy((struct io_request){.op = IO_RMDIR, .path = paths[1]}), 0);
+    CU_ASSERT_EQUAL(run_copy((struct io_request){.op = IO_RMDIR, .path = paths[1]}), -ENOENT);
     teardown();
 }
 
@@ -352,6 +360,81 @@ done:
     free(again);
 }
 
+enum { READ_COUNT = 11, READ_BATCH_COUNT = 4 };
+
+/* Method: more reads than go at a time, of what is in the page cache; the kernel has them before
+ * the turn, and each turn brings a few, the first ones first. */
+static void
+reads_go_and_come_a_few_at_a_time(void)
+{
+    struct io_request requests[READ_COUNT] = {0};
+    uint8_t bytes[READ_COUNT] = {0};
+    uint32_t before;
+    int fd;
+
+    if (!setup(64))
+        return;
+    fd = open(paths[0], O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    CU_ASSERT_EQUAL(write(fd, "abcdefghijk", READ_COUNT), READ_COUNT);
+    for (uint32_t i = 0; i < READ_COUNT; i++) {
+        requests[i] = (struct io_request){.op = IO_READ,
+                                          .fd = fd,
+                                          .buffer = &bytes[i],
+                                          .size = 1,
+                                          .offset = i,
+                                          .done = count_done};
+        io_submit(io, &requests[i]);
+        CU_ASSERT_EQUAL(io_uring_sq_ready(ring_uring(ring)), (i + 1) % READ_BATCH_COUNT);
+    }
+    CU_ASSERT_EQUAL(done_count, 0);
+    while (done_count < READ_COUNT) {
+        before = done_count;
+        ring_turn(ring, SECOND_US);
+        CU_ASSERT_TRUE(done_count - before <= READ_BATCH_COUNT);
+    }
+    CU_ASSERT_EQUAL(memcmp(bytes, "abcdefghijk", READ_COUNT), 0);
+    for (uint32_t i = 0; i < READ_COUNT; i++)
+        CU_ASSERT_EQUAL(requests[i].result, 1);
+    close(fd);
+    teardown();
+}
+
+static void
+count_poll(struct ring_event *event, int32_t result, uint32_t flags)
+{
+    (void)event;
+    (void)flags;
+    CU_ASSERT_TRUE(result > 0);
+    done_count++;
+}
+
+/* Method: what comes while the ring looks, what comes behind that, and nothing at all. */
+static void
+a_busy_ring_sleeps_in_the_end(void)
+{
+    struct ring_event event = {.on_complete = count_poll};
+    uint64_t begin_us;
+    int fds[2];
+
+    if (!setup(8))
+        return;
+    CU_ASSERT_EQUAL_FATAL(pipe(fds), 0);
+    ring_set_busy_poll(ring, 500);
+    io_uring_prep_poll_add(ring_get_sqe(ring, &event), fds[0], POLLIN);
+    begin_us = io_now_us(io);
+    CU_ASSERT_EQUAL(ring_turn(ring, 3000), 0);
+    CU_ASSERT_TRUE(io_now_us(io) - begin_us >= 2900);
+    CU_ASSERT_EQUAL(ring_turn(ring, 100), 0);
+    CU_ASSERT_EQUAL(write(fds[1], "x", 1), 1);
+    CU_ASSERT_EQUAL(ring_turn(ring, SECOND_US), 1);
+    CU_ASSERT_EQUAL(done_count, 1);
+    io_uring_prep_poll_add(ring_get_sqe(ring, &event), fds[0], POLLIN);
+    CU_ASSERT_EQUAL(ring_turn(ring, SECOND_US), 1);
+    close(fds[0]);
+    close(fds[1]);
+    teardown();
+}
+
 #ifdef KV_IO_HAS_ASAN
 /* Method: the target of a read is out of bounds while the kernel may store there, and only then. */
 static void
@@ -561,6 +644,8 @@ main(int argc, char **argv)
         UNIT_TEST(handlers_may_fill_the_queue),
         UNIT_TEST(a_turn_that_is_cut_goes_on_in_the_next),
         UNIT_TEST(many_requests_at_once_all_complete),
+        UNIT_TEST(reads_go_and_come_a_few_at_a_time),
+        UNIT_TEST(a_busy_ring_sleeps_in_the_end),
 #ifdef KV_IO_HAS_ASAN
         UNIT_TEST(a_buffer_in_flight_is_poisoned),
 #endif

@@ -236,6 +236,36 @@ set_cf_add(struct version_edit *edit, uint32_t id, const char *name, uint64_t lo
     edit->log_number = log_number;
 }
 
+/* Method: a flush's tables and the end of their family wait behind another change, and so go to the
+ * MANIFEST together: no version ever has the table. */
+static void
+tables_that_come_as_their_family_goes_become_obsolete(void)
+{
+    struct version_set *set;
+    struct version_edit edit = {0}, flushed = {.cf_id = 1}, dropped = {.cf_id = 1};
+    uint64_t number;
+    int count;
+
+    setup();
+    set = open_started();
+    set_cf_add(&edit, 1, "guest", 1);
+    apply(set, &edit, 1);
+    count = applied_count;
+    edit = (struct version_edit){.has_log_number = true, .log_number = 1};
+    number = add_table(set, &flushed, 0, "a", "m", 10);
+    dropped.is_cf_drop = true;
+    version_set_apply(set, &edit, 1, on_applied, NULL);
+    version_set_apply(set, &flushed, 1, on_applied, NULL);
+    version_set_apply(set, &dropped, 1, on_applied, NULL);
+    run_until_applied(count + 3);
+    CU_ASSERT_PTR_NULL(version_set_family(set, 1));
+    CU_ASSERT_EQUAL_FATAL(obsolete_count, 1);
+    CU_ASSERT_EQUAL(obsolete[0], number);
+    version_set_close(set);
+    CU_ASSERT_EQUAL(obsolete_count, 1);
+    teardown();
+}
+
 /* Method: families come, get tables in one atomic change, go; the rest is there after reopening. */
 static void
 families_live_in_the_manifest(void)
@@ -536,6 +566,7 @@ main(int argc, char **argv)
     static const struct unit_test tests[] = {
         UNIT_TEST(a_new_database_opens_again),
         UNIT_TEST(tables_become_obsolete_with_their_last_version),
+        UNIT_TEST(tables_that_come_as_their_family_goes_become_obsolete),
         UNIT_TEST(families_live_in_the_manifest),
         UNIT_TEST(changes_survive_manifest_failures),
         UNIT_TEST(a_long_manifest_is_replaced),

@@ -1,4 +1,5 @@
 """commands.py - random commands, well and badly formed, and bytes that are none."""
+from differential.rdb import rdb_string, sealed
 from differential.servers import encode
 
 DATABASES = 6  # how many of the databases the test uses
@@ -30,13 +31,25 @@ SHARED = [b"get", b"set", b"setnx", b"getset", b"getdel", b"mget", b"mset", b"ms
           b"reset", b"time", b"auth", b"hello", b"client", b"command", b"config", b"keys", b"scan",
           b"randomkey", b"flushdb", b"flushall", b"setbit", b"getbit", b"bitcount", b"bitpos",
           b"bitop", b"rename", b"renamenx", b"copy", b"move", b"touch", b"substr",
-          b"multi", b"exec", b"discard", b"watch", b"unwatch", b"expire", b"pexpire", b"expireat",
-          b"pexpireat", b"ttl", b"pttl", b"expiretime", b"pexpiretime", b"persist", b"setex", b"psetex",
-          b"getex"]
+          b"multi", b"exec", b"discard", b"watch", b"unwatch", b"lcs", b"dump", b"restore",
+          b"bitfield", b"bitfield_ro", b"memory", b"acl", b"debug", b"memory|usage", b"acl|whoami",
+          b"config|get", b"client|list", b"object|encoding",
+          b"expire", b"pexpire", b"expireat", b"pexpireat", b"ttl", b"pttl", b"expiretime", b"pexpiretime",
+          b"persist", b"setex", b"psetex", b"getex"]
 BITS = [b"0", b"7", b"8", b"-1", b"4294967295", b"4294967296", b"536870912", b"4294967288", b"x", b"",
         b"9223372036854775807", b"#1", b"1.0"]
 PATTERNS = [b"h*", b"cold:0001*", b"h?", b"[hn]1*", b"n*", b"h*[^a-z]", b"h[", b"h1", b"cold:00?5*",
             b"no such key", b"\\h*", b"[^c]1"]
+
+
+FIELD_TYPES = [b"u1", b"u7", b"u8", b"i8", b"u16", b"i16", b"i5", b"u32", b"i32", b"u63", b"i64", b"i1"]
+BAD_TYPES = [b"u64", b"i65", b"i0", b"8", b"", b"x8", b"I8", b"u08", b"u-1"]
+# Packed and plain strings and numbers as an RDB has them, a list, and what is none.
+PAYLOADS = [sealed(body) for body in (
+    b"\0\xc3\x06\x0b\x01ab\xe0\0\x01", b"\0\xc3\x06\x0c\x01ab\xe0\0\x01", b"\0\xc3\x02\x02\x01ab",
+    b"\0\xc0\x80", b"\0\xc1\x01\x80", b"\0\xc2\x01\0\0\x80", b"\0\x40\x03abc",
+    b"\0\x80\0\0\0\x03abc", b"\0\x81\0\0\0\0\0\0\0\x03abc", b"\0\x04abcd", b"\0\x00", b"\0\x04abcdtail")]
+PAYLOADS += [b"foo", b""]
 
 
 class Generator:
@@ -64,14 +77,16 @@ class Generator:
             (1, self.select), (1, self.client), (1, self.command), (1, self.config),
             (5, self.bit), (3, self.bit_range), (3, self.bitop), (4, self.rename), (1, self.object),
             (1, self.hello), (1, self.unknown), (3, self.wrong_arity), (1, self.other),
-            (1, self.subcommand), (1, self.walk), (4, self.expire), (4, self.time_left),
+            (1, self.subcommand), (1, self.walk), (4, self.bitfield), (3, self.lcs), (3, self.dump),
+            (3, self.restore), (2, self.memory), (2, self.acl), (4, self.expire), (4, self.time_left),
             (2, self.set_for), (3, self.getex))]
         # What may stand between MULTI and EXEC and has a reply that both give byte for byte.
         self.queueable = [
             self.get, self.set, self.set, self.setnx, self.getset, self.getdel, self.mget, self.mset,
             self.msetnx, self.delete, self.exists, self.strlen, self.append, self.getrange,
             self.setrange, self.count, self.count, self.count_float, self.type, self.ping, self.bit,
-            self.bit_range, self.bitop, self.rename, self.expire, self.set_for, self.getex]
+            self.bit_range, self.bitop, self.rename, self.bitfield, self.lcs, self.dump, self.restore,
+            self.expire, self.set_for, self.getex]
         self.weights = [weight for weight, _ in self.makers]
         self.functions = [maker for _, maker in self.makers]
 
@@ -273,6 +288,87 @@ class Generator:
         return [b"BITOP", self.pick([b"AND", b"or", b"XOR", b"NOT", b"NAND"])] + self.some_keys() + \
             ([self.key()] if self.random.random() < 0.9 else [])
 
+    def field_operation(self):
+        """One operation of BITFIELD, now and then malformed."""
+        kind = self.pick(self.random.choices(FIELD_TYPES, k=3) + ([self.pick(BAD_TYPES)]
+                                                                  if self.random.random() < 0.05 else []))
+        offset = self.pick([b"%d", b"#%d"]) % self.random.randrange(600)
+        if self.random.random() < 0.05:
+            offset = self.pick([b"-1", b"#-1", b"x", b"4294967296", b"#", b"", b"##1"])
+        operand = b"%d" % self.random.randrange(-300, 300)
+        if self.random.random() < 0.2:
+            operand = self.pick(INTEGERS)
+        name = self.pick([b"GET", b"get", b"SET", b"INCRBY", b"incrby", b"OVERFLOW"])
+        if self.random.random() < 0.02:
+            name = self.pick([b"", b"GETT", b"DECRBY"])
+        if name == b"OVERFLOW":
+            return [name, self.pick([b"WRAP", b"sat", b"SAT", b"FAIL", b"fail", b"fail", b"none"])]
+        if name.upper() == b"GET":
+            return [name, kind, offset]
+        return [name, kind, offset, operand]
+
+    def bitfield(self):
+        words = []
+        for _ in range(self.random.randrange(6)):
+            words += self.field_operation()
+        if words and self.random.random() < 0.03:
+            words.pop()
+        return [self.pick([b"BITFIELD", b"BITFIELD", b"BITFIELD", b"BITFIELD_RO"]), self.key()] + words
+
+    def lcs(self):
+        words = []
+        for _ in range(self.random.randrange(4)):
+            words += self.pick([[b"LEN"], [b"IDX"], [b"idx"], [b"WITHMATCHLEN"], [b"MINMATCHLEN", b"2"],
+                                [b"MINMATCHLEN", self.pick(INTEGERS)], [b"MINMATCHLEN"], [b"FOO"]]
+                               if self.random.random() < 0.2 else
+                               [[b"IDX"], [b"WITHMATCHLEN"], [b"MINMATCHLEN", b"1"]])
+        keys = [self.pick(self.numeric), self.pick(self.numeric)]
+        if self.random.random() < 0.3:
+            keys[1] = self.pick(self.hot)  # seldom long, so that the table stays small
+        return [b"LCS"] + keys + words
+
+    def dump(self):
+        return [b"DUMP", self.key()]
+
+    def restore(self):
+        if self.random.random() < 0.5:
+            payload = rdb_string(self.value()[:3000])
+        else:
+            payload = self.pick(PAYLOADS)
+        if self.random.random() < 0.1:
+            at = self.random.randrange(len(payload) + 1)
+            payload = payload[:at] + b"x" + payload[at + 1:]
+        words = []
+        for _ in range(self.random.randrange(4)):
+            words += self.pick([[b"REPLACE"], [b"replace"], [b"ABSTTL"], [b"IDLETIME", b"5"], [b"FREQ", b"5"],
+                                [b"IDLETIME", self.pick(INTEGERS)], [b"FREQ", self.pick(INTEGERS)],
+                                [b"FREQ", b"256"], [b"FOO"], [b"IDLETIME"]]
+                               if self.random.random() < 0.3 else [[b"REPLACE"]])
+        ttl = b"0" if self.random.random() < 0.95 else self.pick([b"-1", b"x", b"", b"00"])
+        return [b"RESTORE", self.key(), ttl, payload] + words
+
+    def memory(self):
+        return self.pick([
+            [b"MEMORY", b"USAGE", self.key()], [b"MEMORY", b"USAGE", self.key(), b"SAMPLES", b"0"],
+            [b"MEMORY", b"USAGE", self.key(), b"samples", self.pick(INTEGERS)], [b"MEMORY", b"PURGE"],
+            [b"MEMORY", b"USAGE", self.key(), b"SAMPLES"], [b"MEMORY", b"USAGE", self.key(), b"FOO", b"1"],
+            [b"MEMORY", b"STATS"], [b"MEMORY", b"DOCTOR"], [b"MEMORY", b"MALLOC-STATS"], [b"MEMORY"],
+            [b"MEMORY", b"FOO"], [b"MEMORY", b"USAGE"], [b"MEMORY", b"STATS", b"x"]])
+
+    def acl(self):
+        user = self.pick([b"default", b"default", b"nobody", b""])
+        shared = [self.pick([self.get, self.set, self.mset, self.unknown, self.wrong_arity])() for _ in range(1)][0]
+        return self.pick([
+            [b"ACL", b"WHOAMI"], [b"ACL", b"USERS"], [b"ACL", b"LIST"], [b"ACL", b"GETUSER", user],
+            [b"ACL", b"CAT"], [b"ACL", b"CAT", self.pick([b"nosuch", b"", b"@read"])], [b"ACL", b"CAT", b"a", b"b"],
+            [b"ACL", b"DRYRUN", user] + [word[:100] for word in shared], [b"ACL", b"GENPASS", self.pick(INTEGERS)],
+            [b"ACL", b"GENPASS"], [b"ACL", b"GENPASS", b"5"], [b"ACL", b"GENPASS", b"4097"],
+            [b"ACL", b"LOG"], [b"ACL", b"LOG", b"RESET"], [b"ACL", b"LOG", self.pick(INTEGERS)],
+            [b"ACL", b"DELUSER", self.pick([b"default", b"nobody"])], [b"ACL", b"FOO"], [b"ACL"],
+            [b"ACL", b"GETUSER"], [b"ACL", b"WHOAMI", b"x"], [b"AUTH", user, b"x"],
+            [b"DEBUG", b"SLEEP"], [b"DEBUG", b"SLEEP", self.pick([b"0", b"x", b"-1", b"0.001", b""])], [b"DEBUG"],
+            [b"DEBUG", b"SLEEP", b"0", b"1"], [b"DEBUG", b"NOSUCH"], [b"DEBUG", b"HELP", b"x"]])
+
     def move_name(self):
         return [self.pick([b"RENAME", b"RENAMENX"]), self.key(), self.key()]
 
@@ -338,6 +434,14 @@ class Generator:
     def client(self):
         return self.pick([
             [b"CLIENT", b"ID"], [b"CLIENT", b"INFO"], [b"CLIENT", b"GETNAME"],
+            [b"CLIENT", b"TRACKINGINFO"], [b"CLIENT", b"GETREDIR"], [b"CLIENT", b"CACHING", b"yes"],
+            [b"CLIENT", b"TRACKING", self.pick([b"off", b"maybe"])], [b"CLIENT", b"UNBLOCK", b"999999999"],
+            [b"CLIENT", b"PAUSE", self.pick([b"0", b"1", b"x", b"-1"]), self.pick([b"ALL", b"write", b"no"])],
+            [b"CLIENT", b"UNPAUSE"], [b"PUBLISH", b"channel", b"message"], [b"SPUBLISH", b"channel", b""],
+            [self.pick([b"UNSUBSCRIBE", b"PUNSUBSCRIBE", b"SUNSUBSCRIBE"])],
+            [b"PUBSUB", self.pick([b"NUMPAT", b"CHANNELS", b"SHARDCHANNELS", b"NUMSUB", b"x"])],
+            [b"PUBSUB", self.pick([b"NUMSUB", b"SHARDNUMSUB", b"CHANNELS"]), b"channel"],
+            [b"LATENCY", self.pick([b"LATEST", b"RESET", b"x"])], [b"LATENCY", b"HISTORY", b"command"],
             [b"CLIENT", b"SETNAME", self.pick([b"name", b"", b"a b", b"a\n", b"\x7f", b"n" * 60])],
             [b"CLIENT", b"NO-EVICT", self.pick([b"on", b"maybe"])],
             [b"CLIENT", b"REPLY", self.pick([b"ON", b"maybe"])],
@@ -357,10 +461,10 @@ class Generator:
             [b"COMMAND", b"LIST", b"FILTERBY", b"PATTERN", self.pick([b"*get*", b"x*", b"[", b""])],
             [b"COMMAND", b"LIST", b"FILTERBY", self.pick([b"MODULE", b"FOO", b"PATTERN"])],
             [b"COMMAND", b"LIST", b"FILTERBY", b"MODULE", b"none"],
-            [b"COMMAND", b"INFO"] + [name for name in shared if name not in (b"client", b"command", b"config")]
-            + [b"nosuchcommand"],
-            [b"COMMAND", b"GETKEYS"] + self.pick([self.get, self.mset, self.delete, self.setrange,
-                                                  self.ping, self.unknown])(),
+            [b"COMMAND", b"INFO"] + shared + [b"nosuchcommand"],
+            [b"COMMAND", self.pick([b"GETKEYS", b"GETKEYSANDFLAGS"])] + self.pick([
+                self.get, self.mset, self.delete, self.setrange, self.ping, self.unknown, self.set,
+                self.bitfield, self.bitop, self.lcs, self.rename, self.memory, self.object])(),
             [b"COMMAND", b"DOCS", b"nosuchcommand"]])
 
     def config(self):
@@ -428,7 +532,7 @@ class Generator:
                           [b"RANDOMKEY", b"x"], [b"KEYS"]])
 
     def subcommand(self):
-        name = self.pick([b"CLIENT", b"COMMAND", b"CONFIG"])
+        name = self.pick([b"CLIENT", b"COMMAND", b"CONFIG", b"ACL", b"MEMORY"])
         return self.pick([[name], [name, b"FOO"], [name, b""], [name, b"HELP", b"x"],
                           [name, b"GETNAME", b"x"], [name, b"GET"], [name, b"SETNAME"],
                           [name, b"COUNT", b"x"], [name, b"foo\r\nbar"], [name, b"y" * 200],

@@ -1,7 +1,17 @@
 """differences.py - where kvd may differ from Redis 7.0: the only places."""
+from differential.rdb import sealed
 from differential.servers import plain
 
 # whether they are the same thing.
+
+
+# Of later versions of Redis and of Valkey.
+OWN = {b"delex", b"delifeq", b"digest"}
+OWN_SECOND = {b"client|setinfo", b"client|no-touch"}
+
+
+def is_own(name):
+    return name.startswith(b"kv.") or name in OWN or name in OWN_SECOND
 
 
 def same_kind(args, redis, kvd):
@@ -45,11 +55,13 @@ def same_client_line(args, redis, kvd):
 
 
 def same_row(one, other):
-    """Name, arity, flags, key positions and categories; the rest kvd describes in its own way."""
+    """All elements; kvd has not all of Redis's second words."""
     if one is None or other is None:
         return one is other
-    return (len(one) == len(other) and one[:2] == other[:2] and one[3:6] == other[3:6] and
-            sorted(one[2]) == sorted(other[2]) and sorted(one[6]) == sorted(other[6]))
+    seconds = [{row[0]: row for row in entry[9]} for entry in (one, other)]
+    return one[:9] == other[:9] and all(
+        name in OWN_SECOND or (name in seconds[0] and same_row(seconds[0][name], row))
+        for name, row in seconds[1].items())
 
 
 def same_command_rows(args, redis, kvd):
@@ -60,17 +72,17 @@ def same_command_rows(args, redis, kvd):
 
 
 def same_table(args, redis, kvd):
-    """COMMAND: each command that kvd has is one of Redis's, described alike, but for kv.*."""
+    """COMMAND: each command that kvd has is one of Redis's, described alike, but for its own."""
     theirs = {row[0]: row for row in plain(redis)}
-    ours = [row for row in plain(kvd) if not row[0].startswith(b"kv.")]
+    ours = [row for row in plain(kvd) if not is_own(row[0])]
     return all(row[0] in theirs and same_row(theirs[row[0]], row) for row in ours)
 
 
 def subset_but_ours(args, redis, kvd):
-    """COMMAND LIST: what kvd has, Redis has, but for kv.*."""
+    """COMMAND LIST: what kvd has, Redis has, but for its own."""
     if redis[:1] == b"-":
         return redis == kvd
-    ours = {name for name in plain(kvd) if not name.startswith(b"kv.")}
+    ours = {name for name in plain(kvd) if not is_own(name)}
     return ours <= set(plain(redis))
 
 
@@ -85,7 +97,7 @@ def same_sections(args, redis, kvd):
     """INFO: Redis's sections, in Redis's order, but for the one of modules; kvd has two more."""
     theirs, ours = [[line for line in plain(reply).splitlines() if line[:1] == b"#"]
                     for reply in (redis, kvd)]
-    theirs = [line for line in theirs if line not in (b"# Modules", b"# Latencystats")]
+    theirs = [line for line in theirs if line != b"# Modules"]
     ours = [line for line in ours if line not in (b"# Kvd", b"# Compaction")]
     return redis[:1] == kvd[:1] and theirs == ours
 
@@ -117,6 +129,22 @@ def same_time_left(args, redis, kvd):
     return redis[:1] == kvd[:1] == b":" and (theirs == ours if theirs < 0 else abs(theirs - ours) < slack)
 
 
+def same_memory_stats(args, redis, kvd):
+    """A map; Redis's names, in Redis's order, where kvd has the thing."""
+    theirs, ours = plain(redis)[::2], [name for name in plain(kvd)[::2] if not name.startswith(b"kvd.")]
+    return redis[:1] == kvd[:1] and [name for name in theirs if name in ours] == ours
+
+
+def same_size(args, redis, kvd):
+    """GENPASS: the same length."""
+    return redis[:1] == kvd[:1] == b"$" and len(redis) == len(kvd)
+
+
+def same_type(args, redis, kvd):
+    """A text or a map of each server's own: only that it is one."""
+    return redis[:1] == kvd[:1]
+
+
 def same_key_or_none(args, redis, kvd):
     return redis[:1] == kvd[:1]
 
@@ -143,6 +171,12 @@ COMPARERS = {
     (b"dbsize", None): same_kind,
     (b"info", None): same_sections,
     (b"hello", None): same_hello,
+    (b"memory", b"usage"): same_kind,
+    (b"memory", b"stats"): same_memory_stats,
+    (b"memory", b"doctor"): same_type,
+    (b"memory", b"malloc-stats"): same_type,
+    (b"acl", b"genpass"): same_size,
+    (b"acl", b"log"): same_type,
     (b"time", None): same_time,
 }
 
@@ -162,6 +196,16 @@ DIFFERENCES = [
     ([b"OBJECT", b"IDLETIME", b"h0"], b"", b"-ERR kvd keeps no access times"),
     ([b"OBJECT", b"FREQ", b"h0"], b"", b"-ERR kvd keeps no access times"),
     ([b"CLIENT", b"NO-TOUCH", b"ON"], b"-ERR unknown subcommand", b"+OK"),
+    ([b"RESTORE", b"difference", b"0", sealed(b"\1\1\1x")], b"+OK", b"-ERR the payload is no string"),
+    # Redis takes the checksum for a part of the string.
+    ([b"RESTORE", b"difference", b"0", b"\0" * 11], b"+OK", b"-ERR Bad data format"),
+    ([b"SET", b"difference", b"v", b"IFNE", b"v"], b"-ERR syntax error", b"+OK"),
+    ([b"DELEX", b"difference"], b"-ERR unknown command", b":0"),
+    ([b"DIGEST", b"difference"], b"-ERR unknown command", b"$-1"),
+    ([b"DELIFEQ", b"difference", b"v"], b"-ERR unknown command", b":0"),
+    ([b"ACL", b"SETUSER", b"difference"], b"+OK", b"-ERR kvd has one user"),
+    ([b"ACL", b"DELUSER", b"difference"], b":1", b":0"),
+    ([b"ACL", b"SAVE"], b"-ERR This Redis instance", b"-ERR kvd has one user"),
 ]
 
 

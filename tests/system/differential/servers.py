@@ -68,7 +68,7 @@ class Server:
 
 def redis_argv(port, directory):
     return ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "",
-            "--appendonly", "no", "--dir", os.path.join(directory, "redis-data")]
+            "--appendonly", "no", "--rdbcompression", "no", "--enable-debug-command", "yes", "--dir", os.path.join(directory, "redis-data")]
 
 
 def kvd_argv(port, directory):
