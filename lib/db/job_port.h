@@ -32,6 +32,7 @@ struct flush_job {
     const char *dir;           /* where outputs go, as NNNNNN.sst */
     const char *db_identity;
     uint64_t creation_time_s;
+    uint64_t now_ms; /* flush_build's */
     /* Those that live when it starts, ascending, at most COMPACT_SNAPSHOT_COUNT_MAX; borrowed until
      * the job is done. */
     const uint64_t *snapshots;

@@ -36,9 +36,11 @@ push_record(struct sim_model *model, const struct model_record *record)
 }
 
 struct model_value
-sim_model_put(struct sim_model *model, uint32_t family, uint32_t key, uint32_t bytes)
+sim_model_put(struct sim_model *model, uint32_t family, uint32_t key, uint32_t bytes,
+              uint64_t deadline_ms)
 {
-    const struct model_value value = {.id = model->value_id_next++, .bytes = bytes};
+    const struct model_value value = {
+        .id = model->value_id_next++, .bytes = bytes, .deadline_ms = deadline_ms};
 
     push_record(model, &(struct model_record){
                            .family = family, .key = key, .key_end = key + 1, .value = value});
@@ -205,6 +207,26 @@ sim_model_key_number(struct slice key)
         return -1;
     number = (text[3] - '0') * 10 + (text[4] - '0');
     return number >= 0 && number < MODEL_KEY_COUNT ? number : -1;
+}
+
+struct model_time
+sim_model_see_time(struct sim_model *model, uint64_t now_ms)
+{
+    if (now_ms > model->peak_ms)
+        model->peak_ms = now_ms;
+    return (struct model_time){.now_ms = now_ms, .peak_ms = model->peak_ms};
+}
+
+bool
+sim_model_may_exist(struct model_value value, struct model_time time)
+{
+    return value.id != 0 && (value.deadline_ms == 0 || time.now_ms <= value.deadline_ms);
+}
+
+bool
+sim_model_must_exist(struct model_value value, struct model_time time)
+{
+    return value.id != 0 && (value.deadline_ms == 0 || time.peak_ms <= value.deadline_ms);
 }
 
 /* Words that differ from value to value and from word to word, half of them compressible. */
