@@ -287,18 +287,21 @@ read_in_transaction(struct sim_world *world)
     const uint32_t family = sim_world_draw_family(world);
     const uint32_t key = (uint32_t)sim_world_draw(world, MODEL_KEY_COUNT);
     const struct model_value value = sim_model_pending_value(&world->model, family, key);
+    struct model_time time;
     struct read_ctx ctx;
     struct lookup found;
     char text[8];
     bool is_right = true;
 
+    db_let_time_pass(world->db);
+    time = sim_model_see_time(&world->model, db_now_ms(world->db));
     read_ctx_init(&ctx, db_block_cache(world->db));
     if (db_get(world->db, &ctx, world->cf_ids[family], sim_model_key(key, text), SEQUENCE_MAX,
                &found) == KV_OK) {
         world->report->txn_get_count++;
         is_right = found.kind == LOOKUP_VALUE
-                       ? value.id != 0 && sim_model_is_value(value, found.value)
-                       : value.id == 0;
+                       ? sim_model_may_exist(value, time) && sim_model_is_value(value, found.value)
+                       : !sim_model_must_exist(value, time);
     }
     read_ctx_deinit(&ctx);
     return is_right ||
