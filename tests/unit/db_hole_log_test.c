@@ -168,7 +168,7 @@ a_new_log_begins_with_the_holes(void)
         db_world_close(&world);
         CU_ASSERT_EQUAL_FATAL(db_world_open(&world), KV_OK);
         hole = db_holes_find(&world.db->holes, CF_DEFAULT, slice_from_text("k00200"),
-                             db_last_seq(world.db));
+                             db_last_seq(world.db), 0);
         CU_ASSERT_PTR_NOT_NULL_FATAL(hole);
         CU_ASSERT_TRUE(slice_compare(buffer_slice(&hole->begin), slice_from_text("k00101")) <= 0);
         CU_ASSERT_TRUE(slice_compare(buffer_slice(&hole->end), slice_from_text("k00299")) >= 0);
