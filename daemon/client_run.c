@@ -302,6 +302,7 @@ try_command(struct client *client, struct command_call *call, size_t reply_start
     client->fetch_status = KV_OK;
     read_ctx_clear_wants(&client->ctx);
     write_batch_clear(&server->batch);
+    db_let_time_pass(server->db);
     if (st == KV_OK) {
         server->current_client = client;
         st = call->command->run(call);

@@ -28,21 +28,21 @@ parse_offset(struct command_call *call, struct slice text, uint64_t *bit_out)
 }
 
 static enum kv_status
-write_bit(struct command_call *call, struct slice old, uint64_t bit, bool is_set)
+write_bit(struct command_call *call, const struct lookup *old, uint64_t bit, bool is_set)
 {
-    const size_t size = bit / 8 < old.size ? old.size : (size_t)(bit / 8) + 1;
-    const bool before = bit_string_get(old, bit);
+    const size_t size = bit / 8 < old->value.size ? old->value.size : (size_t)(bit / 8) + 1;
+    const bool before = bit_string_get(old->value, bit);
     struct buffer value = {0};
     enum kv_status st;
 
     memset(buffer_reserve(&value, size), 0, size);
-    buffer_append_slice(&value, old);
+    buffer_append_slice(&value, old->value);
     value.size = size;
     if (is_set)
         value.data[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
     else
         value.data[bit / 8] &= (uint8_t) ~(0x80 >> bit % 8);
-    st = value_write(call, call->args[1], buffer_slice(&value), before);
+    st = value_write_over(call, call->args[1], old, buffer_slice(&value), before);
     buffer_deinit(&value);
     return st;
 }
@@ -50,10 +50,9 @@ write_bit(struct command_call *call, struct slice old, uint64_t bit, bool is_set
 enum kv_status
 command_setbit(struct command_call *call)
 {
-    struct slice old;
+    struct lookup old;
     uint64_t bit;
     int64_t on;
-    bool exists;
     enum kv_status st;
 
     if (!parse_offset(call, call->args[2], &bit))
@@ -62,14 +61,14 @@ command_setbit(struct command_call *call)
         resp_error(&call->reply, "ERR bit is not an integer or out of range");
         return KV_OK;
     }
-    st = value_read(call, call->args[1], &exists, &old);
+    st = value_find(call, call->args[1], &old);
     if (st != KV_OK)
         return st;
-    if (exists && bit / 8 < old.size && bit_string_get(old, bit) == (on == 1)) {
+    if (bit / 8 < old.value.size && bit_string_get(old.value, bit) == (on == 1)) {
         resp_integer(&call->reply, on); /* nothing changes */
         return KV_OK;
     }
-    return write_bit(call, old, bit, on == 1);
+    return write_bit(call, &old, bit, on == 1);
 }
 
 enum kv_status

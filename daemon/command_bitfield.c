@@ -10,6 +10,7 @@
 #include "daemon/command_handlers.h"
 #include "daemon/command_value.h"
 #include "daemon/server.h"
+#include "daemon/value_deadline.h"
 #include "resp/resp_number.h"
 
 enum operation_kind {
@@ -178,8 +179,10 @@ apply_all(struct command_call *call, const struct bitfield *field, struct slice 
 }
 
 static enum kv_status
-write_all(struct command_call *call, const struct bitfield *field, bool exists, struct slice old)
+write_all(struct command_call *call, const struct bitfield *field, const struct lookup *found)
 {
+    const bool exists = found->kind == LOOKUP_VALUE;
+    const struct slice old = found->value;
     const size_t size = old.size > field->size ? old.size : (size_t)field->size;
     const size_t reply_start = call->reply.target->size;
     struct buffer copy = {0};
@@ -194,8 +197,9 @@ write_all(struct command_call *call, const struct bitfield *field, bool exists, 
     has_changed = apply_all(call, field, buffer_slice(&copy), copy.data);
     KV_ASSERT(call->reply.target->size > reply_start);
     if (has_changed || !exists || old.size < size) {
-        write_batch_put(call->batch, call->cf_id, call->args[1], buffer_slice(&copy));
-        st = command_write(call);
+        const bool fits = value_put_over(call, call->args[1], found, buffer_slice(&copy));
+
+        st = fits ? command_write(call) : KV_LIMIT; /* only with others' columns, and the largest */
     }
     buffer_deinit(&copy);
     return st;
@@ -204,15 +208,14 @@ write_all(struct command_call *call, const struct bitfield *field, bool exists, 
 static enum kv_status
 run(struct command_call *call, const struct bitfield *field)
 {
-    struct slice old;
-    bool exists;
-    const enum kv_status st = value_read(call, call->args[1], &exists, &old);
+    struct lookup found;
+    const enum kv_status st = value_find(call, call->args[1], &found);
 
     if (st != KV_OK)
         return st;
     if (field->is_writing)
-        return write_all(call, field, exists, old);
-    (void)apply_all(call, field, old, NULL);
+        return write_all(call, field, &found);
+    (void)apply_all(call, field, found.value, NULL);
     return KV_OK;
 }
 

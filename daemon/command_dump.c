@@ -4,6 +4,7 @@
 #include "daemon/command_value.h"
 #include "daemon/rdb_payload.h"
 #include "daemon/server.h"
+#include "daemon/value_deadline.h"
 
 enum kv_status
 command_dump(struct command_call *call)
@@ -83,9 +84,32 @@ parse_ttl(struct command_call *call, struct restore *restore)
         return false;
     if (restore->ttl_ms < 0)
         resp_error(&call->reply, "ERR Invalid TTL value, must be >= 0");
-    else if (restore->ttl_ms > 0)
-        resp_error(&call->reply, "ERR this version of kvd has no expiry: nothing was restored");
-    return restore->ttl_ms == 0;
+    return restore->ttl_ms >= 0;
+}
+
+/* Redis takes any sum; here the last possible time is the last. */
+static uint64_t
+deadline_of(struct command_call *call, const struct restore *restore)
+{
+    const uint64_t ttl_ms = (uint64_t)restore->ttl_ms;
+    const uint64_t base_ms = restore->is_absolute ? 0 : db_now_ms(call->server->db);
+
+    if (ttl_ms == 0)
+        return DEADLINE_NONE;
+    return ttl_ms <= INT64_MAX - base_ms ? base_ms + ttl_ms : INT64_MAX;
+}
+
+/* What has died on its way is not restored, and what it would replace goes. */
+static bool
+put_restored(struct command_call *call, const struct restore *restore, struct slice value)
+{
+    const uint64_t deadline_ms = deadline_of(call, restore);
+
+    if (deadline_ms > db_now_ms(call->server->db))
+        return value_put_until(call, call->args[1], value, deadline_ms);
+    if (restore->replaces)
+        write_batch_delete(call->batch, call->cf_id, call->args[1]);
+    return true;
 }
 
 static void
@@ -102,7 +126,7 @@ reply_verdict(struct command_call *call, enum rdb_payload_verdict verdict)
 }
 
 static enum kv_status
-restore_payload(struct command_call *call)
+restore_payload(struct command_call *call, const struct restore *restore)
 {
     const size_t bulk_bytes_max = call->server->config.bulk_bytes_max;
     struct buffer scratch = {0};
@@ -115,8 +139,9 @@ restore_payload(struct command_call *call)
                                &scratch, &value);
     if (verdict != RDB_PAYLOAD_GOOD) {
         reply_verdict(call, verdict);
-    } else if (value_put(call, call->args[1], value)) {
-        st = command_write(call);
+    } else if (put_restored(call, restore, value)) {
+        if (write_batch_count(call->batch) > 0)
+            st = command_write(call);
         if (st == KV_OK)
             resp_simple(&call->reply, "OK");
     }
@@ -143,5 +168,5 @@ command_restore(struct command_call *call)
         resp_error(&call->reply, "BUSYKEY Target key name already exists.");
         return KV_OK;
     }
-    return parse_ttl(call, &restore) ? restore_payload(call) : KV_OK;
+    return parse_ttl(call, &restore) ? restore_payload(call, &restore) : KV_OK;
 }

@@ -80,6 +80,17 @@ enum kv_status command_info(struct command_call *call);
 enum kv_status command_kv_stats(struct command_call *call);
 enum kv_status command_kv_workers(struct command_call *call);
 
+/* command_expire.c */
+enum kv_status command_expire(struct command_call *call);
+enum kv_status command_expireat(struct command_call *call);
+enum kv_status command_expiretime(struct command_call *call);
+enum kv_status command_persist(struct command_call *call);
+enum kv_status command_pexpire(struct command_call *call);
+enum kv_status command_pexpireat(struct command_call *call);
+enum kv_status command_pexpiretime(struct command_call *call);
+enum kv_status command_pttl(struct command_call *call);
+enum kv_status command_ttl(struct command_call *call);
+
 /* command_flush.c */
 enum kv_status command_kv_flush(struct command_call *call);
 
@@ -154,14 +165,19 @@ enum kv_status command_append(struct command_call *call);
 enum kv_status command_get_value(struct command_call *call);
 enum kv_status command_getdel(struct command_call *call);
 enum kv_status command_getrange(struct command_call *call);
-enum kv_status command_getset(struct command_call *call);
 enum kv_status command_mget(struct command_call *call);
 enum kv_status command_mset(struct command_call *call);
 enum kv_status command_msetnx(struct command_call *call);
-enum kv_status command_set(struct command_call *call);
-enum kv_status command_setnx(struct command_call *call);
 enum kv_status command_setrange(struct command_call *call);
 enum kv_status command_strlen(struct command_call *call);
+
+/* command_set.c */
+enum kv_status command_getex(struct command_call *call);
+enum kv_status command_getset(struct command_call *call);
+enum kv_status command_psetex(struct command_call *call);
+enum kv_status command_set(struct command_call *call);
+enum kv_status command_setex(struct command_call *call);
+enum kv_status command_setnx(struct command_call *call);
 
 /* command_number.c */
 enum kv_status command_decr(struct command_call *call);

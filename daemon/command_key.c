@@ -1,20 +1,21 @@
 /* command_key.c - commands about keys whatever their values are: RENAME, COPY, MOVE, OBJECT.
  *
- * A value that goes elsewhere is put there in the same batch that deletes it here, so that it is
- * always at one place, also after a crash.
+ * A value that goes elsewhere takes its deadline along.  It is put there in the same batch that
+ * deletes it here, so that it is always at one place, also after a crash.
  */
 #include "daemon/command_family.h"
 #include "daemon/command_handlers.h"
 #include "daemon/command_table.h"
 #include "daemon/command_value.h"
 #include "daemon/server.h"
+#include "daemon/value_deadline.h"
 #include "resp/resp_number.h"
 
 /* A value on its way, and what there is at its end. */
 struct transfer {
-    struct slice value; /* borrowed until the write */
-    bool exists;        /* the source */
-    bool is_taken;      /* the target; false if it was not looked at */
+    struct lookup found; /* borrowed until the write */
+    bool exists;         /* the source */
+    bool is_taken;       /* the target; false if it was not looked at */
 };
 
 /* Reads the key args[1] and, if `looks_at_target`, whether `target` in `target_cf_id` is there. */
@@ -27,7 +28,8 @@ read_both(struct command_call *call, struct slice target, uint32_t target_cf_id,
     enum kv_status st, target_st = KV_OK;
 
     transfer->is_taken = false;
-    st = value_read(call, call->args[1], &transfer->exists, &transfer->value);
+    st = value_find(call, call->args[1], &transfer->found);
+    transfer->exists = st == KV_OK && transfer->found.kind == LOOKUP_VALUE;
     if (st != KV_OK && st != KV_WANT_BLOCK)
         return st;
     /* Also when the first is not there yet: their blocks come together. */
@@ -54,7 +56,7 @@ transfer_value(struct command_call *call, struct slice target, uint32_t target_c
     if (moves)
         write_batch_delete(call->batch, cf_id, call->args[1]);
     call->cf_id = target_cf_id;
-    *done = value_put(call, target, transfer->value);
+    *done = value_put_copy(call, target, &transfer->found);
     call->cf_id = cf_id;
     return *done ? command_write(call) : KV_OK;
 }

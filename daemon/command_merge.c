@@ -1,14 +1,16 @@
 /* command_merge.c - KV.MERGE: a blind write, folded by whoever reads.
  *
- * It costs what a SET costs, whatever is stored, but for one case: when many operands of the key
- * stand on each other in memory, the command reads the value and puts the result, so that no read
- * ever has to walk a long row of them.  Then it also sees, and says, that an operand cannot be
- * applied.
+ * It costs what a SET costs, whatever is stored, but for two cases, in which the command reads the
+ * value and puts the result: when many operands of the key stand on each other in memory, so that
+ * no read ever has to walk a long row of them; and when the key may have a deadline, on which an
+ * operand must not be stored (key/entity.h).  Then it also sees, and says, that an operand cannot
+ * be applied.
  */
 #include "base/limits.h"
 #include "daemon/command_handlers.h"
 #include "daemon/command_value.h"
 #include "daemon/server.h"
+#include "daemon/value_deadline.h"
 #include "merge/merge_operator.h"
 
 enum { ARG_KEY = 1, ARG_OPERAND, ARG_OPTION, ARG_NAME, ARG_COUNT };
@@ -66,7 +68,7 @@ apply(struct command_call *call, const struct merge_operator *op, const struct l
 }
 
 /* The value instead of one more operand.  *is_done false: the operand has to be written, since
- * those below it cannot be folded either, or what they are for has more columns. */
+ * those below it cannot be folded either. */
 static enum kv_status
 put_folded(struct command_call *call, const struct merge_operator *op, bool *is_done)
 {
@@ -74,11 +76,11 @@ put_folded(struct command_call *call, const struct merge_operator *op, bool *is_
     struct lookup found;
     enum kv_status st = command_get(call, call->args[ARG_KEY], &found);
 
-    *is_done = st == KV_OK && found.type != TYPE_ENTITY;
+    *is_done = st == KV_OK;
     if (!*is_done)
         return st == KV_INVALID || st == KV_LIMIT ? KV_OK : st;
     if (apply(call, op, &found, &value) &&
-        value_put(call, call->args[ARG_KEY], buffer_slice(&value))) {
+        value_put_over(call, call->args[ARG_KEY], &found, buffer_slice(&value))) {
         st = command_write(call);
         if (st == KV_OK)
             resp_simple(&call->reply, "OK");
@@ -97,7 +99,8 @@ command_kv_merge(struct command_call *call)
     if (!check(call, &op) || !value_check_key(call, call->args[ARG_KEY]) ||
         !value_check_size(call, call->args[ARG_OPERAND].size))
         return KV_OK;
-    if (db_merge_is_long(db, call->cf_id, call->args[ARG_KEY])) {
+    if (db_merge_is_long(db, call->cf_id, call->args[ARG_KEY]) ||
+        db_may_have_deadline(db, call->cf_id, call->args[ARG_KEY])) {
         bool is_done;
 
         st = put_folded(call, &op, &is_done);

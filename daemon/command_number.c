@@ -3,26 +3,27 @@
 
 #include "daemon/command_handlers.h"
 #include "daemon/command_value.h"
+#include "daemon/value_deadline.h"
 #include "resp/resp_number.h"
 
 static enum kv_status
 increment(struct command_call *call, int64_t delta)
 {
     uint8_t text[INT64_TEXT_BYTES_MAX];
-    struct slice old;
+    struct lookup old;
     int64_t number = 0;
-    bool exists;
-    enum kv_status st = value_read(call, call->args[1], &exists, &old);
+    enum kv_status st = value_find(call, call->args[1], &old);
 
     if (st != KV_OK)
         return st;
-    if (exists && !value_parse_int64(call, old, &number))
+    if (old.kind == LOOKUP_VALUE && !value_parse_int64(call, old.value, &number))
         return KV_OK;
     if (__builtin_add_overflow(number, delta, &number)) {
         resp_error(&call->reply, "ERR increment or decrement would overflow");
         return KV_OK;
     }
-    return value_write(call, call->args[1], slice_of(text, resp_put_int64(text, number)), number);
+    return value_write_over(call, call->args[1], &old, slice_of(text, resp_put_int64(text, number)),
+                            number);
 }
 
 enum kv_status
@@ -66,13 +67,13 @@ command_incrbyfloat(struct command_call *call)
 {
     char text[FLOAT_TEXT_BYTES_MAX];
     long double number = 0, delta;
-    struct slice old, result;
-    bool exists;
-    enum kv_status st = value_read(call, call->args[1], &exists, &old);
+    struct lookup old;
+    struct slice result;
+    enum kv_status st = value_find(call, call->args[1], &old);
 
     if (st != KV_OK)
         return st;
-    if (exists && !value_parse_float(call, old, &number))
+    if (old.kind == LOOKUP_VALUE && !value_parse_float(call, old.value, &number))
         return KV_OK;
     if (!value_parse_float(call, call->args[2], &delta))
         return KV_OK;
@@ -82,7 +83,7 @@ command_incrbyfloat(struct command_call *call)
         return KV_OK;
     }
     result = value_format_float(text, number);
-    if (!value_put(call, call->args[1], result))
+    if (!value_put_over(call, call->args[1], &old, result))
         return KV_OK;
     st = command_write(call);
     if (st == KV_OK)

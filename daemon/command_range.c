@@ -462,10 +462,15 @@ done:
 enum kv_status
 command_kv_singledel(struct command_call *call)
 {
+    const struct slice key = call->args[1];
     enum kv_status st = KV_OK;
 
-    if (call->args[1].size <= KEY_BYTES_MAX) {
-        write_batch_single_delete(call->batch, call->cf_id, call->args[1]);
+    if (key.size <= KEY_BYTES_MAX) {
+        /* A dead value may have become a deletion, which a single one must not meet. */
+        if (db_may_have_deadline(call->server->db, call->cf_id, key))
+            write_batch_delete(call->batch, call->cf_id, key);
+        else
+            write_batch_single_delete(call->batch, call->cf_id, key);
         st = command_write(call);
     }
     if (st == KV_OK)

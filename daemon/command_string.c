@@ -1,4 +1,4 @@
-/* command_string.c - GET, SET and their relatives.
+/* command_string.c - GET, APPEND, MSET and their relatives; SET: command_set.c.
  *
  * Every handler reads first, then writes once, then replies, so it can be run again from the top
  * when a block is missing; see command.h.
@@ -140,141 +140,6 @@ command_getrange(struct command_call *call)
     return st;
 }
 
-/* --- SET --- */
-
-struct set_options {
-    bool if_absent, if_present, returns_old;
-    struct value_condition condition;
-};
-
-/* "IFEQ value" and its like at args[i]; false: the error reply has been written. */
-static bool
-parse_condition(struct command_call *call, uint32_t i, struct set_options *options)
-{
-    struct value_condition *condition = &options->condition;
-
-    if (i + 1 == call->arg_count || condition->kind != CONDITION_NONE || options->if_absent ||
-        options->if_present) {
-        resp_error(&call->reply, "ERR syntax error");
-        return false;
-    }
-    condition->kind = value_condition_kind_of(call->args[i]);
-    condition->operand = call->args[i + 1];
-    if (value_condition_is_valid(condition))
-        return true;
-    resp_error(&call->reply, DIGEST_ERROR);
-    return false;
-}
-
-/* False: the error reply has been written. */
-static bool
-parse_set_options(struct command_call *call, struct set_options *options)
-{
-    static const char *const expiries[] = {"ex", "px", "exat", "pxat"};
-
-    *options = (struct set_options){0};
-    for (uint32_t i = 3; i < call->arg_count; i++) {
-        const struct slice argument = call->args[i];
-
-        if (value_condition_kind_of(argument) != CONDITION_NONE) {
-            if (!parse_condition(call, i++, options))
-                return false;
-        } else if (argument_is(argument, "nx") && !options->if_present &&
-                   options->condition.kind == CONDITION_NONE) {
-            options->if_absent = true;
-        } else if (argument_is(argument, "xx") && !options->if_absent &&
-                   options->condition.kind == CONDITION_NONE) {
-            options->if_present = true;
-        } else if (argument_is(argument, "get")) {
-            options->returns_old = true;
-        } else if (argument_is(argument, "keepttl")) {
-            continue; /* no key has one */
-        } else {
-            for (size_t j = 0; j < sizeof(expiries) / sizeof(expiries[0]); j++) {
-                if (argument_is(argument, expiries[j])) {
-                    resp_error(&call->reply,
-                               "ERR this version of kvd has no expiry: nothing was set");
-                    return false;
-                }
-            }
-            resp_error(&call->reply, "ERR syntax error");
-            return false;
-        }
-    }
-    return true;
-}
-
-static enum kv_status
-set_if(struct command_call *call, const struct set_options *options)
-{
-    struct slice old;
-    bool exists;
-    enum kv_status st = value_read(call, call->args[1], &exists, &old);
-
-    if (st != KV_OK)
-        return st;
-    if ((exists ? options->if_absent : options->if_present) ||
-        !value_condition_holds(&options->condition, exists, old)) {
-        reply_value(call, options->returns_old && exists, old);
-        return KV_OK;
-    }
-    if (!value_put(call, call->args[1], call->args[2]))
-        return KV_OK;
-    /* The old value is borrowed only until the write, so its reply is written before. */
-    if (options->returns_old)
-        reply_value(call, exists, old);
-    st = command_write(call);
-    if (st == KV_OK && !options->returns_old)
-        resp_simple(&call->reply, "OK");
-    return st;
-}
-
-enum kv_status
-command_set(struct command_call *call)
-{
-    struct set_options options;
-    enum kv_status st;
-
-    if (!parse_set_options(call, &options))
-        return KV_OK;
-    if (options.if_absent || options.if_present || options.returns_old ||
-        options.condition.kind != CONDITION_NONE)
-        return set_if(call, &options);
-    if (!value_put(call, call->args[1], call->args[2]))
-        return KV_OK;
-    st = command_write(call);
-    if (st == KV_OK)
-        resp_simple(&call->reply, "OK");
-    return st;
-}
-
-enum kv_status
-command_setnx(struct command_call *call)
-{
-    struct slice old;
-    bool exists;
-    enum kv_status st = value_read(call, call->args[1], &exists, &old);
-
-    if (st != KV_OK)
-        return st;
-    if (!exists) {
-        if (!value_put(call, call->args[1], call->args[2]))
-            return KV_OK;
-        st = command_write(call);
-    }
-    if (st == KV_OK)
-        resp_integer(&call->reply, !exists);
-    return st;
-}
-
-enum kv_status
-command_getset(struct command_call *call)
-{
-    const struct set_options options = {.returns_old = true};
-
-    return set_if(call, &options);
-}
-
 enum kv_status
 command_getdel(struct command_call *call)
 {
@@ -402,9 +267,10 @@ command_del(struct command_call *call)
 
 /* --- changing a part --- */
 
-/* Writes the parts, one behind the other, and replies with the new size. */
+/* Writes the parts over `old`, one behind the other, and replies with the new size. */
 static enum kv_status
-write_joined(struct command_call *call, const struct slice *parts, uint32_t part_count)
+write_joined(struct command_call *call, const struct lookup *old, const struct slice *parts,
+             uint32_t part_count)
 {
     struct buffer joined = {0};
     enum kv_status st;
@@ -415,7 +281,7 @@ write_joined(struct command_call *call, const struct slice *parts, uint32_t part
     (void)buffer_reserve(&joined, size);
     for (uint32_t i = 0; i < part_count; i++)
         buffer_append_slice(&joined, parts[i]);
-    st = value_write(call, call->args[1], buffer_slice(&joined), (int64_t)joined.size);
+    st = value_write_over(call, call->args[1], old, buffer_slice(&joined), (int64_t)joined.size);
     buffer_deinit(&joined);
     return st;
 }
@@ -424,21 +290,23 @@ enum kv_status
 command_append(struct command_call *call)
 {
     struct slice parts[2];
-    bool exists;
-    const enum kv_status st = value_read(call, call->args[1], &exists, &parts[0]);
+    struct lookup old;
+    const enum kv_status st = value_find(call, call->args[1], &old);
 
     if (st != KV_OK)
         return st;
+    parts[0] = old.value;
     parts[1] = call->args[2];
     if (!value_check_size(call, (uint64_t)parts[0].size + parts[1].size))
         return KV_OK;
-    return write_joined(call, parts, 2);
+    return write_joined(call, &old, parts, 2);
 }
 
 /* `old` with `patch` at `at`, zeros in between if it was shorter. */
 static enum kv_status
-write_patched(struct command_call *call, struct slice old, size_t at, struct slice patch)
+write_patched(struct command_call *call, const struct lookup *found, size_t at, struct slice patch)
 {
+    const struct slice old = found->value;
     const size_t behind = at + patch.size;
     const size_t gap = old.size < at ? at - old.size : 0;
     struct buffer zeros = {0};
@@ -454,7 +322,7 @@ write_patched(struct command_call *call, struct slice old, size_t at, struct sli
     parts[2] = patch;
     parts[3] =
         behind < old.size ? slice_of(old.data + behind, old.size - behind) : slice_of(NULL, 0);
-    st = write_joined(call, parts, 4);
+    st = write_joined(call, found, parts, 4);
     buffer_deinit(&zeros);
     return st;
 }
@@ -463,9 +331,8 @@ enum kv_status
 command_setrange(struct command_call *call)
 {
     const struct slice patch = call->args[3];
-    struct slice old;
+    struct lookup old;
     int64_t offset;
-    bool exists;
     enum kv_status st;
 
     if (!value_parse_int64(call, call->args[2], &offset))
@@ -474,14 +341,14 @@ command_setrange(struct command_call *call)
         resp_error(&call->reply, "ERR offset is out of range");
         return KV_OK;
     }
-    st = value_read(call, call->args[1], &exists, &old);
+    st = value_find(call, call->args[1], &old);
     if (st != KV_OK)
         return st;
     if (patch.size == 0) {
-        resp_integer(&call->reply, (int64_t)old.size);
+        resp_integer(&call->reply, (int64_t)old.value.size);
         return KV_OK;
     }
     if (!value_check_size(call, (uint64_t)offset + patch.size))
         return KV_OK;
-    return write_patched(call, old, (size_t)offset, patch);
+    return write_patched(call, &old, (size_t)offset, patch);
 }

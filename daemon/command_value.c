@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/limits.h"
 #include "daemon/server.h"
+#include "daemon/value_deadline.h"
 #include "resp/resp_number.h"
 
 bool
@@ -24,22 +25,23 @@ argument_is(struct slice argument, const char *lower_case)
 }
 
 enum kv_status
+value_find(struct command_call *call, struct slice key, struct lookup *found)
+{
+    if (key.size <= KEY_BYTES_MAX)
+        return command_get(call, key, found);
+    *found = (struct lookup){.kind = LOOKUP_ABSENT}; /* cannot have been written */
+    return KV_OK;
+}
+
+enum kv_status
 value_read(struct command_call *call, struct slice key, bool *exists, struct slice *value)
 {
     struct lookup found;
-    enum kv_status st;
+    const enum kv_status st = value_find(call, key, &found);
 
-    *exists = false;
-    *value = slice_of(NULL, 0);
-    if (key.size > KEY_BYTES_MAX)
-        return KV_OK; /* cannot have been written */
-    st = command_get(call, key, &found);
-    if (st != KV_OK)
-        return st;
-    *exists = found.kind == LOOKUP_VALUE;
-    if (*exists)
-        *value = found.value;
-    return KV_OK;
+    *exists = st == KV_OK && found.kind == LOOKUP_VALUE;
+    *value = *exists ? found.value : slice_of(NULL, 0);
+    return st;
 }
 
 bool
@@ -73,9 +75,18 @@ value_put(struct command_call *call, struct slice key, struct slice value)
 enum kv_status
 value_write(struct command_call *call, struct slice key, struct slice value, int64_t reply)
 {
+    const struct lookup nothing = {.kind = LOOKUP_ABSENT};
+
+    return value_write_over(call, key, &nothing, value, reply);
+}
+
+enum kv_status
+value_write_over(struct command_call *call, struct slice key, const struct lookup *old,
+                 struct slice value, int64_t reply)
+{
     enum kv_status st;
 
-    if (!value_put(call, key, value))
+    if (!value_put_over(call, key, old, value))
         return KV_OK;
     st = command_write(call);
     if (st == KV_OK)

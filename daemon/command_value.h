@@ -4,8 +4,11 @@
 
 #include "daemon/command.h"
 
-/* The current value of a key.  KV_OK: *exists says whether there is one; `value` is borrowed
- * until anything else is read or written. */
+/* What there is under a key: LOOKUP_VALUE or LOOKUP_ABSENT, borrowed until anything else is read or
+ * written. */
+MUST_CHECK enum kv_status value_find(struct command_call *call, struct slice key,
+                                     struct lookup *found);
+/* Its value alone.  KV_OK: *exists says whether there is one. */
 MUST_CHECK enum kv_status value_read(struct command_call *call, struct slice key, bool *exists,
                                      struct slice *value);
 /* Adds a put to the batch.  False: the key or the value is too long, and the error reply has
@@ -15,6 +18,10 @@ bool value_put(struct command_call *call, struct slice key, struct slice value);
  * fit. */
 MUST_CHECK enum kv_status value_write(struct command_call *call, struct slice key,
                                       struct slice value, int64_t reply);
+/* The same over `old`, of which all but the value stays. */
+MUST_CHECK enum kv_status value_write_over(struct command_call *call, struct slice key,
+                                           const struct lookup *old, struct slice value,
+                                           int64_t reply);
 /* Whether a key may be written; false: the error reply has been written. */
 bool value_check_key(struct command_call *call, struct slice key);
 /* Checks before anything is built: appending may not make a value longer than Redis allows. */

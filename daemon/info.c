@@ -205,13 +205,14 @@ info_keyspace(struct server *server, struct buffer *target)
 {
     for (uint64_t database = 0; database < server->config.databases; database++) {
         uint32_t cf_id;
-        uint64_t key_count;
+        struct db_key_counts counts;
 
         if (!server_find_database(server, database, &cf_id))
             continue;
-        key_count = db_key_count_estimate(server->db, cf_id);
-        if (key_count > 0)
-            LINE("db%" PRIu64 ":keys=%" PRIu64 ",expires=0,avg_ttl=0\r\n", database, key_count);
+        db_key_counts(server->db, cf_id, &counts);
+        if (counts.key_count > 0)
+            LINE("db%" PRIu64 ":keys=%" PRIu64 ",expires=%" PRIu64 ",avg_ttl=0\r\n", database,
+                 counts.key_count, counts.deadline_count);
     }
 }
 

@@ -19,6 +19,7 @@
 
 #include "base/log.h"
 #include "daemon/command_durability.h"
+#include "daemon/cpu_slice.h"
 #include "daemon/endpoint.h"
 #include "daemon/listener.h"
 #include "daemon/notify.h"
@@ -115,6 +116,8 @@ server_open(struct server *server, const struct config *config)
     server->next_client_id = 1;
     make_run_id(server->run_id);
     server_raise_client_limit(server);
+    core_watch_open(&server->core_watch);
+    cpu_slice_shorten_own(); /* the ring's threads inherit it */
     if (ring_open(RING_ENTRY_COUNT, &server->ring) != KV_OK)
         return EX_OSERR;
     ring_set_busy_poll(server->ring, server->config.busy_poll_us);
@@ -314,6 +317,7 @@ turn(struct server *server, uint64_t timeout_us)
     server_share_client_memory(server);
     (void)ring_turn(server->ring, has_work(server) ? 0 : timeout_us);
     server->now_us = io_now_us(server->io);
+    core_watch_turn(&server->core_watch, server->pool, server->now_us);
     run_writers(server);
     run_runnable(server);
     if (server->db != NULL)
@@ -513,6 +517,7 @@ server_close(struct server *server)
     buffer_deinit(&server->own_pushes);
     scan_cursors_free(server->cursors);
     slowlog_reset(&server->slowlog);
+    core_watch_close(&server->core_watch);
     server_free_histograms(server);
     config_deinit(&server->config);
     return code;

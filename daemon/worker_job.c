@@ -110,6 +110,7 @@ worker_job_take_table(struct worker_job *job, struct worker_table *table)
         .deletion_count = table->deletion_count,
         .range_tombstone_count = table->range_tombstone_count,
         .superseded_count = table->superseded_count,
+        .deadlines = table->deadlines,
         .checksum_crc32c = table->checksum_crc32c,
     };
     table->smallest = table->largest = (struct buffer){0};

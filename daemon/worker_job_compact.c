@@ -126,7 +126,8 @@ worker_job_patience_us(const struct worker_job *job)
 {
     uint64_t bytes = 0;
 
-    KV_ASSERT(worker_job_is_compaction(job));
+    if (!worker_job_is_compaction(job))
+        return STARVED_US;
     for (uint32_t i = 0; i < job->compact->spec.input_count; i++)
         bytes += job->compact->spec.inputs[i].file_bytes;
     return STARVED_US + bytes / STARVED_BYTES_PER_US;

@@ -79,6 +79,7 @@ describe(struct worker_job *job, struct worker_msg *msg)
     *msg = (struct worker_msg){.kind = WORKER_MSG_FLUSH};
     described->job_id = flush->job_id;
     described->creation_time_s = flush->creation_time_s;
+    described->now_ms = flush->now_ms;
     described->seq_first = memtable_seq_first(flush->memtable);
     described->seq_last = memtable_seq_last(flush->memtable);
     put_text(&described->db_identity, flush->db_identity);

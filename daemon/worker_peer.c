@@ -68,6 +68,8 @@ begin(struct worker *worker)
     worker->started_us = worker->heard_us = io_now_us(worker->pool->io);
     worker->progress = (struct worker_progress){0};
     worker->priority = WORKER_PRIORITY_NORMAL;
+    if (!worker->external) /* it has kvd's slice */
+        (void)worker_priority_set(worker->process.pid, WORKER_PRIORITY_NORMAL);
     arm(worker, &worker->socket_event, worker->process.socket, &worker->socket_armed);
     if (worker->process.pidfd >= 0)
         arm(worker, &worker->exit_event, worker->process.pidfd, &worker->exit_armed);

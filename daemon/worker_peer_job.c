@@ -90,8 +90,12 @@ priority_of(const struct worker *worker)
 {
     const struct worker_job *job = worker->job;
 
-    if (job == NULL || !worker_job_is_compaction(job) || job->cancelled)
+    if (job == NULL || job->cancelled)
         return WORKER_PRIORITY_NORMAL;
+    if (!worker_job_is_compaction(job))
+        return job->is_starved || worker->pool->flush_urgency == JOB_PRESSING
+                   ? WORKER_PRIORITY_NORMAL
+                   : WORKER_PRIORITY_IDLE;
     if (job->is_starved || worker->pool->urgency == JOB_PRESSING)
         return WORKER_PRIORITY_BATCH;
     return WORKER_PRIORITY_IDLE;

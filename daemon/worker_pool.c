@@ -164,13 +164,28 @@ cancel_compact(struct job_port *port, struct compact_job *job)
 }
 
 static void
+update_priorities(struct worker_pool *pool)
+{
+    for (struct list *node = pool->workers.next; node != &pool->workers; node = node->next)
+        worker_update_priority(LIST_ENTRY(node, struct worker, link));
+}
+
+static void
 set_urgency(struct job_port *port, enum job_urgency urgency)
 {
     struct worker_pool *pool = KV_CONTAINER_OF(port, struct worker_pool, port);
 
     pool->urgency = urgency;
-    for (struct list *node = pool->workers.next; node != &pool->workers; node = node->next)
-        worker_update_priority(LIST_ENTRY(node, struct worker, link));
+    update_priorities(pool);
+}
+
+static void
+set_flush_urgency(struct job_port *port, enum job_urgency urgency)
+{
+    struct worker_pool *pool = KV_CONTAINER_OF(port, struct worker_pool, port);
+
+    pool->flush_urgency = urgency;
+    update_priorities(pool);
 }
 
 /* --- workers from outside --- */
@@ -369,6 +384,8 @@ set_options(struct worker_pool *pool, const struct worker_pool_options *options)
     pool->port.start_compact = start_compact;
     pool->port.cancel_compact = cancel_compact;
     pool->port.set_urgency = set_urgency;
+    pool->port.set_flush_urgency = set_flush_urgency;
+    pool->flush_urgency = JOB_PRESSING;
     pool->ring = options->ring;
     pool->io = ring_io(options->ring);
     pool->session_identity = copy_text(options->session_identity);
@@ -522,6 +539,20 @@ worker_pool_info(const struct worker_pool *pool, struct worker_info *infos, uint
         if (count < max)
             fill_info(LIST_ENTRY(node, struct worker, link), &infos[count]);
         count++;
+    }
+    return count;
+}
+
+uint32_t
+worker_pool_busy_pids(const struct worker_pool *pool, pid_t *pids, uint32_t max)
+{
+    uint32_t count = 0;
+
+    for (struct list *node = pool->workers.next; node != &pool->workers; node = node->next) {
+        const struct worker *worker = LIST_ENTRY(node, struct worker, link);
+
+        if (worker->state == WORKER_BUSY && !worker->external && count < max)
+            pids[count++] = worker->process.pid;
     }
     return count;
 }

@@ -25,7 +25,7 @@ enum {
     HEALTHY_US = 10 * 1000 * 1000,  /* a worker that lived so long had no bad start */
     JOB_ATTEMPT_COUNT_MAX = 5,      /* then the engine gives the job new file numbers */
     TIMEOUT_DOUBLING_MAX = 4,       /* a job may be honestly slow: 16 times the timeout */
-    /* A compaction that after this time, and a second for so many bytes of its inputs, is not done
+    /* A job that after this time, and a second for so many bytes of its inputs, is not done
      * has been starved, and gets its share of the cores. */
     STARVED_US = 2 * 1000 * 1000,
     STARVED_BYTES_PER_US = 32,
@@ -106,7 +106,7 @@ struct worker_job {
     uint32_t received_count;             /* tables of this part so far */
     uint32_t attempt_count, timeout_count;
     uint64_t given_us;     /* to its worker */
-    bool is_starved;       /* a compaction that gets on too slowly */
+    bool is_starved;       /* it gets on too slowly */
     bool given_outside;    /* to an external worker, of whose end nothing is certain */
     enum kv_status ending; /* what on_done gets after cleaning; KV_OK: try again */
     struct io_timer retry_timer;
@@ -135,7 +135,7 @@ struct worker_pool {
     int listen_fd;
     bool listen_armed, closing;
     bool said_no_worker; /* the line about waiting jobs has been logged */
-    enum job_urgency urgency;
+    enum job_urgency urgency, flush_urgency;
 };
 
 /* --- worker_peer.c --- */

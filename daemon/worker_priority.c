@@ -1,8 +1,10 @@
 /* worker_priority.c - the kernel's scheduling classes.
  *
- * A process of the idle class gives way at once to any other that wakes up, where one of the batch
- * class with a higher nice value runs on until its slice is over: milliseconds, which is the whole
- * of a reader's p99.  The price is that it may get nothing for as long as both cores are wanted.
+ * A process of the idle class gives way at once to any other that wakes up, and its core counts as
+ * free when the kernel looks for one.  Where a worker is of another class, kvd and its clients are
+ * often left together on one core while the worker has the other to itself.  The price is that it
+ * may get nothing for as long as both cores are wanted.  In each class a worker has a long slice,
+ * so that others need not wait for its end.
  */
 #include "daemon/worker_priority.h"
 
@@ -16,6 +18,7 @@
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "daemon/cpu_slice.h"
 
 enum { NICE_LOWEST = 20 };
 
@@ -53,13 +56,11 @@ worker_priority_set(pid_t pid, enum worker_priority priority)
         [WORKER_PRIORITY_BATCH] = SCHED_BATCH,
         [WORKER_PRIORITY_IDLE] = SCHED_IDLE,
     };
-    const struct sched_param none = {0};
 
     KV_ASSERT(pid > 0);
     KV_ASSERT((size_t)priority < sizeof(policies) / sizeof(policies[0]));
-    if (sched_setscheduler(pid, policies[priority], &none) == 0)
+    if (cpu_slice_set(pid, policies[priority], CPU_SLICE_LONG_US))
         return true;
-    kv_log(LOG_LEVEL_VERBOSE, "worker process %d: sched_setscheduler: %s", (int)pid,
-           strerror(errno));
+    kv_log(LOG_LEVEL_VERBOSE, "worker process %d: sched_setattr: %s", (int)pid, strerror(errno));
     return false;
 }

@@ -10,9 +10,9 @@
 #include <sys/types.h>
 
 enum worker_priority {
-    WORKER_PRIORITY_NORMAL, /* a flush: writers may wait for it */
+    WORKER_PRIORITY_NORMAL, /* a flush that writers may wait for */
     WORKER_PRIORITY_BATCH,  /* a compaction that has to get on */
-    WORKER_PRIORITY_IDLE,   /* a compaction: gets what nobody else wants */
+    WORKER_PRIORITY_IDLE,   /* gets what nobody else wants */
 };
 
 /* Whether a process that has become IDLE may be made NORMAL again: that takes CAP_SYS_NICE, or an

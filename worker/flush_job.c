@@ -64,6 +64,7 @@ build_table(const struct worker_flush *flush, const struct worker_flush_output *
                                       .options = &options,
                                       .snapshots = flush->snapshots,
                                       .snapshot_count = flush->snapshot_count,
+                                      .now_ms = flush->now_ms,
                                       .sink = sink,
                                       .sink_owner = file,
                                       .on_progress = on_progress,

@@ -119,6 +119,7 @@ send_table(struct session *session, uint64_t job_id, const struct table_summary 
     msg.table.deletion_count = table->deletion_count;
     msg.table.range_tombstone_count = table->range_tombstone_count;
     msg.table.superseded_count = table->superseded_count;
+    msg.table.deadlines = table->deadlines;
     msg.table.checksum_crc32c = table->checksum_crc32c;
     msg.table.smallest = table->smallest; /* borrowed for the call */
     msg.table.largest = table->largest;

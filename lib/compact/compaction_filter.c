@@ -12,6 +12,7 @@
 #include "compact/compaction_filter.h"
 
 #include "base/alloc.h"
+#include "compact/dead_value.h"
 
 static enum kv_status write_version(void *owner, struct slice key, struct slice value);
 
@@ -35,6 +36,7 @@ compaction_filter_deinit(struct compaction_filter *filter)
 {
     merge_run_deinit(&filter->run);
     buffer_deinit(&filter->key);
+    buffer_deinit(&filter->buried);
     free(filter->held);
     *filter = (struct compaction_filter){0};
 }
@@ -261,6 +263,8 @@ compaction_filter_add(struct compaction_filter *filter, struct slice key, struct
     filter->stripe = stripe;
     if (filter->single_waits && meet_single_deletion(filter, footer))
         return KV_OK;
+    if (stripe == filter->spec->snapshot_count && dead_value_is(key, value, filter->spec->now_ms))
+        return add_version(filter, dead_value_bury(key, &filter->buried), slice_of(NULL, 0));
     return add_version(filter, key, value);
 }
 

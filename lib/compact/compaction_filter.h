@@ -10,7 +10,8 @@
  *     operator as they are;
  *   - a deletion only if something that it hides may exist: an older version that stays for a
  *     snapshot, or one in a table below;
- *   - a single deletion until it meets its put, with which it vanishes.
+ *   - a single deletion until it meets its put, with which it vanishes;
+ *   - a value that is dead, and that no snapshot sees, as a deletion.
  */
 #ifndef KV_COMPACT_COMPACTION_FILTER_H
 #define KV_COMPACT_COMPACTION_FILTER_H
@@ -36,7 +37,8 @@ struct compaction_filter {
     struct merge_operator op;
     struct merge_run run; /* while it is open nothing is held */
 
-    uint64_t *held; /* owned: footers of deletions that are written before the next version */
+    struct buffer buried; /* owned: the key of a deletion that was a dead value */
+    uint64_t *held;       /* owned: footers of deletions that are written before the next version */
     uint32_t held_count, held_capacity;
 };
 

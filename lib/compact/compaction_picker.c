@@ -17,6 +17,10 @@ compaction_pick(const struct compaction_view *view, struct compaction_plan *plan
     if (view->options->disable_auto_compactions)
         return false;
     picker_init(&picker, view);
+    if (view->options->style != COMPACTION_OFF && pick_dead(&picker, plan_out)) {
+        picker_deinit(&picker);
+        return true;
+    }
     switch (view->options->style) {
     case COMPACTION_LEVELED:
         picked = pick_leveled(&picker, plan_out) || pick_due(&picker, plan_out);

@@ -11,10 +11,10 @@
  *
  *     pick -> plan -+-> MERGE: jobs (compaction_plan_cut) -> one edit: inputs out, outputs in
  *                   +-> MOVE: one edit: the same tables, at output_level
- *                   +-> DROP: one edit: inputs out
+ *                   +-> DROP: one edit: inputs out (FIFO, or all of them is dead)
  *
  * Ask again after each flush and each installed plan, until the answer is no; and once a minute,
- * for tables that became due by age.
+ * for tables that became due by age or by deadlines.
  */
 #ifndef KV_COMPACT_COMPACTION_PICKER_H
 #define KV_COMPACT_COMPACTION_PICKER_H
@@ -25,7 +25,7 @@
 enum compaction_kind {
     COMPACTION_MERGE, /* rewrite the inputs */
     COMPACTION_MOVE,  /* nothing overlaps at output_level or on the way: one edit moves them */
-    COMPACTION_DROP,  /* FIFO: one edit removes them, with all that is in them */
+    COMPACTION_DROP,  /* one edit removes them, with all that is in them */
 };
 
 enum compaction_reason {
@@ -36,6 +36,7 @@ enum compaction_reason {
     COMPACTION_LEVEL_UNUSED, /* a level that should be empty: foreign, or the data shrank */
     COMPACTION_MARKED,       /* the MANIFEST says marked for compaction */
     COMPACTION_DELETIONS,    /* many deletions */
+    COMPACTION_DEAD,         /* many values whose deadline has passed, or nothing else */
     COMPACTION_TTL,
     COMPACTION_PERIODIC,
     COMPACTION_SPACE_AMP,  /* universal: the newer runs weigh too much against the oldest */
@@ -62,6 +63,7 @@ struct compaction_input {
     struct slice smallest, largest; /* internal keys; the plan's */
     uint64_t seq_smallest, seq_largest;
     uint64_t entry_count, deletion_count; /* 0: unknown */
+    uint64_t deadline_count;              /* values that may die on the way */
 };
 
 /* User keys first..last, both included. */
@@ -112,6 +114,7 @@ struct compaction_view {
     const struct compaction_plan *const *running; /* of this family */
     uint32_t running_count;
     uint64_t snapshot_oldest; /* the oldest live snapshot's sequence; SEQUENCE_MAX: none is live */
+    uint64_t snapshot_newest; /* of the newest one; 0: none is live */
     uint64_t now_s;           /* Unix seconds */
 };
 

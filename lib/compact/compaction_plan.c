@@ -23,6 +23,7 @@ static const char *const reason_names[COMPACTION_REASON_COUNT] = {
     [COMPACTION_LEVEL_UNUSED] = "level should be empty",
     [COMPACTION_MARKED] = "marked in the manifest",
     [COMPACTION_DELETIONS] = "many deletions",
+    [COMPACTION_DEAD] = "deadlines have passed",
     [COMPACTION_TTL] = "older than ttl",
     [COMPACTION_PERIODIC] = "periodic",
     [COMPACTION_SPACE_AMP] = "space amplification",
@@ -76,6 +77,7 @@ fill_inputs(const struct picker *picker, const struct draft *draft, struct compa
                 .seq_largest = file->meta.seq_largest,
                 .entry_count = file->meta.has_counts ? file->meta.entry_count : 0,
                 .deletion_count = file->meta.has_counts ? file->meta.deletion_count : 0,
+                .deadline_count = file->meta.has_counts ? file->meta.deadlines.count : 0,
             };
             plan->input_bytes += file->meta.bytes;
         }

@@ -46,6 +46,39 @@ picker_has_deletions(const struct picker *picker, const struct table_file *file,
            meta->deletion_count * 100 >= meta->entry_count * percent_max;
 }
 
+/* Whether the time has come for values that a job may let go of. */
+static bool
+has_come(const struct picker *picker, const struct table_file *file, uint64_t time_ms)
+{
+    const struct compaction_view *view = picker->view;
+
+    return file->meta.has_counts && file->meta.deadlines.count > 0 &&
+           view->now_s > time_ms / 1000 && /* whole seconds; rounded to the safe side */
+           (view->snapshot_oldest == SEQUENCE_MAX ||
+            file->meta.seq_smallest > view->snapshot_newest);
+}
+
+bool
+picker_has_dead(const struct picker *picker, const struct table_file *file)
+{
+    return has_come(picker, file, file->meta.deadlines.due_ms);
+}
+
+bool
+picker_has_any_dead(const struct picker *picker, const struct table_file *file)
+{
+    return has_come(picker, file, file->meta.deadlines.oldest_ms);
+}
+
+bool
+picker_is_all_dead(const struct picker *picker, const struct table_file *file)
+{
+    const struct table_meta *meta = &file->meta;
+
+    return has_come(picker, file, meta->deadlines.newest_ms) &&
+           meta->deadlines.count == meta->entry_count - meta->deletion_count;
+}
+
 /* A target for each level; those that should be empty keep 0. */
 static void
 set_targets(const struct picker *picker, struct compaction_shape *shape)

@@ -31,6 +31,8 @@ struct compact_range {
 struct compaction_spec {
     const char *db_identity; /* for the tables' properties */
     uint64_t creation_time_s;
+    uint64_t
+        now_ms; /* since 1970: what has died by then goes, if no snapshot sees it; 0: nothing */
     uint32_t cf_id;
     const char *cf_name;
     const char *merge_operator; /* as OPTIONS has it (merge_operator_parse), or "nullptr" */

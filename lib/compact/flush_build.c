@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include "base/assert.h"
+#include "compact/dead_value.h"
 #include "compact/merge_run.h"
 #include "compact/version_filter.h"
 #include "io/file.h"
@@ -16,6 +17,7 @@ struct flush {
     struct version_filter filter;
     struct merge_run run;
     struct range_tombstones tombstones; /* of the family; bounds borrowed from the memtable */
+    struct buffer buried;               /* owned: the key of a deletion that was a dead value */
 };
 
 static enum kv_status
@@ -24,16 +26,30 @@ write_entry(void *owner, struct slice key, struct slice value)
     return table_builder_add(owner, key, value);
 }
 
+/* Right behind a single deletion stands the put that it waits for: dead or not. */
+static bool
+is_dead(const struct flush *flush, const struct iter *iter)
+{
+    return flush->filter.stripe == flush->build->snapshot_count && !flush->filter.meets_single &&
+           dead_value_is(iter->key, iter->value, flush->build->now_ms);
+}
+
 static enum kv_status
 add_point(struct flush *flush, const struct internal_key *key, const struct iter *iter)
 {
+    struct slice encoded = iter->key, value = iter->value;
+    struct internal_key entry = *key;
     bool stripe_ended;
     enum kv_status st;
 
     if (!version_filter_keep(&flush->filter, key))
         return KV_OK;
-    st = merge_run_add(&flush->run, key, iter->key, iter->value, flush->filter.stripe,
-                       &stripe_ended);
+    if (is_dead(flush, iter)) {
+        encoded = dead_value_bury(iter->key, &flush->buried);
+        value = slice_of(NULL, 0);
+        entry.type = TYPE_DELETION;
+    }
+    st = merge_run_add(&flush->run, &entry, encoded, value, flush->filter.stripe, &stripe_ended);
     if (st == KV_OK && stripe_ended)
         version_filter_end_stripe(&flush->filter);
     return st;
@@ -118,6 +134,7 @@ flush_deinit(struct flush *flush)
     merge_run_deinit(&flush->run);
     range_tombstones_deinit(&flush->tombstones);
     version_filter_deinit(&flush->filter);
+    buffer_deinit(&flush->buried);
     table_builder_free(flush->builder);
 }
 

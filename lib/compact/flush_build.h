@@ -19,6 +19,7 @@ struct flush_build {
     const struct table_build_options *options;
     const uint64_t *snapshots; /* ascending; may be empty */
     uint32_t snapshot_count;
+    uint64_t now_ms; /* what has died by then becomes a deletion, if no snapshot sees it */
     table_sink_fn *sink;
     void *sink_owner;
     /* Called now and then with the entries done; KV_CANCELLED from it ends the build.  May be

@@ -7,6 +7,7 @@
 #include "compact/merge_run.h"
 
 #include "base/assert.h"
+#include "key/entity.h"
 
 /* A longer run goes out in pieces: a worker's memory is bounded. */
 enum { MERGE_RUN_OPERAND_COUNT_MAX = 64 * 1024, MERGE_RUN_BYTES_MAX = 64 * 1024 * 1024 };
@@ -107,12 +108,19 @@ is_cut_off(const struct merge_run *run, const struct internal_key *key)
            tombstone_seq > key->seq;
 }
 
+/* What operands make of it depends on when they are read. */
+static bool
+may_die(struct slice entity)
+{
+    return entity_deadline(entity) != DEADLINE_NONE;
+}
+
 /* An entry of the run's key and stripe. */
 static enum kv_status
 continue_run(struct merge_run *run, const struct internal_key *key, struct slice encoded,
              struct slice value, bool *stripe_ended)
 {
-    const bool is_value = key->type == TYPE_VALUE || key->type == TYPE_ENTITY;
+    const bool is_value = key->type == TYPE_VALUE || (key->type == TYPE_ENTITY && !may_die(value));
     struct merge_version base = {.type = TYPE_DELETION};
     enum kv_status st;
 

@@ -8,9 +8,11 @@
  *     operands, then a range tombstone between them and the rest the same, without a base
  *     operands, then another stripe, key or the end              one operand, if the operator can
  *     operands that cannot be folded, or too many                as they came
+ *     operands, then a value with a deadline (key/entity.h)      one operand, if possible, and it
  *
  * Behind a value that came out so, what is older in its stripe is invisible: `add` says so by
- * *stripe_ended.  A single deletion is not folded into: it waits for a put further down.
+ * *stripe_ended.  A single deletion is not folded into: it waits for a put further down.  What is
+ * dead already has become a deletion on its way here (dead_value.h).
  */
 #ifndef KV_COMPACT_MERGE_RUN_H
 #define KV_COMPACT_MERGE_RUN_H

@@ -258,6 +258,7 @@ has_waste(const struct picker *picker, uint32_t level, struct level_range range)
 
     for (uint32_t i = range.first; i < range.end; i++) {
         if (picker_is_marked(picker, tables->files[i]) ||
+            picker_has_dead(picker, tables->files[i]) ||
             picker_has_deletions(picker, tables->files[i], picker->options->deletion_percent_max))
             return true;
     }

@@ -39,6 +39,15 @@ has_too_many_deletions(const struct picker *picker, uint32_t level, const struct
     return picker_has_deletions(picker, file, percent);
 }
 
+/* In level 0 only when it rests: its way down takes much along. */
+static bool
+has_many_dead(const struct picker *picker, uint32_t level, const struct table_file *file)
+{
+    return picker_has_dead(picker, file) &&
+           (level > 0 || file->meta.creation_time_s == 0 ||
+            is_older(picker, file->meta.creation_time_s, picker->options->deletion_age_s));
+}
+
 static bool
 is_past_ttl(const struct picker *picker, uint32_t level, const struct table_file *file)
 {
@@ -66,6 +75,7 @@ static const struct rule {
 } rules[] = {
     {.is_due = is_marked, .reason = COMPACTION_MARKED},
     {.is_due = has_too_many_deletions, .reason = COMPACTION_DELETIONS},
+    {.is_due = has_many_dead, .reason = COMPACTION_DEAD},
     {.is_due = is_past_ttl, .reason = COMPACTION_TTL},
     {.is_due = is_past_period, .reason = COMPACTION_PERIODIC},
 };

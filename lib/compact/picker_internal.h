@@ -5,6 +5,7 @@
  *     picker_due.c          leveled: marks, deletions, ages
  *     picker_universal.c    sorted runs
  *     picker_fifo.c         oldest out
+ *     picker_dead.c         tables of which all is dead out
  *     picker_manual.c       KV.COMPACT
  *     picker_draft.c        which tables belong together, and whether they may start
  *     compaction_plan.c     from a draft to a plan that owns itself; cutting it
@@ -48,6 +49,7 @@ void picker_deinit(struct picker *picker);
 bool pick_leveled(const struct picker *picker, struct compaction_plan *plan_out);
 bool pick_due(const struct picker *picker, struct compaction_plan *plan_out);
 bool pick_universal(const struct picker *picker, struct compaction_plan *plan_out);
+bool pick_dead(const struct picker *picker, struct compaction_plan *plan_out);
 bool pick_fifo(const struct picker *picker, struct compaction_plan *plan_out);
 /* Level 0 into the base level: the oldest tables from `first` on, which the limit on a job's
  * bytes may cut short. */
@@ -124,5 +126,12 @@ bool picker_is_marked(const struct picker *picker, const struct table_file *file
 /* Deletions are more than the options allow, counted, and no snapshot keeps them. */
 bool picker_has_deletions(const struct picker *picker, const struct table_file *file,
                           uint32_t percent_max);
+/* So many values are dead that a rewrite is worth it (key/deadlines.h), and no snapshot sees them.
+ */
+bool picker_has_dead(const struct picker *picker, const struct table_file *file);
+/* Any are. */
+bool picker_has_any_dead(const struct picker *picker, const struct table_file *file);
+/* All are, or are deletions. */
+bool picker_is_all_dead(const struct picker *picker, const struct table_file *file);
 
 #endif

@@ -21,7 +21,7 @@ is_in_range(const struct compaction_request *request, const struct table_file *f
 }
 
 /* In the last level: there is something to gain from a rewrite, and it has not been done.  A
- * table whose sequence numbers are all 0 holds no deletion and nothing stale. */
+ * table whose sequence numbers are all 0 holds no deletion and nothing stale but for the dead. */
 static bool
 wants_rewrite(const struct picker *picker, const struct compaction_request *request,
               const struct table_file *file)
@@ -29,7 +29,9 @@ wants_rewrite(const struct picker *picker, const struct compaction_request *requ
     if (file->meta.number >= request->number_next)
         return false;
     return request->is_forced ||
-           (file->meta.seq_largest > 0 && file->meta.seq_smallest <= picker->view->snapshot_oldest);
+           (file->meta.seq_largest > 0 &&
+            file->meta.seq_smallest <= picker->view->snapshot_oldest) ||
+           picker_has_any_dead(picker, file);
 }
 
 static bool

@@ -52,6 +52,7 @@ version_filter_keep(struct version_filter *filter, const struct internal_key *ke
         filter->keep_next = false;
     }
     filter->stripe = stripe;
+    filter->meets_single = filter->keep_next;
 
     keep = !filter->stripe_ended || filter->keep_next || key->type == TYPE_SINGLE_DELETION;
     filter->keep_next = key->type == TYPE_SINGLE_DELETION;

@@ -24,6 +24,7 @@ struct version_filter {
     uint32_t stripe;   /* of the version asked last */
     bool stripe_ended; /* a value or deletion of this stripe has passed */
     bool keep_next;    /* a single deletion of this stripe stands right before */
+    bool meets_single; /* and did before the version asked last */
 };
 
 void version_filter_init(struct version_filter *filter, const uint64_t *snapshots,

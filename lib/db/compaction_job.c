@@ -190,6 +190,7 @@ compaction_fill_job(struct compaction_part *part)
     job->entries_read = 0;
     job->spec.db_identity = version_set_db_id(db->versions);
     job->spec.creation_time_s = compaction->creation_time_s;
+    job->spec.now_ms = io_wall_us(db->io) / 1000;
     job->spec.cf_id = family->id;
     job->spec.cf_name = family->stored.name;
     job->spec.merge_operator = db_family_merge_spec(family);
@@ -283,14 +284,15 @@ check_table(const struct compaction *compaction, const struct compaction_part *p
 /* What is known of the inputs without reading them; false: too little. */
 static bool
 count_inputs(const struct compaction_plan *plan, uint64_t *entry_count_out,
-             uint64_t *deletion_count_out)
+             uint64_t *deletion_count_out, uint64_t *deadline_count_out)
 {
-    *entry_count_out = *deletion_count_out = 0;
+    *entry_count_out = *deletion_count_out = *deadline_count_out = 0;
     for (uint32_t i = 0; i < plan->input_count; i++) {
         if (plan->inputs[i].entry_count == 0)
             return false;
         *entry_count_out += plan->inputs[i].entry_count;
         *deletion_count_out += plan->inputs[i].deletion_count;
+        *deadline_count_out += plan->inputs[i].deadline_count;
     }
     return true;
 }
@@ -315,13 +317,13 @@ begins_and_ends_as_inputs(const struct compaction *compaction)
 }
 
 /* Whether all inputs were read to their ends.  Their range tombstones, which are among the
- * deletions, are not read as entries.  Without any deletion each user key lives on. */
+ * deletions, are not read as entries.  Without any deletion or death each user key lives on. */
 static enum kv_status
 check_nothing_is_missing(const struct compaction *compaction)
 {
-    uint64_t entry_count, deletion_count, read_count = 0;
+    uint64_t entry_count, deletion_count, deadline_count, read_count = 0;
 
-    if (!count_inputs(&compaction->plan, &entry_count, &deletion_count))
+    if (!count_inputs(&compaction->plan, &entry_count, &deletion_count, &deadline_count))
         return KV_OK;
     for (uint32_t i = 0; i < compaction->part_count; i++)
         read_count += compaction->parts[i].job.entries_read;
@@ -331,7 +333,7 @@ check_nothing_is_missing(const struct compaction *compaction)
                        "of which %llu are deletions",
                        (unsigned long long)compaction->id, (unsigned long long)read_count,
                        (unsigned long long)entry_count, (unsigned long long)deletion_count);
-    if (deletion_count == 0 && !begins_and_ends_as_inputs(compaction))
+    if (deletion_count == 0 && deadline_count == 0 && !begins_and_ends_as_inputs(compaction))
         return KV_FAIL(
             KV_CORRUPT,
             "compaction %llu: its tables lack keys of the inputs, which hold no deletion",

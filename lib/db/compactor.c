@@ -1,8 +1,9 @@
 /* compactor.c - what is compacted next, and how much at once.
  *
  * The picker is asked when something has changed, never in a loop: after a flush, an installed
- * plan, a change of options, and once a minute for tables that become due by age.  Families and
- * KV.COMPACTs take turns, so none of them starves; the bound on jobs leaves a worker to flushes.
+ * plan, a change of options, and once a minute for tables that become due by age, or every few
+ * seconds where values have deadlines.  Families and KV.COMPACTs take turns, so none of them
+ * starves; the bound on jobs leaves a worker to flushes.
  */
 #include "db/compactor.h"
 
@@ -119,6 +120,7 @@ compactor_view_init(struct compactor *compactor, const struct column_family *fam
         .compression = db_effective_options(db, record).compression,
         .running = running,
         .snapshot_oldest = db_snapshot_oldest(db),
+        .snapshot_newest = db_snapshot_newest(db),
         .now_s = io_wall_us(db->io) / 1000000,
     };
     for (const struct list *node = compactor->compactions.next; node != &compactor->compactions;
@@ -214,12 +216,28 @@ go_on_with_parts(struct compactor *compactor)
         compaction_go_on(LIST_ENTRY(node, struct compaction, link));
 }
 
+static bool
+has_deadlines(const struct compactor *compactor)
+{
+    struct version_set *versions = compactor->db->versions;
+    const struct column_family *family;
+
+    for (uint32_t i = 0; (family = version_set_family_at(versions, i)) != NULL; i++) {
+        if (family->current->deadline_table_count > 0)
+            return true;
+    }
+    return false;
+}
+
 static void
 look_for_age(struct compactor *compactor)
 {
     const uint64_t now_us = io_now_us(compactor->db->io);
 
-    if (now_us < compactor->age_check_us)
+    if (now_us < compactor->deadline_check_us)
+        return;
+    compactor->deadline_check_us = now_us + COMPACT_DEADLINE_CHECK_US;
+    if (now_us < compactor->age_check_us && !has_deadlines(compactor))
         return;
     compactor->age_check_us = now_us + COMPACT_AGE_CHECK_US;
     compactor->must_pick = true;

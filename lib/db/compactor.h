@@ -31,6 +31,7 @@ enum {
     COMPACT_STARTS_PER_TURN = 8,
     COMPACT_LOST_COUNT_MAX = 8, /* workers; then the plan has failed */
     COMPACT_AGE_CHECK_US = 60 * 1000 * 1000,
+    COMPACT_DEADLINE_CHECK_US = 5 * 1000 * 1000,
 };
 
 /* A part of a plan's key range.
@@ -129,6 +130,7 @@ struct compactor {
     uint32_t lost_count;                    /* jobs whose workers were lost, in a row */
     uint64_t drain_bytes_per_s;             /* of level 0, measured; 0: not yet */
     uint64_t age_check_us;                  /* when to ask for tables that became due by age */
+    uint64_t deadline_check_us;             /* the same, where there are deadlines */
     struct io_timer retry_timer;            /* asks again for a KV.COMPACT that lacks space */
     struct compaction_options view_options; /* of the family that the picker looks at */
     struct db_compaction_totals totals;

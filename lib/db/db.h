@@ -111,6 +111,19 @@ void db_sync_to(struct db *db, uint64_t seq);
 /* Rises whenever versions are taken back; what was read before may then never have been. */
 uint64_t db_rollback_count(const struct db *db);
 
+/* --- time --- */
+
+/* Milliseconds since 1970 (UTC), by which values are dead or alive (key/entity.h).  Time stands
+ * still from the first read that asks for it until db_let_time_pass: everything in between belongs
+ * to one moment.  db_turn lets it pass, too.  The clock may be set back. */
+uint64_t db_now_ms(struct db *db);
+void db_let_time_pass(struct db *db);
+/* By which whoever reads at `seq_max` sees them: a live snapshot's time is that of its making. */
+uint64_t db_time_at(struct db *db, uint64_t seq_max);
+/* Whether a value with a deadline may lie under the key, whoever sees it: then a merge operand may
+ * not be written blindly. */
+bool db_may_have_deadline(struct db *db, uint32_t cf_id, struct slice key);
+
 /* --- reading --- */
 
 /* One read operation, over as many passes as it needs.  Embedded in its owner. */
@@ -124,12 +137,12 @@ struct db_waiter {
 
 /* The newest version of `key` with sequence <= seq_max (SEQUENCE_MAX: the latest; or that of a
  * live snapshot, db_snapshot.h: others' versions may be gone), folded to what
- * a user sees: LOOKUP_VALUE (an entity's default column) or LOOKUP_ABSENT, with found->seq being
- * the sequence that decided it (0: nothing was ever there).  The value lives until anything else
- * is called on the db or ctx is deinited.
- * KV_WANT_BLOCK: db_fetch, then call again with the same ctx.
- * KV_UNSUPPORTED: the key holds merge operands of an operator that kvd does not know or that is
- * not set.  KV_INVALID: its operands cannot be applied to what they were written to. */
+ * a user sees: LOOKUP_VALUE (an entity's default column) or LOOKUP_ABSENT, also when what is there
+ * is dead; with found->seq being the sequence that decided it (0: nothing was ever there).  The
+ * value lives until anything else is called on the db or ctx is deinited. KV_WANT_BLOCK: db_fetch,
+ * then call again with the same ctx. KV_UNSUPPORTED: the key holds merge operands of an operator
+ * that kvd does not know or that is not set.  KV_INVALID: its operands cannot be applied to what
+ * they were written to. */
 MUST_CHECK enum kv_status db_get(struct db *db, struct read_ctx *ctx, uint32_t cf_id,
                                  struct slice key, uint64_t seq_max, struct lookup *found);
 /* Begins the reads of up to READ_PREFETCH_COUNT_MAX keys that are about to be read, in any order
@@ -264,6 +277,11 @@ struct db_space_info {
     uint64_t refused_count; /* writes, so far */
 };
 void db_get_space(struct db *db, struct db_space_info *info_out);
+/* Estimates: live keys, and those among them that have a deadline. */
+struct db_key_counts {
+    uint64_t key_count, deadline_count;
+};
+void db_key_counts(struct db *db, uint32_t cf_id, struct db_key_counts *counts_out);
 uint64_t db_key_count_estimate(struct db *db, uint32_t cf_id);
 const char *db_identity(const struct db *db);
 

@@ -93,6 +93,7 @@ db_fill_table_meta(struct table_meta *meta, const struct table_summary *table,
         table->entry_count <= TABLE_ENTRY_COUNT_MAX && table->deletion_count <= table->entry_count;
     meta->entry_count = table->entry_count;
     meta->deletion_count = table->deletion_count;
+    meta->deadlines = table->deadlines;
 }
 
 static void
@@ -247,6 +248,7 @@ start_flush(struct frozen *frozen)
     job->dir = db->dir;
     job->db_identity = version_set_db_id(db->versions);
     job->creation_time_s = io_wall_us(db->io) / 1000000;
+    job->now_ms = io_wall_us(db->io) / 1000;
     free(frozen->snapshots);
     job->snapshots = frozen->snapshots = db_snapshot_copy(db, &job->snapshot_count);
     job->on_done = on_flush_done;

@@ -49,7 +49,8 @@ db_hole_log_turn(struct db *db)
         struct db_hole *hole = &holes->items[i];
 
         KV_ASSERT(hole->seq <= db->last_seq);
-        if (hole->fresh_count >= HOLE_LOG_COUNT_MIN && log_one(db, hole))
+        /* One of dead values is only empty from a time on, and they go soon. */
+        if (hole->from_ms == 0 && hole->fresh_count >= HOLE_LOG_COUNT_MIN && log_one(db, hole))
             hole->fresh_count = 0;
     }
 }

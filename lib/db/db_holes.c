@@ -104,6 +104,8 @@ swallow(struct db_holes *holes, uint32_t cf_id, struct db_hole *grown, uint32_t 
             set_key(&grown->end, buffer_slice(&hole->end));
         if (hole->seq > grown->seq)
             grown->seq = hole->seq;
+        if (hole->from_ms > grown->from_ms)
+            grown->from_ms = hole->from_ms;
         grown->entry_count += hole->entry_count;
         grown->fresh_count += hole->fresh_count;
         remove_at(holes, at);
@@ -115,7 +117,11 @@ void
 db_holes_add(struct db_holes *holes, uint32_t cf_id, const struct hole_found *found)
 {
     struct db_hole grown = {
-        .seq = found->seq, .entry_count = found->entry_count, .fresh_count = found->entry_count};
+        .seq = found->seq,
+        .from_ms = found->from_ms,
+        .entry_count = found->entry_count,
+        .fresh_count = found->entry_count,
+    };
     struct db_hole *hole;
     uint32_t at;
 
@@ -133,6 +139,7 @@ db_holes_add(struct db_holes *holes, uint32_t cf_id, const struct hole_found *fo
     hole->begin = grown.begin;
     hole->end = grown.end;
     hole->seq = grown.seq;
+    hole->from_ms = grown.from_ms;
     hole->entry_count = grown.entry_count;
     hole->fresh_count = grown.fresh_count;
     if (hole->fresh_count >= HOLE_LOG_COUNT_MIN)
@@ -161,11 +168,13 @@ index_of(const struct db_holes *holes, uint32_t cf_id, struct slice key, uint32_
 }
 
 const struct db_hole *
-db_holes_find(struct db_holes *holes, uint32_t cf_id, struct slice key, uint64_t seq)
+db_holes_find(struct db_holes *holes, uint32_t cf_id, struct slice key, uint64_t seq,
+              uint64_t now_ms)
 {
     uint32_t at;
 
-    if (!index_of(holes, cf_id, key, &at) || holes->items[at].seq > seq)
+    if (!index_of(holes, cf_id, key, &at) || holes->items[at].seq > seq ||
+        holes->items[at].from_ms > now_ms)
         return NULL;
     holes->items[at].used_at = holes->put_count;
     return &holes->items[at];
@@ -205,6 +214,7 @@ cut(struct db_holes *holes, uint32_t at, struct slice key)
     set_key(&right->begin, key);
     buffer_append_byte(&right->begin, 0); /* the next possible key */
     right->seq = left->seq;
+    right->from_ms = left->from_ms;
     right->entry_count = half;
     right->fresh_count = left->fresh_count;
     drop_if_empty(holes, at + 1);

@@ -4,10 +4,11 @@
  * has thrown them out a walk has to pass each.  It need do that only once: what it has found out
  * is a hole here, and walks that come to it go on at its other end.
  *
- * That a hole is empty holds from its sequence on, until a key in it is written: whoever writes
- * says so, and what is taken back because the log failed takes all holes along.  Holes are a memory
- * of what is stored and nothing else; they are few, and the least useful ones are forgotten.  The
- * large ones are logged (db_hole_log.h), so that a restart does not forget them.
+ * That a hole is empty holds from its sequence and its time on, until a key in it is written:
+ * whoever writes says so, and what is taken back because the log failed takes all holes along.
+ * Holes are a memory of what is stored and nothing else; they are few, and the least useful ones
+ * are forgotten.  The large ones are logged (db_hole_log.h), so that a restart does not forget
+ * them.
  */
 #ifndef KV_DB_DB_HOLES_H
 #define KV_DB_DB_HOLES_H
@@ -33,7 +34,8 @@ enum {
 struct db_hole {
     uint32_t cf_id;
     struct buffer begin, end;
-    uint64_t seq;         /* nothing in it is visible at this sequence, nor at later ones */
+    uint64_t seq;         /* nothing in it is visible at this sequence, nor at later ones, */
+    uint64_t from_ms;     /* at this time and later: its dead values were alive before; else 0 */
     uint64_t entry_count; /* about what a walk is spared */
     uint64_t fresh_count; /* of these, what the log does not know of */
     uint64_t used_at;     /* put_count when it was */
@@ -51,13 +53,13 @@ void db_holes_clear(struct db_holes *holes); /* also frees */
 /* What touches or overlaps becomes one hole.  Copies; begin < end. */
 struct hole_found {
     struct slice begin, end;
-    uint64_t seq, entry_count;
+    uint64_t seq, from_ms, entry_count;
 };
 void db_holes_add(struct db_holes *holes, uint32_t cf_id, const struct hole_found *found);
-/* The hole that has the key and is empty for those who see `seq`; borrowed until the next call that
- * changes something.  NULL: there is none. */
+/* The hole that has the key and is empty for those who see `seq` at that time; borrowed until the
+ * next call that changes something.  NULL: there is none. */
 const struct db_hole *db_holes_find(struct db_holes *holes, uint32_t cf_id, struct slice key,
-                                    uint64_t seq);
+                                    uint64_t seq, uint64_t now_ms);
 /* What has been logged so far goes with an old log. */
 void db_holes_all_fresh(struct db_holes *holes);
 /* A version of the key has been written that is no deletion. */

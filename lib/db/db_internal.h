@@ -81,6 +81,7 @@ struct db {
     uint64_t last_seq;
     uint64_t memtable_change_count; /* writes and rollbacks: what a scan must not live through */
     uint64_t rollback_count;
+    uint64_t now_ms;         /* see db_now_ms; 0: to be asked for */
     struct list snapshots;   /* see db_snapshot.c */
     uint32_t snapshot_count; /* with sequences of their own */
     uint64_t tables_seq_max; /* nothing in tables is newer */
@@ -116,7 +117,8 @@ struct db {
     bool pressure_is_stale;           /* tables have changed since the next was computed */
     uint64_t pressure_due_us;         /* when to compute it again, while writers are slowed */
     uint64_t tables_rate_bytes_per_s; /* what level 0 and the debt allow */
-    enum job_urgency urgency;         /* as the port has been told */
+    enum job_urgency urgency;         /* of compactions, as the port has been told */
+    enum job_urgency flush_urgency;
     uint64_t flush_drain_bytes_per_s; /* measured; 0: not yet */
     uint64_t paced_count, paced_us;
 

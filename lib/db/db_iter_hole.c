@@ -38,11 +38,13 @@ db_iter_run_add(struct db_iter *iter, struct slice user_key, uint64_t seq)
     if (run->key_count++ == 0) {
         set_origin(iter, user_key);
         run->skip_count = iter->stats.skip_count;
-        run->seq = 0;
+        run->seq = run->from_ms = 0;
         run->is_hole = false;
     }
     if (seq > run->seq)
         run->seq = seq;
+    if (iter->dead_from_ms > run->from_ms)
+        run->from_ms = iter->dead_from_ms;
 }
 
 /* Whether no key of [begin, end) has been put since the view was made. */
@@ -83,7 +85,8 @@ db_iter_run_note(struct db_iter *iter)
     struct dead_run *run = &iter->run;
     const uint64_t entry_count = iter->stats.skip_count - run->skip_count;
     const struct slice origin = buffer_slice(&run->origin);
-    struct hole_found found = {.seq = run->seq, .entry_count = entry_count};
+    struct hole_found found = {
+        .seq = run->seq, .from_ms = run->from_ms, .entry_count = entry_count};
     struct buffer far = {0};
 
     if (run->key_count == 0 ||
@@ -134,13 +137,16 @@ db_iter_leap_hole(struct db_iter *iter, struct slice user_key, bool *leapt)
     *leapt = false;
     if (run->key_count != RUN_BEFORE_LEAP && run->key_count % RUN_BETWEEN_LOOKS != 0)
         return KV_OK;
-    hole = db_holes_find(&iter->db->holes, iter->view.cf_id, user_key, iter->view.seq);
+    hole = db_holes_find(&iter->db->holes, iter->view.cf_id, user_key, iter->view.seq,
+                         iter->view.now_ms);
     if (hole == NULL)
         return KV_OK;
     *leapt = true;
     run->is_hole = true;
     if (hole->seq > run->seq)
         run->seq = hole->seq;
+    if (hole->from_ms > run->from_ms)
+        run->from_ms = hole->from_ms;
     db_iter_saw(iter, hole->seq);
     iter->stats.leap_count++;
     iter->hidden_count = 0;

@@ -19,6 +19,7 @@ struct dead_run {
     uint64_t key_count;   /* that were judged; 0: there is no run */
     uint64_t skip_count;  /* the iterator's, when the last of it was noted as a hole */
     uint64_t seq;         /* the newest one that made a key invisible */
+    uint64_t from_ms;     /* when the last of its dead values died; 0: there is none */
     bool is_hole;         /* some of it lies in a hole by now */
     struct buffer origin; /* owned: forward the first key of it, backward the first one behind */
 };
@@ -44,6 +45,7 @@ struct db_iter {
 
     enum db_iter_state state;
     struct slice value;
+    uint64_t dead_from_ms;    /* when the value that was looked at last died; 0: it lives */
     struct merge_fold fold;   /* of the key that was judged last, if it needed that */
     struct buffer candidate;  /* owned: the key whose versions are walked backward */
     struct buffer kept_value; /* owned: of the newest of them so far */
@@ -81,8 +83,8 @@ MUST_CHECK enum kv_status db_iter_step(struct db_iter *iter, uint32_t *version_c
 
 /* db_iter_hole.c */
 
-/* The key is the next one in the direction and not visible; what made it so has the sequence.
- * Before the anchor is set to it. */
+/* The key is the next one in the direction and not visible; what made it so has the sequence, and
+ * was alive before dead_from_ms.  Before the anchor is set to it. */
 void db_iter_run_add(struct db_iter *iter, struct slice user_key, uint64_t seq);
 /* What lies between the run's origin and the anchor becomes a hole, if it is worth it. */
 void db_iter_run_note(struct db_iter *iter);

@@ -65,17 +65,29 @@ parse_key(const struct db_iter *iter, struct internal_key *key)
     return KV_FAIL(KV_CORRUPT, "scan: an entry has no valid key");
 }
 
-/* From what is stored to what a user sees. */
+static enum kv_status
+unpack(struct db_iter *iter, struct slice stored)
+{
+    struct entity entity;
+    const enum kv_status st = entity_parse(stored, &entity);
+
+    if (st != KV_OK)
+        return st;
+    iter->value = entity.value;
+    if (entity_is_dead(&entity, iter->view.now_ms))
+        iter->dead_from_ms = entity.deadline_ms + 1;
+    return KV_OK;
+}
+
+/* From what is stored to what a user sees; dead_from_ms tells if that is nothing. */
 static enum kv_status
 take_value(struct db_iter *iter, const struct internal_key *key, struct slice stored)
 {
     iter->value = stored;
-    if (iter->options.keys_only)
-        return KV_OK;
-    if (key->type == TYPE_MERGE)
-        return db_view_fold(&iter->view, iter->ctx, key, &iter->fold, &iter->value);
     if (key->type == TYPE_ENTITY)
-        return entity_default_column(stored, &iter->value);
+        return unpack(iter, stored);
+    if (key->type == TYPE_MERGE && !iter->options.keys_only)
+        return db_view_fold(&iter->view, iter->ctx, key, &iter->fold, &iter->value);
     return KV_OK;
 }
 
@@ -136,6 +148,7 @@ judge(struct db_iter *iter, const struct internal_key *key, bool *shown)
     enum kv_status st = db_cover_find(&iter->cover, key->user_key, &tombstone_seq);
 
     *shown = false;
+    iter->dead_from_ms = 0;
     if (st != KV_OK)
         return st;
     if (tombstone_seq > key->seq)
@@ -145,6 +158,8 @@ judge(struct db_iter *iter, const struct internal_key *key, bool *shown)
     st = take_value(iter, key, iter->merged->value);
     if (st != KV_OK)
         return st;
+    if (iter->dead_from_ms > 0)
+        return pass_dead(iter, key->user_key, key->seq, false);
     *shown = true;
     show_key(iter);
     db_iter_saw(iter, key->seq);
@@ -178,7 +193,7 @@ keep(struct db_iter *iter, const struct internal_key *key, struct newest *newest
     newest->found = true;
     newest->key = *key;
     buffer_clear(&iter->kept_value);
-    if (!iter->options.keys_only)
+    if (!iter->options.keys_only || key->type == TYPE_ENTITY)
         buffer_append_slice(&iter->kept_value, iter->merged->value);
 }
 
@@ -233,26 +248,35 @@ walk_versions(struct db_iter *iter, uint64_t tombstone_seq, struct newest *newes
     return st;
 }
 
+/* The candidate is not visible for what has the sequence. */
+static enum kv_status
+pass_candidate(struct db_iter *iter, uint64_t seq)
+{
+    const struct slice user_key = buffer_slice(&iter->candidate);
+    bool leapt;
+
+    db_iter_saw(iter, seq);
+    db_iter_run_add(iter, user_key, seq);
+    db_iter_set_anchor(iter, ANCHOR_PAST_KEY, user_key);
+    return db_iter_leap_hole(iter, user_key, &leapt);
+}
+
 /* All versions of the candidate have been walked.  *shown: it is live. */
 static enum kv_status
 decide(struct db_iter *iter, struct newest *newest, uint64_t tombstone_seq, bool *shown)
 {
     const struct slice user_key = buffer_slice(&iter->candidate);
     enum kv_status st;
-    bool leapt;
 
-    if (!newest->found || db_is_deletion(newest->key.type)) {
-        const uint64_t seq = newest->found ? newest->key.seq : tombstone_seq;
-
-        db_iter_saw(iter, seq);
-        db_iter_run_add(iter, user_key, seq);
-        db_iter_set_anchor(iter, ANCHOR_PAST_KEY, user_key);
-        return db_iter_leap_hole(iter, user_key, &leapt);
-    }
+    iter->dead_from_ms = 0;
+    if (!newest->found || db_is_deletion(newest->key.type))
+        return pass_candidate(iter, newest->found ? newest->key.seq : tombstone_seq);
     newest->key.user_key = user_key;
     st = take_value(iter, &newest->key, buffer_slice(&iter->kept_value));
     if (st != KV_OK)
         return st;
+    if (iter->dead_from_ms > 0)
+        return pass_candidate(iter, newest->key.seq);
     *shown = true;
     show_key(iter);
     db_iter_saw(iter, newest->key.seq);

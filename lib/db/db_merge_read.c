@@ -108,6 +108,32 @@ take_tables(struct walk *walk)
     return KV_OK;
 }
 
+/* What is dead is nothing to merge onto. */
+static enum kv_status
+drop_dead_base(struct walk *walk)
+{
+    struct entity entity;
+    enum kv_status st;
+
+    if (walk->base.type != TYPE_ENTITY)
+        return KV_OK;
+    st = entity_parse(walk->base.value, &entity);
+    if (st == KV_OK && entity_is_dead(&entity, walk->view->now_ms))
+        end(walk, TYPE_DELETION, walk->key);
+    return st;
+}
+
+static enum kv_status
+show(struct lookup *found, const struct merge_version *result)
+{
+    *found = (struct lookup){
+        .kind = LOOKUP_VALUE, .type = result->type, .seq = found->seq, .value = result->value};
+    if (result->type != TYPE_ENTITY)
+        return KV_OK;
+    found->entity = result->value;
+    return entity_default_column(found->entity, &found->value);
+}
+
 enum kv_status
 db_merge_walk(const struct db_merge_view *view, struct read_ctx *ctx, struct slice key,
               struct merge_fold *fold, struct lookup *found)
@@ -124,12 +150,10 @@ db_merge_walk(const struct db_merge_view *view, struct read_ctx *ctx, struct sli
     if (st == KV_OK)
         st = take_tables(&walk);
     if (st == KV_OK)
+        st = drop_dead_base(&walk);
+    if (st == KV_OK)
         st = merge_fold_finish(fold, &walk.base, &result);
-    if (st != KV_OK)
-        return st;
-    *found = (struct lookup){
-        .kind = LOOKUP_VALUE, .type = result.type, .seq = found->seq, .value = result.value};
-    return result.type == TYPE_ENTITY ? entity_default_column(result.value, &found->value) : KV_OK;
+    return st == KV_OK ? show(found, &result) : st;
 }
 
 static struct slice
@@ -145,12 +169,13 @@ keep(struct read_ctx *ctx, struct slice value)
 }
 
 enum kv_status
-db_merge_read(struct db *db, struct read_ctx *ctx, uint32_t cf_id, struct slice key,
-              struct lookup *found)
+db_merge_read(struct db *db, struct read_ctx *ctx, uint32_t cf_id,
+              const struct table_target *target, struct lookup *found)
 {
     struct column_family *family = version_set_family(db->versions, cf_id);
     struct memtable *memtables[3 + FROZEN_MEMTABLE_COUNT_MAX];
-    struct db_merge_view view = {.memtables = memtables, .cf_id = cf_id};
+    struct db_merge_view view = {
+        .memtables = memtables, .cf_id = cf_id, .now_ms = db_time_at(db, target->seq_max)};
     struct merge_fold fold;
     enum kv_status st;
 
@@ -166,9 +191,13 @@ db_merge_read(struct db *db, struct read_ctx *ctx, uint32_t cf_id, struct slice 
     for (struct list *node = db->frozen.prev; node != &db->frozen; node = node->prev)
         memtables[view.memtable_count++] = LIST_ENTRY(node, struct frozen, link)->memtable;
     merge_fold_init(&fold, db_merge_operator(db, cf_id));
-    st = db_merge_walk(&view, ctx, key, &fold, found);
-    if (st == KV_OK)
+    st = db_merge_walk(&view, ctx, target->key, &fold, found);
+    if (st == KV_OK && found->type == TYPE_ENTITY) {
+        found->entity = keep(ctx, found->entity);
+        st = entity_default_column(found->entity, &found->value);
+    } else if (st == KV_OK) {
         found->value = keep(ctx, found->value);
+    }
     merge_fold_deinit(&fold);
     return st;
 }

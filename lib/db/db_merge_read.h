@@ -23,20 +23,22 @@ struct db_merge_view {
     uint32_t memtable_count;
     struct version *version;
     uint32_t cf_id;
+    uint64_t now_ms; /* what has died by then is nothing to merge onto */
 };
 
 /* `found` is the newest version visible at some sequence, a LOOKUP_MERGE; the operand's bytes must
  * last.  KV_OK: it has become a LOOKUP_VALUE with what a user sees (TYPE_ENTITY if merged onto
- * one), still with the newest operand's sequence.  The value is the fold's and lives until the next
- * call on it. KV_WANT_BLOCK: from the top, once the blocks are there.  KV_INVALID, KV_LIMIT,
+ * one), still with the newest operand's sequence.  It is the fold's and lives until the next call
+ * on that. KV_WANT_BLOCK: from the top, once the blocks are there.  KV_INVALID, KV_LIMIT,
  * KV_UNSUPPORTED: merge_operator_full's; KV_INVALID is not logged. */
 MUST_CHECK enum kv_status db_merge_walk(const struct db_merge_view *view, struct read_ctx *ctx,
                                         struct slice key, struct merge_fold *fold,
                                         struct lookup *found);
 
 struct db;
-/* The same over the database as it is now; the value lives as long as the pass of ctx. */
+/* The same over the database as the reader at the target's sequence sees it now; the value lives as
+ * long as the pass of ctx. */
 MUST_CHECK enum kv_status db_merge_read(struct db *db, struct read_ctx *ctx, uint32_t cf_id,
-                                        struct slice key, struct lookup *found);
+                                        const struct table_target *target, struct lookup *found);
 
 #endif

@@ -180,6 +180,7 @@ db_new(const struct db_options *options)
     db->txn = db_txn_new();
     db->pacer.rate_bytes_per_s = db->tables_rate_bytes_per_s = WRITE_RATE_UNLIMITED;
     db->pressure_is_stale = true;
+    db->flush_urgency = JOB_PRESSING;
     db_space_init(db);
     return db;
 }

@@ -10,7 +10,10 @@
 enum { PRESSURE_INTERVAL_US = 200 * 1000 };
 
 /* Of what slows writers: from here on compactions get their share of the cores. */
-#define PRESSING_SHARE 0.4
+#define PRESSING_SHARE 0.6
+/* So many memtables that wait or fill, and the flush gets its share: half a memtable is left to it
+ * until the next one waits too. */
+#define PRESSING_MEMTABLES 1.5
 
 /* A flush that runs and a memtable that fills are how it should be. */
 static struct write_pile
@@ -132,6 +135,30 @@ is_due_again(struct db *db)
     return true;
 }
 
+/* Calm: nobody would notice if it took a while longer. */
+static enum job_urgency
+flush_urgency(const struct db *db, const struct write_pile *memtables)
+{
+    if (db->frozen_count == 0)
+        return db->flush_urgency; /* of none */
+    if (memtables->amount >= PRESSING_MEMTABLES || !list_empty(&db->flush_waiters) ||
+        db->fault != KV_OK || space_reserve_is_short(&db->space.reserve))
+        return JOB_PRESSING;
+    return JOB_CALM;
+}
+
+static void
+tell_flush_urgency(struct db *db, enum job_urgency urgency)
+{
+    struct job_port *port = db->options.port;
+
+    if (urgency == db->flush_urgency)
+        return;
+    db->flush_urgency = urgency;
+    if (port->set_flush_urgency != NULL)
+        port->set_flush_urgency(port, urgency);
+}
+
 void
 db_update_pressure(struct db *db)
 {
@@ -142,6 +169,7 @@ db_update_pressure(struct db *db)
         db->pressure_is_stale = false;
         db->tables_rate_bytes_per_s = tables_rate(db);
     }
+    tell_flush_urgency(db, flush_urgency(db, &memtables));
     db->pacer.rate_bytes_per_s =
         rate < db->tables_rate_bytes_per_s ? rate : db->tables_rate_bytes_per_s;
 }

@@ -27,9 +27,27 @@ find_in_memtables(struct db *db, uint32_t cf_id, const struct table_target *targ
     return KV_OK;
 }
 
+static enum kv_status
+unpack(struct db *db, uint64_t seq_max, struct lookup *found)
+{
+    struct entity entity;
+    const enum kv_status st = entity_parse(found->value, &entity);
+
+    if (st != KV_OK)
+        return st;
+    found->entity = found->value;
+    found->value = entity.value;
+    if (entity.deadline_ms != DEADLINE_NONE && entity_is_dead(&entity, db_time_at(db, seq_max))) {
+        found->kind = LOOKUP_ABSENT;
+        found->entity = found->value = slice_of(NULL, 0);
+    }
+    return KV_OK;
+}
+
 /* From what is stored to what a user sees. */
 static enum kv_status
-fold(struct db *db, struct read_ctx *ctx, uint32_t cf_id, struct slice key, struct lookup *found)
+fold(struct db *db, struct read_ctx *ctx, uint32_t cf_id, const struct table_target *target,
+     struct lookup *found)
 {
     switch (found->kind) {
     case LOOKUP_ABSENT:
@@ -39,11 +57,9 @@ fold(struct db *db, struct read_ctx *ctx, uint32_t cf_id, struct slice key, stru
         found->kind = LOOKUP_ABSENT;
         return KV_OK;
     case LOOKUP_MERGE:
-        return db_merge_read(db, ctx, cf_id, key, found);
+        return db_merge_read(db, ctx, cf_id, target, found);
     case LOOKUP_VALUE:
-        if (found->type == TYPE_ENTITY)
-            return entity_default_column(found->value, &found->value);
-        return KV_OK;
+        return found->type == TYPE_ENTITY ? unpack(db, target->seq_max, found) : KV_OK;
     }
     KV_ASSERT(false && "a lookup of no kind");
     return KV_CORRUPT;
@@ -62,27 +78,27 @@ enum kv_status
 db_get_probed(struct db *db, struct read_ctx *ctx, uint32_t cf_id,
               const struct version_probe *probe, struct lookup *found)
 {
-    const struct slice key = probe->target.key;
+    const struct table_target *target = &probe->target;
     const uint32_t wants_before = ctx->want_count;
     struct column_family *family;
     enum kv_status st;
 
     *found = (struct lookup){.kind = LOOKUP_ABSENT};
-    st = find_in_memtables(db, cf_id, &probe->target, found);
+    st = find_in_memtables(db, cf_id, target, found);
     if (st != KV_OK)
         return st;
     if (found->kind != LOOKUP_ABSENT)
-        return fold(db, ctx, cf_id, key, found);
+        return fold(db, ctx, cf_id, target, found);
     family = version_set_family(db->versions, cf_id);
     if (family == NULL)
-        return fold(db, ctx, cf_id, key, found);
+        return fold(db, ctx, cf_id, target, found);
     if (probe->version == family->current)
         st = version_get_probed(family->current, ctx, probe, found);
     else
-        st = version_find(family->current, ctx, &probe->target, found);
+        st = version_find(family->current, ctx, target, found);
     /* A layer that swallowed KV_WANT_BLOCK would turn "not read yet" into "not there". */
     KV_ASSERT(st == KV_WANT_BLOCK || ctx->want_count == wants_before);
-    return st == KV_OK ? fold(db, ctx, cf_id, key, found) : st;
+    return st == KV_OK ? fold(db, ctx, cf_id, target, found) : st;
 }
 
 void

@@ -12,7 +12,8 @@
  * deletion with its put: S, which sees both, finds neither before nor after;
  *   - operands become one, or a value, under the sequence of the newest, and S sees it as it saw
  *     them all;
- *   - a value whose sequence becomes 0 was seen by S, and is.
+ *   - a value whose sequence becomes 0 was seen by S, and is;
+ *   - what is dead when the job starts becomes a deletion, and S, made later, finds it dead, too.
  *
  * The same holds for a part of a plan that begins anew after a pause: it is told of those that live
  * then.  A snapshot that is released while a job runs only makes it keep more than it had to.
@@ -30,6 +31,7 @@ struct db_snapshot {
     struct list link; /* in db->snapshots, ascending */
     uint64_t seq;
     uint64_t created_us;
+    uint64_t time_ms; /* db_now_ms of its making */
     uint32_t ref_count;
 };
 
@@ -60,6 +62,7 @@ db_snapshot_create(struct db *db, struct db_snapshot **snapshot_out)
         snapshot = kv_alloc_zero(sizeof(*snapshot));
         snapshot->seq = db->last_seq;
         snapshot->created_us = io_now_us(db->io);
+        snapshot->time_ms = db_now_ms(db);
         list_push_back(&db->snapshots, &snapshot->link);
         db->snapshot_count++;
     }
@@ -101,6 +104,14 @@ db_snapshot_oldest(const struct db *db)
     return snapshot == NULL ? SEQUENCE_MAX : snapshot->seq;
 }
 
+uint64_t
+db_snapshot_newest(const struct db *db)
+{
+    const struct db_snapshot *snapshot = newest(db);
+
+    return snapshot == NULL ? 0 : snapshot->seq;
+}
+
 void
 db_snapshot_get_stats(const struct db *db, struct db_stats *stats)
 {
@@ -130,4 +141,18 @@ db_snapshot_copy(const struct db *db, uint32_t *count_out)
     }
     KV_ASSERT(count == db->snapshot_count);
     return seqs;
+}
+
+bool
+db_snapshot_time(const struct db *db, uint64_t seq, uint64_t *time_ms_out)
+{
+    for (const struct list *node = db->snapshots.prev; node != &db->snapshots; node = node->prev) {
+        const struct db_snapshot *snapshot = LIST_ENTRY(node, const struct db_snapshot, link);
+
+        if (snapshot->seq <= seq) {
+            *time_ms_out = snapshot->time_ms;
+            return snapshot->seq == seq;
+        }
+    }
+    return false;
 }

@@ -2,7 +2,9 @@
  *
  * What a snapshot shows is what a read right at its making would have shown: db_get and db_prefetch
  * with its sequence, iterators and views with it as their seq_max.  Any number of writes, flushes
- * and compactions later the answers are the same, byte for byte.
+ * and compactions later the answers are the same, byte for byte; so what has died since is there.
+ *
+ * Two snapshots with nothing written in between are one, of the time of the first.
  *
  * It costs no memory but for old versions, which flushes and compactions keep for it: so space is
  * what a snapshot that nobody releases costs.  A view or an iterator needs none: it holds memtables
@@ -38,9 +40,13 @@ uint64_t db_snapshot_seq(const struct db_snapshot *snapshot);
 
 /* SEQUENCE_MAX: there is none. */
 uint64_t db_snapshot_oldest(const struct db *db);
+/* 0: there is none. */
+uint64_t db_snapshot_newest(const struct db *db);
 void db_snapshot_get_stats(const struct db *db, struct db_stats *stats);
 /* The live ones, strictly ascending, as jobs are told; owned by the caller.  NULL: there are none.
  * A snapshot that is taken later is safe from the job: see db_snapshot.c. */
 uint64_t *db_snapshot_copy(const struct db *db, uint32_t *count_out);
+/* When the live snapshot with that sequence was made; false: there is none. */
+bool db_snapshot_time(const struct db *db, uint64_t seq, uint64_t *time_ms_out);
 
 #endif

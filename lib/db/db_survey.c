@@ -124,7 +124,7 @@ is_table_deleted(void *owner, const struct table_file *file)
 
 /* Puts minus deletions of the memtables, but of those that a newer one's tombstone has emptied. */
 static int64_t
-count_memtables(const struct db_view *view)
+count_memtables(const struct db_view *view, int64_t *with_deadline)
 {
     int64_t count = 0;
 
@@ -139,29 +139,44 @@ count_memtables(const struct db_view *view)
             is_under_memtable(view, i, first, last, memtable_seq_last(memtable)))
             continue;
         count += (int64_t)family.key_count_delta;
+        *with_deadline += (int64_t)family.entity_count;
     }
     return count;
 }
 
 /* RocksDB's estimate-num-keys, a key in several places is counted several times; but what lies
  * under a single range tombstone is not counted, so that an emptied family shows as empty. */
-uint64_t
-db_key_count_estimate(struct db *db, uint32_t cf_id)
+void
+db_key_counts(struct db *db, uint32_t cf_id, struct db_key_counts *counts_out)
 {
     struct table_survey survey;
     struct db_view view;
-    int64_t count;
+    int64_t count, with_deadline;
 
+    *counts_out = (struct db_key_counts){0};
     if (version_set_family(db->versions, cf_id) == NULL)
-        return 0;
+        return;
     db_view_pin(&view, db, cf_id, SEQUENCE_MAX);
     survey.view = &view;
     read_ctx_init(&survey.ctx, db->cache);
-    count = count_memtables(&view);
-    count += version_key_count_estimate(view.version, db->cache, is_table_deleted, &survey);
+    count = version_key_count_estimate(view.version, db->cache, is_table_deleted, &survey,
+                                       view.now_ms, &with_deadline);
+    count += count_memtables(&view, &with_deadline);
     read_ctx_deinit(&survey.ctx);
     db_view_unpin(&view);
-    return count > 0 ? (uint64_t)count : 0;
+    if (count <= 0)
+        return;
+    counts_out->key_count = (uint64_t)count;
+    counts_out->deadline_count = (uint64_t)(with_deadline < count ? with_deadline : count);
+}
+
+uint64_t
+db_key_count_estimate(struct db *db, uint32_t cf_id)
+{
+    struct db_key_counts counts;
+
+    db_key_counts(db, cf_id, &counts);
+    return counts.key_count;
 }
 
 /* --- how large a range is --- */

@@ -16,6 +16,7 @@ db_view_pin(struct db_view *view, struct db *db, uint32_t cf_id, uint64_t seq_ma
         .family = family != NULL ? db_family_pin(db, cf_id) : NULL,
         .cf_id = cf_id,
         .seq = seq_max < db->last_seq ? seq_max : db->last_seq,
+        .now_ms = db_time_at(db, seq_max),
         .rollback_count = db->rollback_count,
     };
     view->memtables[view->memtable_count++] = db->active;
@@ -73,7 +74,8 @@ db_view_fold(const struct db_view *view, struct read_ctx *ctx, const struct inte
     const struct db_merge_view places = {.memtables = view->memtables,
                                          .memtable_count = view->memtable_count,
                                          .version = view->version,
-                                         .cf_id = view->cf_id};
+                                         .cf_id = view->cf_id,
+                                         .now_ms = view->now_ms};
     struct lookup found = {.kind = LOOKUP_MERGE, .seq = key->seq, .value = *value};
     const enum kv_status st = db_merge_walk(&places, ctx, key->user_key, fold, &found);
 

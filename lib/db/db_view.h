@@ -20,6 +20,7 @@ struct db_view {
     struct db_family *family; /* owned reference; NULL: of none */
     uint32_t cf_id;
     uint64_t seq;            /* the newest that is visible */
+    uint64_t now_ms;         /* what has died by then is not */
     uint64_t rollback_count; /* private */
 };
 

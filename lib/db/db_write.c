@@ -213,6 +213,7 @@ db_rollback_count(const struct db *db)
 void
 db_turn(struct db *db)
 {
+    db_let_time_pass(db);
     db_hole_log_turn(db);
     wal_turn(db->wal);
     db_family_changes_turn(db);

@@ -32,6 +32,7 @@ struct flush_job {
     const char *dir;           /* where outputs go, as NNNNNN.sst */
     const char *db_identity;
     uint64_t creation_time_s;
+    uint64_t now_ms; /* flush_build's */
     /* Those that live when it starts, ascending, at most COMPACT_SNAPSHOT_COUNT_MAX; borrowed until
      * the job is done. */
     const uint64_t *snapshots;
@@ -74,10 +75,10 @@ struct compact_job {
     void *owner;
 };
 
-/* How much it matters that compactions get on. */
+/* How much it matters that jobs get on. */
 enum job_urgency {
     JOB_CALM,     /* they may take what nobody else wants */
-    JOB_PRESSING, /* writers will have to be slowed soon */
+    JOB_PRESSING, /* writers will have to be slowed soon, or somebody waits for the job */
 };
 
 /* start_compact may be NULL: then nothing is compacted. */
@@ -89,6 +90,8 @@ struct job_port {
     /* Of all compactions from now on, those that run among them; at first JOB_CALM.  NULL: it is
      * all the same to the port. */
     void (*set_urgency)(struct job_port *port, enum job_urgency urgency);
+    /* The same of all flushes; at first JOB_PRESSING. */
+    void (*set_flush_urgency)(struct job_port *port, enum job_urgency urgency);
 };
 
 #endif

@@ -189,6 +189,10 @@ encode_table(const struct worker_table *table, Kvd__Envelope *envelope, struct b
     wire.deletion_count = table->deletion_count;
     wire.range_tombstone_count = table->range_tombstone_count;
     wire.superseded_count = table->superseded_count;
+    wire.deadline_count = table->deadlines.count;
+    wire.deadline_oldest_ms = table->deadlines.oldest_ms;
+    wire.deadline_newest_ms = table->deadlines.newest_ms;
+    wire.deadline_due_ms = table->deadlines.due_ms;
     wire.checksum_crc32c = table->checksum_crc32c;
     wire.smallest = worker_wire_bytes(buffer_slice(&table->smallest));
     wire.largest = worker_wire_bytes(buffer_slice(&table->largest));
@@ -393,8 +397,13 @@ decode_table(const Kvd__Table *wire, struct worker_table *table)
     table->deletion_count = wire->deletion_count;
     table->range_tombstone_count = wire->range_tombstone_count;
     table->superseded_count = wire->superseded_count;
+    table->deadlines = (struct deadlines){.count = wire->deadline_count,
+                                          .oldest_ms = wire->deadline_oldest_ms,
+                                          .newest_ms = wire->deadline_newest_ms,
+                                          .due_ms = wire->deadline_due_ms};
     table->checksum_crc32c = wire->checksum_crc32c;
-    return take_internal_key(&wire->smallest, &table->smallest) &&
+    return deadlines_are_possible(&table->deadlines, table->entry_count, table->deletion_count) &&
+           take_internal_key(&wire->smallest, &table->smallest) &&
            take_internal_key(&wire->largest, &table->largest);
 }
 

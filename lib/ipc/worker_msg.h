@@ -13,11 +13,12 @@
 #include "base/buffer.h"
 #include "base/status.h"
 #include "compact/compaction_spec.h"
+#include "key/deadlines.h"
 
 enum {
     WORKER_MSG_BYTES_MAX = 192 * 1024, /* two of the longest keys; the largest flush */
     WORKER_LARGE_BYTES_MAX = 256 * 1024 * 1024,
-    WORKER_PROTOCOL_VERSION = 3,
+    WORKER_PROTOCOL_VERSION = 4,
     WORKER_JOB_OUTPUT_COUNT_MAX = 256, /* a larger job is given out in parts */
     WORKER_JOB_SNAPSHOT_COUNT_MAX = COMPACT_SNAPSHOT_COUNT_MAX,
     WORKER_TEXT_BYTES_MAX = 255,    /* names and identities */
@@ -59,6 +60,7 @@ struct worker_flush {
     uint64_t job_id;                             /* never 0 */
     struct buffer db_identity, session_identity; /* text */
     uint64_t creation_time_s;
+    uint64_t now_ms;
     uint64_t seq_first, seq_last; /* of the memtable: checked by the worker */
     uint64_t *snapshots;          /* owned array, ascending: what must stay readable */
     uint32_t snapshot_count;
@@ -73,6 +75,7 @@ struct worker_table {
     uint64_t job_id;
     uint64_t file_number, file_bytes, seq_smallest, seq_largest;
     uint64_t entry_count, deletion_count, range_tombstone_count, superseded_count;
+    struct deadlines deadlines;
     uint32_t checksum_crc32c;
     struct buffer smallest, largest; /* internal keys: a footer at least */
 };

@@ -162,6 +162,7 @@ encode_fields(const struct compaction_spec *spec, Kvd__Compact *wire)
 {
     wire->db_identity = worker_wire_bytes(slice_from_text(spec->db_identity));
     wire->creation_time_s = spec->creation_time_s;
+    wire->now_ms = spec->now_ms;
     wire->cf_id = spec->cf_id;
     wire->cf_name = worker_wire_bytes(slice_from_text(spec->cf_name));
     wire->merge_operator = worker_wire_bytes(slice_from_text(spec->merge_operator));
@@ -271,6 +272,7 @@ static void
 decode_fields(const Kvd__Compact *wire, struct compaction_spec *spec)
 {
     spec->creation_time_s = wire->creation_time_s;
+    spec->now_ms = wire->now_ms;
     spec->cf_id = wire->cf_id;
     spec->begin = slice_of_wire(&wire->begin);
     spec->end = slice_of_wire(&wire->end);

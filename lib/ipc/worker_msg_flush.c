@@ -48,6 +48,7 @@ worker_flush_encode(const struct worker_flush *flush, Kvd__Envelope *envelope,
     wire.db_identity = worker_wire_bytes(buffer_slice(&flush->db_identity));
     wire.session_identity = worker_wire_bytes(buffer_slice(&flush->session_identity));
     wire.creation_time_s = flush->creation_time_s;
+    wire.now_ms = flush->now_ms;
     wire.seq_first = flush->seq_first;
     wire.seq_last = flush->seq_last;
     wire.n_snapshots = flush->snapshot_count;
@@ -114,6 +115,7 @@ worker_flush_decode(const Kvd__Flush *wire, struct worker_flush *flush)
         return false;
     flush->job_id = wire->job_id;
     flush->creation_time_s = wire->creation_time_s;
+    flush->now_ms = wire->now_ms;
     flush->seq_first = wire->seq_first;
     flush->seq_last = wire->seq_last;
     return worker_wire_take_text(&wire->db_identity, WORKER_TEXT_BYTES_MAX, &flush->db_identity) &&

@@ -17,6 +17,8 @@ struct lookup {
     enum value_type type; /* of the entry found */
     uint64_t seq;         /* of the entry found; for a covering range tombstone: its own */
     struct slice value;   /* borrowed from the memtable or from a pinned block */
+    /* What `value` is the default column of, as stored, when a read has unpacked a TYPE_ENTITY. */
+    struct slice entity;
 };
 
 #endif

@@ -98,6 +98,12 @@ key_count_change(uint64_t footer)
     }
 }
 
+static bool
+is_entity(const struct mem_version *version)
+{
+    return (version->footer & 0xff) == TYPE_ENTITY;
+}
+
 static uint64_t
 version_seq(const struct mem_version *version)
 {
@@ -130,6 +136,8 @@ version_push(struct memtable *memtable, struct mem_family *family, struct mem_en
     KV_ASSERT(record->type != TYPE_RANGE_DELETION);
     version->footer = footer_pack(record->seq, record->type);
     version->older = older;
+    family->entity_count += is_entity(version);
+    family->entity_count -= older != 0 && is_entity(mem_version_at(memtable, older));
     version->jump = jump_from(memtable, older);
     version->depth = older == 0 ? 0 : mem_version_at(memtable, older)->depth + 1;
     version->value_size = (uint32_t)record->value.size;
@@ -335,8 +343,10 @@ rollback_entry(struct memtable *memtable, struct mem_family *family, struct mem_
         family->entry_count--;
         family->key_count_delta -= key_count_change(version->footer);
         mem_header(memtable)->entry_count--;
+        family->entity_count -= is_entity(version);
         entry->newest = version->older;
         version = mem_version_at(memtable, entry->newest);
+        family->entity_count += version != NULL && is_entity(version);
     }
     if (version != NULL && version_seq(version) > rollback->seq_last)
         rollback->seq_last = version_seq(version);

@@ -114,6 +114,7 @@ struct memtable_family {
     uint32_t cf_id;
     uint64_t entry_count; /* point entries, all versions */
     uint64_t range_tombstone_count;
+    uint64_t entity_count;    /* keys whose newest version here is one */
     uint64_t key_count_delta; /* puts minus deletions, for DBSIZE's estimate; wraps */
 };
 uint32_t memtable_families(const struct memtable *memtable, struct memtable_family *families,

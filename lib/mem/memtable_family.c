@@ -122,6 +122,7 @@ describe(const struct mem_family *family)
         .entry_count = family->entry_count,
         .range_tombstone_count = family->range_tombstone_count,
         .key_count_delta = family->key_count_delta,
+        .entity_count = family->entity_count,
     };
 }
 

@@ -52,7 +52,7 @@ struct mem_family {
     uint64_t range_tombstone_count;
     uint64_t key_count_delta;
     uint32_t tombstone_map; /* 1 + its index among the owner's; 0: none.  Only the owner reads it */
-    uint32_t unused;
+    uint32_t entity_count;  /* newest versions of their keys that are entities */
 };
 
 /* A leaf has `count` entries in key order.  An inner node has `count` children; separator i is an

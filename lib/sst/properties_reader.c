@@ -44,6 +44,14 @@ static const struct property_place places[] = {
     {PROPERTY_INDEX_TYPE, PROPERTY_FIXED32, offsetof(struct parsed, properties.index_type)},
     {PROPERTY_INDEX_KEY_IS_USER_KEY, PROPERTY_VARINT64, offsetof(struct parsed, index_keys_user)},
     {PROPERTY_INDEX_VALUE_IS_DELTA, PROPERTY_VARINT64, offsetof(struct parsed, index_values_delta)},
+    {PROPERTY_KVD_EXPIRE_COUNT, PROPERTY_VARINT64,
+     offsetof(struct parsed, properties.deadlines.count)},
+    {PROPERTY_KVD_EXPIRE_DUE, PROPERTY_VARINT64,
+     offsetof(struct parsed, properties.deadlines.due_ms)},
+    {PROPERTY_KVD_EXPIRE_NEWEST, PROPERTY_VARINT64,
+     offsetof(struct parsed, properties.deadlines.newest_ms)},
+    {PROPERTY_KVD_EXPIRE_OLDEST, PROPERTY_VARINT64,
+     offsetof(struct parsed, properties.deadlines.oldest_ms)},
     {PROPERTY_EXTERNAL_VERSION, PROPERTY_FIXED32, offsetof(struct parsed, traits.external_version)},
 };
 

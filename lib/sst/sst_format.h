@@ -67,8 +67,13 @@ static const uint32_t BLOCK_HASH_INDEX_SEED = 397;      /* likewise */
 
 /* Keys of the properties block (FORMAT.md section 5.10); integers are varint64 where nothing
  * else is said. */
-#define PROPERTY_INDEX_TYPE       "rocksdb.block.based.table.index.type"       /* fixed32 */
-#define PROPERTY_PREFIX_FILTERING "rocksdb.block.based.table.prefix.filtering" /* "0", "1" */
+/* kvd's own (key/deadlines.h): varint64 each, in tables that have deadlines. */
+#define PROPERTY_KVD_EXPIRE_COUNT  "kvd.expire.count"
+#define PROPERTY_KVD_EXPIRE_DUE    "kvd.expire.due"
+#define PROPERTY_KVD_EXPIRE_NEWEST "kvd.expire.newest"
+#define PROPERTY_KVD_EXPIRE_OLDEST "kvd.expire.oldest"
+#define PROPERTY_INDEX_TYPE        "rocksdb.block.based.table.index.type"       /* fixed32 */
+#define PROPERTY_PREFIX_FILTERING  "rocksdb.block.based.table.prefix.filtering" /* "0", "1" */
 #define PROPERTY_WHOLE_KEY_FILTERING                                                               \
     "rocksdb.block.based.table.whole.key.filtering" /* "0", "1"                                    \
                                                      */

@@ -57,6 +57,7 @@ struct table_builder {
     struct table_counts counts;
     struct buffer smallest, largest; /* owned; internal keys; largest: of tombstones only */
     uint64_t seq_smallest, seq_largest;
+    struct deadline_counter deadlines;
 };
 
 void
@@ -253,6 +254,15 @@ count_seq(struct table_builder *builder, uint64_t seq)
         builder->seq_largest = seq;
 }
 
+static void
+count_deadline(struct table_builder *builder, struct slice entity)
+{
+    const uint64_t deadline_ms = entity_deadline(entity);
+
+    if (deadline_ms != DEADLINE_NONE)
+        deadline_counter_add(&builder->deadlines, deadline_ms);
+}
+
 static inline void
 count_entry(struct table_builder *builder, struct slice key, struct slice value)
 {
@@ -265,6 +275,8 @@ count_entry(struct table_builder *builder, struct slice key, struct slice value)
     builder->counts.deletion_count += type == TYPE_DELETION || type == TYPE_SINGLE_DELETION;
     builder->counts.merge_operand_count += type == TYPE_MERGE;
     count_seq(builder, footer >> 8);
+    if (type == TYPE_ENTITY)
+        count_deadline(builder, value);
 }
 
 static void
@@ -403,11 +415,14 @@ emit_range_dels(struct table_builder *builder, struct block_place *place_out)
 static enum kv_status
 emit_properties(struct table_builder *builder, struct block_place *place_out)
 {
+    struct table_counts *counts = &builder->counts;
     struct block_builder block;
     enum kv_status st;
 
+    counts->deadlines =
+        deadline_counter_finish(&builder->deadlines, counts->entry_count, counts->deletion_count);
     block_builder_init(&block, RESTART_INTERVAL_NONE);
-    table_properties_build(&builder->options, &builder->counts, &block);
+    table_properties_build(&builder->options, counts, &block);
     st = emit_block(builder, &block.bytes, COMPRESSION_NONE, place_out);
     block_builder_deinit(&block);
     return st;
@@ -511,6 +526,7 @@ fill_summary(const struct table_builder *builder, struct table_summary *summary)
     summary->deletion_count = builder->counts.deletion_count;
     summary->range_tombstone_count = builder->counts.range_tombstone_count;
     summary->superseded_count = builder->counts.superseded_count;
+    summary->deadlines = builder->counts.deadlines;
     summary->checksum_crc32c = builder->crc;
     KV_ASSERT(internal_key_compare(buffer_slice(&summary->smallest), largest) <= 0);
 }

@@ -8,6 +8,7 @@
 
 #include "base/buffer.h"
 #include "base/status.h"
+#include "key/deadlines.h"
 #include "key/internal_key.h"
 #include "sst/compression.h"
 
@@ -41,7 +42,8 @@ struct table_summary {
     uint64_t deletion_count;
     uint64_t range_tombstone_count;
     uint64_t superseded_count; /* entries with a newer version of their key in the table */
-    uint32_t checksum_crc32c;  /* of the whole file; unmasked */
+    struct deadlines deadlines;
+    uint32_t checksum_crc32c; /* of the whole file; unmasked */
 };
 void table_summary_deinit(struct table_summary *summary);
 

@@ -13,6 +13,7 @@ struct table_counts {
     uint64_t raw_value_bytes;
     uint64_t merge_operand_count;
     uint64_t superseded_count;
+    struct deadlines deadlines; /* once all entries are there */
     uint64_t data_block_count;
     uint64_t data_bytes;  /* file offset behind the last data block */
     uint64_t index_bytes; /* uncompressed, with trailer */

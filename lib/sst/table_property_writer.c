@@ -38,6 +38,18 @@ put_text(struct block_builder *block, const char *name, const char *text)
         put_bytes(block, name, slice_from_text(text));
 }
 
+/* Ours: RocksDB takes them for a user's. */
+static void
+put_deadlines(struct block_builder *block, const struct deadlines *deadlines)
+{
+    if (deadlines->count == 0)
+        return;
+    put_number(block, PROPERTY_KVD_EXPIRE_COUNT, deadlines->count);
+    put_number(block, PROPERTY_KVD_EXPIRE_DUE, deadlines->due_ms);
+    put_number(block, PROPERTY_KVD_EXPIRE_NEWEST, deadlines->newest_ms);
+    put_number(block, PROPERTY_KVD_EXPIRE_OLDEST, deadlines->oldest_ms);
+}
+
 void
 table_properties_build(const struct table_build_options *options, const struct table_counts *counts,
                        struct block_builder *block)
@@ -45,6 +57,7 @@ table_properties_build(const struct table_build_options *options, const struct t
     uint8_t index_type[sizeof(uint32_t)];
 
     KV_ASSERT(block_builder_empty(block));
+    put_deadlines(block, &counts->deadlines);
     put_fixed32(index_type, INDEX_BINARY_SEARCH);
     put_bytes(block, PROPERTY_INDEX_TYPE, slice_of(index_type, sizeof(index_type)));
     put_text(block, PROPERTY_PREFIX_FILTERING, "0");

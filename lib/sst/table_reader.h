@@ -17,6 +17,7 @@
 #include "base/status.h"
 #include "cache/read_ctx.h"
 #include "iter/iter.h"
+#include "key/deadlines.h"
 #include "key/key_stretch.h"
 #include "key/lookup.h"
 
@@ -131,6 +132,7 @@ struct table_properties {
     uint64_t raw_key_bytes, raw_value_bytes;
     uint64_t creation_time_s;
     uint32_t format_version, checksum_kind, index_type;
+    struct deadlines deadlines; /* as the table says: not checked */
 };
 MUST_CHECK enum kv_status table_reader_properties(struct table_reader *table, struct read_ctx *ctx,
                                                   struct table_properties *properties_out);

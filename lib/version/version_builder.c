@@ -340,6 +340,20 @@ total_bytes(const struct version_builder *builder)
     return total;
 }
 
+static uint32_t
+count_deadline_tables(const struct version_builder *builder)
+{
+    uint32_t count = builder->base != NULL ? builder->base->deadline_table_count : 0;
+
+    for (uint32_t i = 0; i < builder->item_count; i++) {
+        const struct builder_table *item = &builder->items[i];
+
+        count += item->is_added && table_meta_may_have_deadlines(&item->meta);
+        count -= item->base_file != NULL && table_meta_may_have_deadlines(&item->base_file->meta);
+    }
+    return count;
+}
+
 enum kv_status
 version_builder_finish(struct version_builder *builder, uint32_t cf_id,
                        struct version **version_out)
@@ -362,6 +376,7 @@ version_builder_finish(struct version_builder *builder, uint32_t cf_id,
         return st;
     }
     version->bytes_total = total_bytes(builder);
+    version->deadline_table_count = count_deadline_tables(builder);
     *version_out = version;
     return KV_OK;
 }

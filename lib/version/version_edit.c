@@ -109,6 +109,19 @@ put_counts(struct buffer *target, const struct table_meta *meta)
 }
 
 static void
+put_deadlines(struct buffer *target, const struct deadlines *deadlines)
+{
+    uint8_t bytes[4 * VARINT64_BYTES_MAX];
+    size_t size = put_varint64(bytes, deadlines->count);
+
+    size += put_varint64(bytes + size, deadlines->oldest_ms);
+    size += put_varint64(bytes + size, deadlines->newest_ms);
+    size += put_varint64(bytes + size, deadlines->due_ms);
+    buffer_put_varint32(target, CUSTOM_KVD_DEADLINES);
+    buffer_put_lstr(target, slice_of(bytes, size));
+}
+
+static void
 put_add(struct buffer *target, const struct table_add *add)
 {
     const struct table_meta *meta = &add->meta;
@@ -136,6 +149,8 @@ put_add(struct buffer *target, const struct table_add *add)
     }
     if (meta->has_counts)
         put_counts(target, meta);
+    if (meta->has_counts && meta->deadlines.count > 0)
+        put_deadlines(target, &meta->deadlines);
     buffer_put_varint32(target, CUSTOM_END);
 }
 

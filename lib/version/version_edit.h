@@ -5,6 +5,7 @@
 
 #include "base/buffer.h"
 #include "base/status.h"
+#include "key/deadlines.h"
 
 /* A table as the MANIFEST describes it. */
 struct table_meta {
@@ -19,6 +20,7 @@ struct table_meta {
     bool marked_for_compaction;
     bool has_counts; /* kvd's own field; RocksDB passes it over and forgets it */
     uint64_t entry_count, deletion_count;
+    struct deadlines deadlines; /* when has_counts */
 };
 
 /* What has_counts can vouch for: sums of such counts over all tables do not overflow. */
@@ -56,5 +58,12 @@ void version_edit_encode(const struct version_edit *edit, struct buffer *target)
 /* Untrusted bytes into a zeroed edit; deinit it in any case.  KV_CORRUPT, or KV_UNSUPPORTED for
  * what section 12 refuses. */
 MUST_CHECK enum kv_status version_edit_decode(struct slice encoded, struct version_edit *edit);
+
+/* Whether a value in it may have a deadline. */
+static inline bool
+table_meta_may_have_deadlines(const struct table_meta *meta)
+{
+    return !meta->has_counts || meta->deadlines.count > 0;
+}
 
 #endif

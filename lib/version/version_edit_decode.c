@@ -84,6 +84,17 @@ take_counts(struct slice value, struct table_meta *meta)
     meta->deletion_count = deletion_count;
 }
 
+static void
+take_deadlines(struct slice value, struct table_meta *meta)
+{
+    struct deadlines *deadlines = &meta->deadlines;
+
+    if (!get_varint64(&value, &deadlines->count) || !get_varint64(&value, &deadlines->oldest_ms) ||
+        !get_varint64(&value, &deadlines->newest_ms) || !get_varint64(&value, &deadlines->due_ms) ||
+        value.size > 0)
+        deadlines->count = UINT64_MAX; /* possible for no table */
+}
+
 static enum kv_status
 take_custom_field(uint32_t tag, struct slice value, struct version_edit *edit,
                   struct table_meta *meta, struct custom_checksum *checksum)
@@ -114,6 +125,9 @@ take_custom_field(uint32_t tag, struct slice value, struct version_edit *edit,
         return KV_OK;
     case CUSTOM_KVD_COUNTS:
         take_counts(value, meta);
+        return KV_OK;
+    case CUSTOM_KVD_DEADLINES:
+        take_deadlines(value, meta);
         return KV_OK;
     case CUSTOM_PATH_ID:
         if (value.size != 1)
@@ -161,6 +175,11 @@ take_custom_fields(struct slice *input, struct version_edit *edit, struct table_
             return st;
     }
     settle_checksum(&checksum, meta);
+    if (!meta->has_counts)
+        meta->deadlines = (struct deadlines){0};
+    else
+        meta->has_counts =
+            deadlines_are_possible(&meta->deadlines, meta->entry_count, meta->deletion_count);
     return KV_OK;
 }
 

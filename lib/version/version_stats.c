@@ -62,11 +62,13 @@ count_table(const struct table_file *file, struct block_cache *cache, int64_t *c
 
 int64_t
 version_key_count_estimate(struct version *version, struct block_cache *cache,
-                           table_is_deleted_fn *is_deleted, void *owner)
+                           table_is_deleted_fn *is_deleted, void *owner, uint64_t now_ms,
+                           int64_t *with_deadline_out)
 {
     uint64_t bytes_counted = 0, bytes_unknown = 0;
     int64_t total = 0;
 
+    *with_deadline_out = 0;
     for (uint32_t level = 0; level < LEVEL_COUNT; level++) {
         for (uint32_t i = 0; i < version->levels[level].count; i++) {
             const struct table_file *file = version->levels[level].files[i];
@@ -75,7 +77,11 @@ version_key_count_estimate(struct version *version, struct block_cache *cache,
             if (is_deleted != NULL && is_deleted(owner, file))
                 continue;
             if (count_table(file, cache, &count)) {
-                total += count;
+                const struct deadlines *deadlines = &file->meta.deadlines;
+                const uint64_t dead_count = deadlines_passed(deadlines, now_ms);
+
+                *with_deadline_out += (int64_t)(deadlines->count - dead_count);
+                total += count - (int64_t)dead_count;
                 bytes_counted += file->meta.bytes;
             } else {
                 bytes_unknown += file->meta.bytes;

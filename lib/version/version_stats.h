@@ -11,9 +11,11 @@ bool version_set_is_idle(const struct version_set *set);
 /* RocksDB's estimate of a version's live keys: entries minus twice the deletions.  Tables
  * whose counts the MANIFEST does not have (RocksDB's) and that were not opened yet are estimated
  * from the others' entries a byte.  A table is left out if `is_deleted` (NULL: never) says that all
- * of it is under a tombstone. */
+ * of it is under a tombstone.  What is dead at `now_ms` counts as deleted; how many have a deadline
+ * that is still to come is in *with_deadline_out. */
 typedef bool table_is_deleted_fn(void *owner, const struct table_file *file);
 int64_t version_key_count_estimate(struct version *version, struct block_cache *cache,
-                                   table_is_deleted_fn *is_deleted, void *owner);
+                                   table_is_deleted_fn *is_deleted, void *owner, uint64_t now_ms,
+                                   int64_t *with_deadline_out);
 
 #endif

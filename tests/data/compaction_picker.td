@@ -807,3 +807,115 @@ cut jobs=4 min=16MB
 ----
 merge L0: 4 3 2 1 -> L5 (level 0 has many tables, LZ4) below a..b c..y z..z
 1 jobs:
+
+# ==== Deadlines ====
+
+# Half of a table is dead: it is rewritten in the last level, though nothing else presses.
+define
+L6 10:[a..f] 64MB dies=80:-5:60 11:[g..p] 64MB dies=80:5:60 12:[q..z] 64MB
+----
+ok
+
+pick
+----
+merge L6: 10 -> L6 (deadlines have passed, LZ4, bottommost)
+
+# ... or on its way down; in level 0 only when it has rested for a while.
+define
+L0 4:[a..f] 10MB dies=80:-5:60
+L5 9:[a..f] 1MB dies=80:-5:60
+L6 10:[a..f] 64MB
+----
+ok
+
+all
+----
+merge L5: 9 L6: 10 -> L6 (level should be empty, LZ4, bottommost)
+nothing to do
+
+define
+L0 4:[a..f] 10MB dies=80:-5:60 age=60
+L6 10:[a..f] 64MB
+----
+ok
+
+pick
+----
+merge L0: 4 L6: 10 -> L6 (deadlines have passed, LZ4, bottommost)
+
+# All of it is dead and nothing older lies below: it goes unread, with its neighbours.
+define
+L5 8:[a..b] 10MB dies=100:-9:-5 9:[c..d] 10MB dies=90:-9:-5 del=10 10:[e..f] 10MB dies=99:-9:-5
+L6 11:[k..m] 64MB
+----
+ok
+
+pick
+----
+drop L5: 8 9 (deadlines have passed)
+
+# What lies below is older, so first that goes, and then what hides it.
+define
+L0 4:[a..z] 10MB dies=100:-9:-5
+L6 10:[a..f] 64MB dies=100:-9:-5
+----
+ok
+
+start
+----
+drop L6: 10 (deadlines have passed)
+
+pick
+----
+nothing to do
+
+define
+L0 4:[a..z] 10MB dies=100:-9:-5
+L6 10:[a..f] 64MB
+----
+ok
+
+pick
+----
+nothing to do
+
+# An older table of level 0 is below, too; a key that goes on in a neighbour stays whole.
+define
+L0 4:[a..c] 10MB dies=100:-9:-5 3:[b..d] 10MB 2:[p..q] 10MB dies=100:-9:-5
+L6 10:[f..g#9] 1MB dies=100:-9:-5 11:[g#8..h] 1MB
+----
+ok
+
+all
+----
+drop L0: 2 (deadlines have passed)
+merge L6: 10 11 -> L6 (deadlines have passed, LZ4, bottommost)
+nothing to do
+
+# A snapshot that is older than all of a table does not keep it; one that sees any of it does.
+define
+L6 10:[a..f] 64MB seq=20-30 dies=100:-9:-5
+----
+ok
+
+pick snapshot=19
+----
+drop L6: 10 (deadlines have passed)
+
+pick snapshot=20
+----
+nothing to do
+
+# The styles that never rewrite for it drop what is all dead as well.
+define
+L0 4:[a..f] 10MB dies=100:-9:-5
+----
+ok
+
+pick style=universal
+----
+drop L0: 4 (deadlines have passed)
+
+pick style=fifo
+----
+drop L0: 4 (deadlines have passed)

@@ -36,6 +36,7 @@ build_one(struct inline_port *port, const struct flush_job *job, const struct fl
         .options = &options,
         .snapshots = job->snapshots,
         .snapshot_count = job->snapshot_count,
+        .now_ms = job->now_ms,
     };
     char path[PATH_BYTES_MAX];
 

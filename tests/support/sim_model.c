@@ -36,9 +36,11 @@ push_record(struct sim_model *model, const struct model_record *record)
 }
 
 struct model_value
-sim_model_put(struct sim_model *model, uint32_t family, uint32_t key, uint32_t bytes)
+sim_model_put(struct sim_model *model, uint32_t family, uint32_t key, uint32_t bytes,
+              uint64_t deadline_ms)
 {
-    const struct model_value value = {.id = model->value_id_next++, .bytes = bytes};
+    const struct model_value value = {
+        .id = model->value_id_next++, .bytes = bytes, .deadline_ms = deadline_ms};
 
     push_record(model, &(struct model_record){
                            .family = family, .key = key, .key_end = key + 1, .value = value});
@@ -93,8 +95,8 @@ sim_model_renew(struct sim_model *model, uint32_t family)
 }
 
 /* Cuts the doubtful batches out of the middle: the pending records stay. */
-static void
-forget_doubtful(struct sim_model *model)
+void
+sim_model_forget_doubtful(struct sim_model *model)
 {
     const size_t kept = model->batch_count - model->doubtful_count;
     const size_t from = records_before(model, model->batch_count);
@@ -114,7 +116,7 @@ sim_model_submit(struct sim_model *model, uint64_t seq_last)
 {
     size_t first;
 
-    forget_doubtful(model);
+    sim_model_forget_doubtful(model);
     KV_ASSERT(seq_last > sim_model_last_seq(model));
     first = records_before(model, model->batch_count);
     KV_ASSERT(model->record_count > first);
@@ -205,6 +207,26 @@ sim_model_key_number(struct slice key)
         return -1;
     number = (text[3] - '0') * 10 + (text[4] - '0');
     return number >= 0 && number < MODEL_KEY_COUNT ? number : -1;
+}
+
+struct model_time
+sim_model_see_time(struct sim_model *model, uint64_t now_ms)
+{
+    if (now_ms > model->peak_ms)
+        model->peak_ms = now_ms;
+    return (struct model_time){.now_ms = now_ms, .peak_ms = model->peak_ms};
+}
+
+bool
+sim_model_may_exist(struct model_value value, struct model_time time)
+{
+    return value.id != 0 && (value.deadline_ms == 0 || time.now_ms <= value.deadline_ms);
+}
+
+bool
+sim_model_must_exist(struct model_value value, struct model_time time)
+{
+    return value.id != 0 && (value.deadline_ms == 0 || time.peak_ms <= value.deadline_ms);
 }
 
 /* Words that differ from value to value and from word to word, half of them compressible. */

@@ -19,6 +19,13 @@ enum { MODEL_FAMILY_COUNT = 3, MODEL_KEY_COUNT = 20 };
 struct model_value {
     uint64_t id; /* 0: absent */
     uint32_t bytes;
+    uint64_t deadline_ms; /* 0: it has none */
+};
+
+/* When something looks, and the latest time that it ever was until then: the clock is set back now
+ * and then, and what a job has let go of meanwhile does not come back. */
+struct model_time {
+    uint64_t now_ms, peak_ms;
 };
 
 struct model_state {
@@ -45,6 +52,7 @@ struct sim_model {
     size_t doubtful_count; /* the last so many of them were taken back */
     struct model_state state;
     uint64_t value_id_next;
+    uint64_t peak_ms; /* as far as it has been told */
     uint32_t incarnations[MODEL_FAMILY_COUNT];
 };
 
@@ -53,11 +61,14 @@ void sim_model_deinit(struct sim_model *model);
 
 /* Records of the pending batch; the new value is returned. */
 struct model_value sim_model_put(struct sim_model *model, uint32_t family, uint32_t key,
-                                 uint32_t bytes);
+                                 uint32_t bytes, uint64_t deadline_ms);
 void sim_model_delete(struct sim_model *model, uint32_t family, uint32_t key, uint32_t key_end);
 void sim_model_cancel(struct sim_model *model);
 /* The pending batch was accepted. */
 void sim_model_submit(struct sim_model *model, uint64_t seq_last);
+
+/* What was taken back is gone for good. */
+void sim_model_forget_doubtful(struct sim_model *model);
 
 /* What the key holds behind the records of the pending batch. */
 struct model_value sim_model_pending_value(const struct sim_model *model, uint32_t family,
@@ -73,6 +84,11 @@ bool sim_model_recover(struct sim_model *model, uint64_t seq);
 /* The last sequence of what can be read; 0: nothing. */
 uint64_t sim_model_last_seq(const struct sim_model *model);
 bool sim_model_has_boundary(const struct sim_model *model, uint64_t seq);
+
+/* It is that time; to be told before the clock is set back, at least. */
+struct model_time sim_model_see_time(struct sim_model *model, uint64_t now_ms);
+bool sim_model_may_exist(struct model_value value, struct model_time time);
+bool sim_model_must_exist(struct model_value value, struct model_time time);
 
 /* "key07": ascending as the numbers are.  `target` has 8 bytes. */
 struct slice sim_model_key(uint32_t key, char *target);

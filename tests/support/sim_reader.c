@@ -42,11 +42,13 @@ sim_reader_look_back(struct sim_reader *reader, struct sim_snapshot *snapshot)
 }
 
 void
-sim_reader_scan(struct sim_reader *reader, struct db *db, const struct sim_model *model,
-                uint32_t family, uint32_t cf_id)
+sim_reader_scan(struct sim_reader *reader, struct db *db, struct sim_model *model, uint32_t family,
+                uint32_t cf_id)
 {
     begin(reader, db, family, cf_id);
+    db_let_time_pass(db);
     reader->scan = db_scan_new(db, &reader->ctx, cf_id);
+    reader->time = sim_model_see_time(model, db_now_ms(db));
     reader->expected = model->state;
     reader->stage = READER_SCAN_SEEK;
 }
@@ -67,21 +69,24 @@ sim_reader_end(struct sim_reader *reader)
 }
 
 static enum sim_reader_result
-compare_get(struct sim_reader *reader, const struct sim_model *model, const struct lookup *found,
-            char *text, size_t text_size)
+compare_get(struct sim_reader *reader, const struct sim_model *model, struct model_time now,
+            const struct lookup *found, char *text, size_t text_size)
 {
+    const struct model_time time = reader->snapshot != NULL ? reader->snapshot->time : now;
     const struct model_state *state =
         reader->snapshot != NULL ? &reader->snapshot->state : &model->state;
     const struct model_value value = state->values[reader->family][reader->key];
     const bool is_found = found->kind == LOOKUP_VALUE;
 
-    if (is_found == (value.id != 0) && (!is_found || sim_model_is_value(value, found->value)))
+    if (is_found ? sim_model_may_exist(value, time) && sim_model_is_value(value, found->value)
+                 : !sim_model_must_exist(value, time))
         return READER_DONE;
     snprintf(text, text_size,
              "get of family %u key %u%s: found %d, %zu bytes, seq %" PRIu64
-             "; expected value %" PRIu64 ", %u bytes",
+             "; expected value %" PRIu64 ", %u bytes until %" PRIu64 " at %" PRIu64,
              reader->family, reader->key, reader->snapshot != NULL ? " at a snapshot" : "",
-             is_found, is_found ? found->value.size : 0, found->seq, value.id, value.bytes);
+             is_found, is_found ? found->value.size : 0, found->seq, value.id, value.bytes,
+             value.deadline_ms, time.now_ms);
     return READER_WRONG;
 }
 
@@ -102,9 +107,10 @@ compare_scan(struct sim_reader *reader, bool is_found, char *text, size_t text_s
     reader->stage = READER_SCAN_NEXT;
     if (reader->is_unsure)
         return is_found ? READER_GOES_ON : READER_DONE;
-    while (next < MODEL_KEY_COUNT && values[next].id == 0)
+    while (next < (uint32_t)number && !sim_model_must_exist(values[next], reader->time))
         next++;
-    if (next != (uint32_t)number) {
+    if (next != (uint32_t)number ||
+        (is_found && !sim_model_may_exist(values[next], reader->time))) {
         snprintf(text, text_size, "a scan of family %u comes to key %d instead of %u",
                  reader->family, number, next);
         return READER_WRONG;
@@ -142,15 +148,18 @@ run_pass(struct sim_reader *reader, struct db *db, struct lookup *found, bool *i
 }
 
 enum sim_reader_result
-sim_reader_step(struct sim_reader *reader, struct db *db, const struct sim_model *model, char *text,
+sim_reader_step(struct sim_reader *reader, struct db *db, struct sim_model *model, char *text,
                 size_t text_size)
 {
+    struct model_time now;
     struct lookup found;
     bool is_found;
     enum kv_status st;
 
     if (reader->is_waiting)
         return READER_WAITS;
+    db_let_time_pass(db);
+    now = sim_model_see_time(model, db_now_ms(db));
     st = reader->arrived == KV_OK ? run_pass(reader, db, &found, &is_found) : reader->arrived;
     if (st == KV_WANT_BLOCK) {
         reader->is_waiting = true;
@@ -165,6 +174,6 @@ sim_reader_step(struct sim_reader *reader, struct db *db, const struct sim_model
         return READER_WRONG;
     }
     if (reader->stage == READER_GET)
-        return compare_get(reader, model, &found, text, text_size);
+        return compare_get(reader, model, now, &found, text, text_size);
     return compare_scan(reader, is_found, text, text_size);
 }

@@ -21,6 +21,7 @@ enum sim_reader_stage {
 struct sim_snapshot {
     struct db_snapshot *snapshot; /* NULL: none */
     struct model_state state;
+    struct model_time time; /* of its making */
     uint32_t reader_count;
 };
 
@@ -36,6 +37,7 @@ struct sim_reader {
     struct sim_snapshot *snapshot; /* borrowed, of a get; NULL: now */
     struct db_scan *scan;
     struct model_state expected; /* of a scan */
+    struct model_time time;      /* of its making */
     bool is_unsure;              /* versions that the scan may see were taken back */
     bool may_fail;               /* reading faults are on, or were while it ran */
 };
@@ -47,11 +49,11 @@ void sim_reader_get(struct sim_reader *reader, struct db *db, uint32_t family, u
                     uint32_t key);
 /* From now on the get is through the snapshot, which stays at least as long. */
 void sim_reader_look_back(struct sim_reader *reader, struct sim_snapshot *snapshot);
-void sim_reader_scan(struct sim_reader *reader, struct db *db, const struct sim_model *model,
+void sim_reader_scan(struct sim_reader *reader, struct db *db, struct sim_model *model,
                      uint32_t family, uint32_t cf_id);
 /* One pass, unless it waits: a get, or one key of a scan. */
 enum sim_reader_result sim_reader_step(struct sim_reader *reader, struct db *db,
-                                       const struct sim_model *model, char *text, size_t text_size);
+                                       struct sim_model *model, char *text, size_t text_size);
 /* Lets go of everything; it must not wait. */
 void sim_reader_end(struct sim_reader *reader);
 

@@ -53,8 +53,9 @@ struct sim_world {
 
     enum sim_guest guest;
 
-    uint64_t acked_seq; /* the last one reported durable */
-    uint64_t hard_seq;  /* up to here a power cut must leave everything */
+    uint64_t acked_seq;      /* the last one reported durable */
+    uint64_t taken_back_seq; /* the last one that a failed log took with it; 0: none */
+    uint64_t hard_seq;       /* up to here a power cut must leave everything */
     uint64_t must_survive_seq;
     bool writer_waits; /* db_write said KV_BUSY, and on_writable has not come */
     bool is_troubled;  /* a fault was on in this life, so writes may be refused */
@@ -103,6 +104,8 @@ bool sim_world_write(struct sim_world *world, enum kv_status *status_out);
 void sim_world_start_fault(struct sim_world *world);
 void sim_world_clear_faults(struct sim_world *world);
 /* Callbacks of the engine. */
+/* The engine counts on behind sequences that were taken back: what was written last up to `seq`. */
+uint64_t sim_world_written_seq(const struct sim_world *world, uint64_t seq);
 void sim_world_on_durable(void *owner, uint64_t seq);
 void sim_world_on_write_failed(void *owner, uint64_t seq);
 void sim_world_on_writable(void *owner);

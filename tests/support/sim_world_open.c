@@ -294,15 +294,16 @@ check_contents(struct sim_world *world)
 static bool
 judge(struct sim_world *world, bool had_faults)
 {
-    const uint64_t found = db_last_seq(world->db);
+    const uint64_t last = db_last_seq(world->db);
+    const uint64_t found = sim_world_written_seq(world, last);
     const uint64_t must = world->must_survive_seq;
 
     if (found < must)
         return sim_world_fail(world, "%llu was acknowledged, but recovery ends at %llu",
                               (unsigned long long)must, (unsigned long long)found);
-    if (db_durable_seq(world->db) != found)
+    if (db_durable_seq(world->db) != last)
         return sim_world_fail(world, "recovery ends at %llu, but durable is %llu",
-                              (unsigned long long)found,
+                              (unsigned long long)last,
                               (unsigned long long)db_durable_seq(world->db));
     if (!sim_model_recover(&world->model, found))
         return sim_world_fail(world, "recovery ends at %llu, where no batch ends",

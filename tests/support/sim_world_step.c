@@ -3,6 +3,7 @@
 
 #include "db/db_txn.h"
 #include "io/file.h"
+#include "key/entity.h"
 #include "support/sim_world_internal.h"
 #include "version/file_name.h"
 
@@ -15,6 +16,16 @@ is_dreaming(const struct sim_world *world)
     return sim_io_is_down(world->sim);
 }
 
+uint64_t
+sim_world_written_seq(const struct sim_world *world, uint64_t seq)
+{
+    const uint64_t last = sim_model_last_seq(&world->model);
+
+    if (seq <= last || seq > world->taken_back_seq || sim_model_has_boundary(&world->model, seq))
+        return seq;
+    return last;
+}
+
 void
 sim_world_on_durable(void *owner, uint64_t seq)
 {
@@ -22,6 +33,7 @@ sim_world_on_durable(void *owner, uint64_t seq)
 
     if (is_dreaming(world))
         return;
+    seq = sim_world_written_seq(world, seq);
     if (seq < world->acked_seq || seq > sim_model_last_seq(&world->model) ||
         !sim_model_has_boundary(&world->model, seq)) {
         (void)sim_world_fail(world, "on_durable says %llu; before %llu, last submitted %llu",
@@ -49,8 +61,10 @@ sim_world_on_write_failed(void *owner, uint64_t seq)
                              (unsigned long long)seq, (unsigned long long)world->acked_seq,
                              world->is_troubled ? "" : ", without a fault");
     world->report->wal_failure_count++;
-    if (sim_model_last_seq(&world->model) > seq)
+    if (sim_model_last_seq(&world->model) > seq) {
         world->report->taken_back_count++;
+        world->taken_back_seq = sim_model_last_seq(&world->model);
+    }
     sim_model_take_back(&world->model, seq);
     /* One that showed what is gone now shows what is left, whatever is written next. */
     for (uint32_t i = 0; i < SNAPSHOT_COUNT; i++) {
@@ -187,19 +201,44 @@ draw_value_bytes(struct sim_world *world)
     return (uint32_t)sim_world_draw(world, max + 1);
 }
 
+/* In milliseconds, seconds or an hour, or long ago: turns take from microseconds on, and the clock
+ * jumps by up to an hour. */
+static uint64_t
+draw_deadline(struct sim_world *world)
+{
+    static const uint64_t spans_ms[] = {50, 3000, 3600000};
+    const uint64_t now_ms = io_wall_us(world->io) / 1000;
+
+    if (sim_world_draw(world, 3) > 0)
+        return 0;
+    if (sim_world_draw(world, 20) == 0)
+        return 1 + sim_world_draw(world, now_ms);
+    return now_ms + sim_world_draw(world, spans_ms[sim_world_draw(world, 3)]);
+}
+
 static void
 add_put(struct sim_world *world, struct write_batch *batch, uint32_t family)
 {
     const uint32_t key = (uint32_t)sim_world_draw(world, MODEL_KEY_COUNT);
     const struct model_value value =
-        sim_model_put(&world->model, family, key, draw_value_bytes(world));
+        sim_model_put(&world->model, family, key, draw_value_bytes(world), draw_deadline(world));
+    struct entity entity = {.deadline_ms = value.deadline_ms};
+    struct buffer encoded = {0};
     char text[8];
 
     buffer_clear(&world->scratch);
     buffer_reserve(&world->scratch, value.bytes + 8);
     sim_model_fill(value, world->scratch.data);
-    write_batch_put(batch, world->cf_ids[family], sim_model_key(key, text),
-                    slice_of(world->scratch.data, value.bytes));
+    entity.value = slice_of(world->scratch.data, value.bytes);
+    if (value.deadline_ms == 0) {
+        write_batch_put(batch, world->cf_ids[family], sim_model_key(key, text), entity.value);
+    } else {
+        if (entity_rewrite(slice_of(NULL, 0), &entity, &encoded) != KV_OK)
+            (void)sim_world_fail(world, "no entity of %u bytes", value.bytes);
+        write_batch_put_entity(batch, world->cf_ids[family], sim_model_key(key, text),
+                               buffer_slice(&encoded));
+    }
+    buffer_deinit(&encoded);
 }
 
 static void
@@ -353,6 +392,17 @@ sim_world_release(struct sim_world *world, struct sim_snapshot *snapshot)
     snapshot->snapshot = NULL;
 }
 
+/* Two with nothing written in between are one, of the time of the first. */
+static struct model_time
+time_of(struct sim_world *world, const struct sim_snapshot *snapshot)
+{
+    for (uint32_t i = 0; i < SNAPSHOT_COUNT; i++) {
+        if (&world->snapshots[i] != snapshot && world->snapshots[i].snapshot == snapshot->snapshot)
+            return world->snapshots[i].time;
+    }
+    return sim_model_see_time(&world->model, db_now_ms(world->db));
+}
+
 /* In a place that is drawn: takes one, or lets it go. */
 static void
 change_snapshots(struct sim_world *world)
@@ -363,9 +413,11 @@ change_snapshots(struct sim_world *world)
         sim_world_release(world, snapshot);
         return;
     }
+    db_let_time_pass(world->db);
     if (db_snapshot_create(world->db, &snapshot->snapshot) != KV_OK)
         (void)sim_world_fail(world, "there are no snapshots left");
     snapshot->state = world->model.state;
+    snapshot->time = time_of(world, snapshot);
     world->report->snapshot_count++;
 }
 
@@ -528,6 +580,7 @@ play_tricks(struct sim_world *world, uint64_t dice)
     } else if (dice == 1 && sim_world_draw(world, 2) == 0) {
         pause_one(world);
     } else if (dice < 2) {
+        (void)sim_model_see_time(&world->model, io_wall_us(world->io) / 1000);
         sim_io_jump_wall(world->sim, (int64_t)sim_world_draw(world, 7200000000u) - 3600000000);
     } else if (dice == 2) {
         db_set_memory_limit(world->db, (1 << 20) + sim_world_draw(world, 8 << 20));
@@ -554,10 +607,22 @@ play_tricks(struct sim_world *world, uint64_t dice)
 
 /* -- a step ------------------------------------------------------------------------------ */
 
+/* When writes are accepted again no log holds what was taken back. */
+static void
+turn_engine(struct sim_world *world)
+{
+    struct db_stats stats;
+
+    db_get_stats(world->db, &stats);
+    if (!stats.read_only)
+        sim_model_forget_doubtful(&world->model);
+    db_turn(world->db);
+}
+
 void
 sim_world_turn(struct sim_world *world)
 {
-    db_turn(world->db);
+    turn_engine(world);
     /* Without any event the loop would sleep; here time goes on. */
     if (!sim_io_is_down(world->sim) && !sim_io_turn(world->sim))
         sim_io_advance(world->sim, 10000);
@@ -583,7 +648,7 @@ sim_world_step(struct sim_world *world)
     } else if (dice < 82) {
         const uint64_t duration_us = dice == 81 ? 1000000 : 3000;
 
-        db_turn(world->db);
+        turn_engine(world);
         sim_io_advance(world->sim, sim_world_draw(world, duration_us));
     } else {
         play_tricks(world, dice - 82);

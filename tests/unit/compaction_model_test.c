@@ -1,10 +1,11 @@
 /* Goal: no compaction changes what anybody sees.
  *
- * Method: a random history of puts, deletions, single deletions, range deletions and merge
- * operands, written into level-0 tables, with snapshots that come and go; random compactions
- * between random levels, whole or in parts by key, with small outputs.  After each, what every
- * snapshot and the present see of every key in the tables is what the history says.  In the end
- * everything is compacted to the bottom without snapshots, and only plain values are left. */
+ * Method: a random history of puts, some with deadlines, deletions, single deletions, range
+ * deletions and merge operands, written into level-0 tables, with snapshots that come and go, on a
+ * clock that goes on; random compactions between random levels, whole or in parts by key, with
+ * small outputs.  After each, what every snapshot, at its time, and the present see of every key
+ * in the tables is what the history says.  In the end all that has a deadline is dead, everything
+ * is compacted to the bottom without snapshots, and only plain values are left. */
 #include <CUnit/Basic.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/random.h"
+#include "key/entity.h"
 #include "support/compact_rig.h"
 #include "support/unit.h"
 
@@ -31,6 +33,7 @@ struct op {
     enum value_type type;
     uint32_t key, key_end; /* key_end: of a range deletion */
     uint64_t seq;          /* also the value */
+    uint64_t deadline_ms;  /* of an entity */
 };
 
 struct tree {
@@ -38,8 +41,9 @@ struct tree {
     struct random random;
     struct op ops[OP_COUNT_MAX];
     uint32_t op_count, flushed_count;
-    uint64_t snapshots[SNAPSHOT_COUNT_MAX];
+    uint64_t snapshots[SNAPSHOT_COUNT_MAX], snapshot_times[SNAPSHOT_COUNT_MAX];
     uint32_t snapshot_count;
+    uint64_t now_ms;
     struct table_summary tables[LEVELS][LEVEL_TABLE_COUNT_MAX];
     uint32_t counts[LEVELS];
     bool uses_single[KEY_COUNT]; /* this key is put and single deleted in turns */
@@ -79,12 +83,16 @@ add_op(struct tree *tree)
     } else {
         op->type = dice < 75 ? TYPE_DELETION : TYPE_MERGE;
     }
+    if (op->type == TYPE_VALUE && below(tree, 3) == 0) {
+        op->type = TYPE_ENTITY;
+        op->deadline_ms = below(tree, 20) == 0 ? DEADLINE_NONE : tree->now_ms + below(tree, 60);
+    }
     tree->op_count++;
 }
 
-/* What the history says of a key at a sequence: "v" if it is there, its value behind. */
+/* What the history says of a key at a sequence and a time: "v" if it is there, its value behind. */
 static void
-expected_text(const struct tree *tree, uint32_t key, uint64_t seq, char *text)
+expected_text(const struct tree *tree, uint32_t key, uint64_t seq, uint64_t now_ms, char *text)
 {
     bool there = false;
     size_t used = 0;
@@ -98,7 +106,8 @@ expected_text(const struct tree *tree, uint32_t key, uint64_t seq, char *text)
         if (op->type == TYPE_MERGE && there) {
             used += (size_t)snprintf(text + used, TEXT_BYTES - used, ",%" PRIu64, op->seq);
         } else {
-            there = op->type == TYPE_VALUE || op->type == TYPE_MERGE;
+            there = op->type == TYPE_VALUE || op->type == TYPE_MERGE ||
+                    (op->type == TYPE_ENTITY && now_ms <= op->deadline_ms);
             text[used = 0] = '\0';
             if (there)
                 used = (size_t)snprintf(text, TEXT_BYTES, "v%" PRIu64, op->seq);
@@ -112,6 +121,7 @@ struct version {
     uint32_t key, key_end;
     uint64_t seq;
     enum value_type type;
+    uint64_t deadline_ms;
     uint32_t level; /* of the table: the same sequence may be in two, and 0 in many */
     char value[TEXT_BYTES];
 };
@@ -148,7 +158,13 @@ take_version(void *owner, const struct internal_key *key, struct slice value)
 {
     struct versions *versions = owner;
     struct version *version = new_version(versions);
+    struct entity entity = {.deadline_ms = DEADLINE_NONE};
 
+    if (key->type == TYPE_ENTITY) {
+        CU_ASSERT_EQUAL_FATAL(entity_parse(value, &entity), KV_OK);
+        value = entity.value;
+    }
+    version->deadline_ms = entity.deadline_ms;
     version->key = number_of(key->user_key);
     version->seq = key->seq;
     version->type = key->type;
@@ -209,7 +225,7 @@ prepend(char *text, const char *value)
 }
 
 static void
-found_text(const struct versions *versions, uint32_t key, uint64_t seq, char *text)
+found_text(const struct versions *versions, uint32_t key, uint64_t seq, uint64_t now_ms, char *text)
 {
     char operands[TEXT_BYTES] = "";
 
@@ -222,7 +238,8 @@ found_text(const struct versions *versions, uint32_t key, uint64_t seq, char *te
             continue;
         if (is_range ? key < version->key || key >= version->key_end : version->key != key)
             continue;
-        if (version->type == TYPE_MERGE || version->type == TYPE_VALUE)
+        if (version->type == TYPE_MERGE || version->type == TYPE_VALUE ||
+            (version->type == TYPE_ENTITY && now_ms <= version->deadline_ms))
             prepend(operands, version->value);
         if (version->type != TYPE_MERGE)
             break;
@@ -232,13 +249,13 @@ found_text(const struct versions *versions, uint32_t key, uint64_t seq, char *te
 }
 
 static void
-check_view(const struct tree *tree, const struct versions *versions, uint64_t seq)
+check_view(const struct tree *tree, const struct versions *versions, uint64_t seq, uint64_t now_ms)
 {
     char expected[TEXT_BYTES], found[TEXT_BYTES];
 
     for (uint32_t key = 0; key < KEY_COUNT; key++) {
-        expected_text(tree, key, seq, expected);
-        found_text(versions, key, seq, found);
+        expected_text(tree, key, seq, now_ms, expected);
+        found_text(versions, key, seq, now_ms, found);
         if (strcmp(expected, found) != 0)
             fprintf(stderr, "key %u at %" PRIu64 ": expected %s, found %s\n", key, seq, expected,
                     found);
@@ -262,8 +279,8 @@ check_tree(struct tree *tree, struct versions *versions)
     check_order(tree);
     load_versions(tree, versions);
     for (uint32_t i = 0; i < tree->snapshot_count; i++)
-        check_view(tree, versions, tree->snapshots[i]);
-    check_view(tree, versions, tree->flushed_count);
+        check_view(tree, versions, tree->snapshots[i], tree->snapshot_times[i]);
+    check_view(tree, versions, tree->flushed_count, tree->now_ms);
 }
 
 /* --- steps --- */
@@ -282,19 +299,27 @@ static void
 flush_ops(struct rig_writer *writer, const struct op **ops, uint32_t count)
 {
     char key[16], end[16], value[32];
+    struct buffer entity = {0};
 
     for (uint32_t i = 0; i < count; i++) {
         const struct op *op = ops[i];
         const bool has_value = op->type == TYPE_VALUE || op->type == TYPE_MERGE;
         const int size = snprintf(value, sizeof(value), "%" PRIu64, op->seq);
+        const struct entity to = {.value = slice_of(value, (size_t)size),
+                                  .deadline_ms = op->deadline_ms};
 
-        if (op->type == TYPE_RANGE_DELETION)
+        if (op->type == TYPE_RANGE_DELETION) {
             table_builder_add_tombstone(writer->builder, key_of(op->key, key),
                                         key_of(op->key_end, end), op->seq);
-        else
+        } else if (op->type == TYPE_ENTITY) {
+            CU_ASSERT_EQUAL_FATAL(entity_rewrite(slice_of(NULL, 0), &to, &entity), KV_OK);
+            rig_writer_add(writer, key_of(op->key, key), op->seq, op->type, buffer_slice(&entity));
+        } else {
             rig_writer_add(writer, key_of(op->key, key), op->seq, op->type,
                            slice_of(value, has_value ? (size_t)size : 0));
+        }
     }
+    buffer_deinit(&entity);
 }
 
 static void
@@ -324,6 +349,8 @@ change_snapshots(struct tree *tree)
 
         memmove(&tree->snapshots[gone], &tree->snapshots[gone + 1],
                 (tree->snapshot_count - gone - 1) * sizeof(tree->snapshots[0]));
+        memmove(&tree->snapshot_times[gone], &tree->snapshot_times[gone + 1],
+                (tree->snapshot_count - gone - 1) * sizeof(tree->snapshot_times[0]));
         tree->snapshot_count--;
         return;
     }
@@ -332,6 +359,7 @@ change_snapshots(struct tree *tree)
     if (tree->snapshot_count > 0 &&
         tree->snapshots[tree->snapshot_count - 1] == tree->flushed_count)
         return;
+    tree->snapshot_times[tree->snapshot_count] = tree->now_ms;
     tree->snapshots[tree->snapshot_count++] = tree->flushed_count;
 }
 
@@ -423,6 +451,7 @@ run_part(struct tree *tree, struct choice *choice, struct slice begin, struct sl
         .end = end,
         .snapshots = tree->snapshots,
         .snapshot_count = tree->snapshot_count,
+        .now_ms = tree->now_ms,
         .output_level = choice->output_level,
         .below = choice->below,
         .below_count = choice->below_count,
@@ -533,6 +562,7 @@ static void
 compact_all(struct tree *tree, struct versions *versions)
 {
     tree->snapshot_count = 0;
+    tree->now_ms += 1000;
     for (uint32_t level = 0; level + 1 < LEVELS; level++) {
         struct choice *choice = kv_alloc_zero(sizeof(*choice));
 
@@ -549,6 +579,8 @@ compact_all(struct tree *tree, struct versions *versions)
     }
     for (uint32_t i = 0; i < versions->count; i++) {
         CU_ASSERT_TRUE(versions->items[i].type == TYPE_VALUE ||
+                       (versions->items[i].type == TYPE_ENTITY &&
+                        versions->items[i].deadline_ms == DEADLINE_NONE) ||
                        versions->items[i].type == TYPE_MERGE);
         CU_ASSERT_TRUE(versions->items[i].seq == 0 || versions->items[i].type == TYPE_MERGE);
     }
@@ -580,6 +612,7 @@ play(uint64_t seed)
     for (uint32_t key = 0; key < KEY_COUNT; key++)
         tree->uses_single[key] = key % 6 == 0;
     for (uint32_t step = 0; step < STEP_COUNT; step++) {
+        tree->now_ms += below(tree, 20);
         for (uint32_t i = below(tree, 40); i > 0 && tree->op_count < OP_COUNT_MAX; i--)
             add_op(tree);
         flush(tree);

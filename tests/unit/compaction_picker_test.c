@@ -6,6 +6,7 @@
  *
  *     define                 the tree, a level a line; level 0 newest first
  *         L1 7:[a..f] 8MB 8:[g..p#5] 8MB seq=3-9 age=60 del=50% marked
+ *                            dies=30:-5:60: 30 values with deadlines, due 5 s ago, the last in 60
  *                            a#5: version 5 of a; a!: up to a, by the end of a range tombstone
  *     pick, start, all       one plan; one that goes on running; all that can run together
  *     manual [a..m] seq= next= forced
@@ -99,11 +100,28 @@ define_table(struct page *page, uint32_t level, const char *text)
     return file;
 }
 
+/* In so many seconds half of it is dead, and all of them. */
+static void
+define_deadlines(struct page *page, struct table_file *file, int64_t due_s, int64_t newest_s)
+{
+    struct deadlines *deadlines = &file->meta.deadlines;
+
+    deadlines->due_ms = (uint64_t)(NOW_S + due_s) * 1000;
+    deadlines->newest_ms = (uint64_t)(NOW_S + newest_s) * 1000;
+    deadlines->oldest_ms = deadlines->due_ms;
+    page->tree.version.deadline_table_count++;
+}
+
 static void
 define_property(struct page *page, struct table_file *file, const char *text)
 {
+    int64_t due_s, newest_s;
+
     if (strncmp(text, "del=", 4) == 0)
         file->meta.deletion_count = strtoull(text + 4, NULL, 10);
+    else if (sscanf(text, "dies=%" SCNu64 ":%" SCNd64 ":%" SCNd64, &file->meta.deadlines.count,
+                    &due_s, &newest_s) == 3)
+        define_deadlines(page, file, due_s, newest_s);
     else if (strncmp(text, "age=", 4) == 0)
         file->meta.creation_time_s = NOW_S - strtoull(text + 4, NULL, 10);
     else if (sscanf(text, "seq=%" SCNu64 "-%" SCNu64, &file->meta.seq_smallest,
@@ -246,6 +264,7 @@ view_of(const struct page *page)
         .running = page->running_pointers,
         .running_count = page->running_count,
         .snapshot_oldest = page->snapshot_oldest,
+        .snapshot_newest = page->snapshot_oldest == SEQUENCE_MAX ? 0 : page->snapshot_oldest,
         .now_s = NOW_S,
     };
 }

@@ -663,6 +663,10 @@ a_compaction_has_the_priority_that_it_is_worth(void)
     CU_ASSERT_EQUAL(sched_getscheduler(pid), calm);
     start_flush(&bench);
     CU_ASSERT_EQUAL(sched_getscheduler(pid), SCHED_OTHER);
+    port->set_flush_urgency(port, JOB_CALM);
+    CU_ASSERT_EQUAL(sched_getscheduler(pid), calm);
+    port->set_flush_urgency(port, JOB_PRESSING);
+    CU_ASSERT_EQUAL(sched_getscheduler(pid), SCHED_OTHER);
     wait_for(&bench, has_flushed);
     CU_ASSERT_EQUAL(sched_getscheduler(pid), calm);
     port->cancel_compact(port, &bench.job);

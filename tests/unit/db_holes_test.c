@@ -63,7 +63,7 @@ add_random(uint32_t entry_count)
             empty_since[cf_id][i] = seq_now;
     }
     db_holes_add(&holes, cf_id, &found);
-    hole = db_holes_find(&holes, cf_id, found.begin, seq_now);
+    hole = db_holes_find(&holes, cf_id, found.begin, seq_now, 0);
     CU_ASSERT_PTR_NOT_NULL_FATAL(hole);
     CU_ASSERT_TRUE(slice_compare(buffer_slice(&hole->begin), found.begin) <= 0);
     CU_ASSERT_TRUE(slice_compare(buffer_slice(&hole->end), found.end) >= 0);
@@ -91,7 +91,7 @@ find_random(void)
     const struct db_hole *hole;
     char text[16];
 
-    hole = db_holes_find(&holes, cf_id, key_of(text, below(KEY_COUNT)), seq);
+    hole = db_holes_find(&holes, cf_id, key_of(text, below(KEY_COUNT)), seq, 0);
     if (hole != NULL)
         check_hole(cf_id, hole, seq);
 }
@@ -149,10 +149,10 @@ the_least_useful_one_is_forgotten(void)
     }
     CU_ASSERT_EQUAL(holes.count, HOLE_COUNT_MAX);
     for (uint32_t i = 0; i < 2 * HOLE_COUNT_MAX; i++)
-        CU_ASSERT_EQUAL(db_holes_find(&holes, 0, key_of(begin, 10 * i), 1) != NULL,
+        CU_ASSERT_EQUAL(db_holes_find(&holes, 0, key_of(begin, 10 * i), 1, 0) != NULL,
                         i >= HOLE_COUNT_MAX);
     db_holes_clear(&holes);
-    CU_ASSERT_PTR_NULL(db_holes_find(&holes, 0, key_of(begin, 1275), 1));
+    CU_ASSERT_PTR_NULL(db_holes_find(&holes, 0, key_of(begin, 1275), 1, 0));
 }
 
 /* Method: one of two holes is used while many keys are put elsewhere. */
@@ -172,7 +172,7 @@ a_hole_that_nobody_uses_is_forgotten(void)
     for (uint32_t i = 0; i < 2 * HOLE_IDLE_PUT_COUNT; i++) {
         db_holes_put(&holes, 0, key_of(elsewhere, 99));
         if (i % 1000 == 0)
-            CU_ASSERT_PTR_NOT_NULL(db_holes_find(&holes, 0, key_of(begin, 10), 1));
+            CU_ASSERT_PTR_NOT_NULL(db_holes_find(&holes, 0, key_of(begin, 10), 1, 0));
     }
     CU_ASSERT_EQUAL(holes.count, 1);
     db_holes_clear(&holes);

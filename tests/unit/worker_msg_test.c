@@ -38,6 +38,7 @@ make_flush(struct worker_msg *msg, uint32_t output_count, size_t name_bytes)
     *msg = (struct worker_msg){.kind = WORKER_MSG_FLUSH};
     flush->job_id = 7;
     flush->creation_time_s = 1700000000;
+    flush->now_ms = 1700000000123;
     flush->seq_first = 1;
     flush->seq_last = SEQUENCE_MAX;
     put(&flush->db_identity, "db");
@@ -73,6 +74,7 @@ make_table(struct worker_msg *msg, size_t key_bytes)
                                        .deletion_count = 2,
                                        .superseded_count = 1,
                                        .range_tombstone_count = 1,
+                                       .deadlines = {3, 10, 30, 20},
                                        .checksum_crc32c = 0xdeadbeef};
     for (size_t i = 0; i < key_bytes; i++) {
         buffer_append_byte(&msg->table.smallest, 'a');
@@ -106,6 +108,7 @@ make_compact(struct worker_msg *msg, struct compact_input inputs[2], struct comp
         .session_identity = "SESSION",
         .spec = {.db_identity = "db",
                  .creation_time_s = 1700000000,
+                 .now_ms = 1700000000456,
                  .cf_id = 3,
                  .cf_name = "three",
                  .merge_operator = "{id=StringAppendOperator;delimiter=-;}",
@@ -176,6 +179,10 @@ messages_come_back_as_they_were(void)
         slice_equal(buffer_slice(&back.table.largest), buffer_slice(&msg.table.largest)));
     CU_ASSERT_EQUAL(back.table.checksum_crc32c, 0xdeadbeef);
     CU_ASSERT_EQUAL(back.table.superseded_count, 1);
+    CU_ASSERT_EQUAL(back.table.deadlines.count, 3);
+    CU_ASSERT_EQUAL(back.table.deadlines.oldest_ms, 10);
+    CU_ASSERT_EQUAL(back.table.deadlines.newest_ms, 30);
+    CU_ASSERT_EQUAL(back.table.deadlines.due_ms, 20);
     CU_ASSERT_EQUAL(back.table.file_bytes, UINT64_MAX);
     worker_msg_deinit(&msg);
     worker_msg_deinit(&back);
@@ -228,6 +235,7 @@ expect_same_compaction(const struct worker_compact *back, const struct worker_co
     CU_ASSERT_EQUAL(a->bloom_bits_per_key, 15);
     CU_ASSERT_EQUAL(a->rate_bytes_per_s, 14);
     CU_ASSERT_EQUAL(a->creation_time_s, 1700000000);
+    CU_ASSERT_EQUAL(a->now_ms, 1700000000456);
 }
 
 /* Method: once as a packet, once with so much below that it has to go through a file, of which
@@ -335,6 +343,13 @@ values_outside_the_limits_are_refused(void)
     CU_ASSERT_EQUAL(round_trip(&msg, &back), KV_CORRUPT);
     msg.table.deletion_count = 2;
     msg.table.superseded_count = 6;
+    CU_ASSERT_EQUAL(round_trip(&msg, &back), KV_CORRUPT);
+    msg.table.superseded_count = 1;
+    msg.table.deadlines.count = 4;
+    CU_ASSERT_EQUAL(round_trip(&msg, &back), KV_CORRUPT);
+    msg.table.deadlines = (struct deadlines){3, 10, 30, 9};
+    CU_ASSERT_EQUAL(round_trip(&msg, &back), KV_CORRUPT);
+    msg.table.deadlines = (struct deadlines){3, 40, 30, 40};
     CU_ASSERT_EQUAL(round_trip(&msg, &back), KV_CORRUPT);
     worker_msg_deinit(&msg);
 

@@ -14,6 +14,11 @@ FLOATS = [b"0", b"1", b"-1", b"1.5", b"-0.1", b"0.1", b"1e10", b"1e17", b"1e-17"
           b"0x", b" 1", b"1 ", b"", b".5", b"5.", b".", b"1e", b"e1", b"+1", b"1.0000000000000001",
           b"1" * 200, b"1" * 300, b"0." + b"3" * 300, b"1" * 5119, b"1" * 5120, b"1,5", b"1\0",
           b"99999999999999999999.99999999999999999", b"0.00000000000000000049", b"nan(1)"]
+# Deadlines are far away or long past, so that no reply depends on which server is quicker; and no
+# two of them are near each other, for GT and LT.
+BAD_TIMES = [b"0", b"-1", b"x", b"", b"1.5", b"9223372036854775807", b"9223372036854775808",
+             b"-9223372036854775808", b"9223372036854775", b"9223372036854776", b"-9223372036854776",
+             b"9223370000000000000"]
 SET_WORDS = [b"NX", b"XX", b"GET", b"KEEPTTL", b"nx", b"xX", b"get", b"FOO", b"", b"NXX", b"N"]
 # No command with a 0 behind it: Redis compares names up to that, if they hash into one bucket.
 UNKNOWN = [b"FOO", b"foo bar", b"GETT", b"", b"\0", b"nosuch\0", b"\xff\xfe", b"x" * 200,
@@ -28,7 +33,9 @@ SHARED = [b"get", b"set", b"setnx", b"getset", b"getdel", b"mget", b"mset", b"ms
           b"bitop", b"rename", b"renamenx", b"copy", b"move", b"touch", b"substr",
           b"multi", b"exec", b"discard", b"watch", b"unwatch", b"lcs", b"dump", b"restore",
           b"bitfield", b"bitfield_ro", b"memory", b"acl", b"debug", b"memory|usage", b"acl|whoami",
-          b"config|get", b"client|list", b"object|encoding"]
+          b"config|get", b"client|list", b"object|encoding",
+          b"expire", b"pexpire", b"expireat", b"pexpireat", b"ttl", b"pttl", b"expiretime", b"pexpiretime",
+          b"persist", b"setex", b"psetex", b"getex"]
 BITS = [b"0", b"7", b"8", b"-1", b"4294967295", b"4294967296", b"536870912", b"4294967288", b"x", b"",
         b"9223372036854775807", b"#1", b"1.0"]
 PATTERNS = [b"h*", b"cold:0001*", b"h?", b"[hn]1*", b"n*", b"h*[^a-z]", b"h[", b"h1", b"cold:00?5*",
@@ -71,13 +78,15 @@ class Generator:
             (5, self.bit), (3, self.bit_range), (3, self.bitop), (4, self.rename), (1, self.object),
             (1, self.hello), (1, self.unknown), (3, self.wrong_arity), (1, self.other),
             (1, self.subcommand), (1, self.walk), (4, self.bitfield), (3, self.lcs), (3, self.dump),
-            (3, self.restore), (2, self.memory), (2, self.acl))]
+            (3, self.restore), (2, self.memory), (2, self.acl), (4, self.expire), (4, self.time_left),
+            (2, self.set_for), (3, self.getex))]
         # What may stand between MULTI and EXEC and has a reply that both give byte for byte.
         self.queueable = [
             self.get, self.set, self.set, self.setnx, self.getset, self.getdel, self.mget, self.mset,
             self.msetnx, self.delete, self.exists, self.strlen, self.append, self.getrange,
             self.setrange, self.count, self.count, self.count_float, self.type, self.ping, self.bit,
-            self.bit_range, self.bitop, self.rename, self.bitfield, self.lcs, self.dump, self.restore]
+            self.bit_range, self.bitop, self.rename, self.bitfield, self.lcs, self.dump, self.restore,
+            self.expire, self.set_for, self.getex]
         self.weights = [weight for weight, _ in self.makers]
         self.functions = [maker for _, maker in self.makers]
 
@@ -158,7 +167,46 @@ class Generator:
         if self.random.random() < 0.4:
             words = self.random.choices(SET_WORDS[:4] if self.random.random() < 0.7 else SET_WORDS,
                                         k=self.random.randrange(1, 4))
+        if self.random.random() < 0.25:
+            words = words + self.deadline_words()
+            if self.random.random() < 0.1:
+                words += self.deadline_words()
         return [b"SET", self.key(), self.value()] + words
+
+    def time(self, unit, is_relative):
+        """`unit` per second."""
+        kind = self.random.random()
+        if kind < 0.12:
+            return self.pick(BAD_TIMES)
+        if kind < 0.3:
+            return b"%d" % (-self.random.randrange(1, 10 ** 9) * unit if is_relative
+                            else self.random.randrange(1, 10 ** 9) * unit)
+        seconds = self.random.randrange(10 ** 8, 16 * 10 ** 8) + (0 if is_relative else 5 * 10 ** 9)
+        return b"%d" % (seconds * unit)
+
+    def deadline_words(self):
+        word = self.pick([b"EX", b"PX", b"EXAT", b"PXAT", b"ex", b"pxAT"])
+        return [word, self.time(1000 if word[:1] in b"Pp" else 1, word[-2:].upper() != b"AT")]
+
+    def expire(self):
+        if self.random.random() < 0.15:
+            return [b"PERSIST", self.key()]
+        name = self.pick([b"EXPIRE", b"PEXPIRE", b"EXPIREAT", b"PEXPIREAT"])
+        words = self.random.choices([b"NX", b"XX", b"GT", b"LT", b"gt", b"lt", b"FOO"], k=self.pick([0, 0, 1, 1, 2]))
+        return [name, self.key(), self.time(1000 if name[:1] == b"P" else 1, name[-2:] != b"AT")] + words
+
+    def time_left(self):
+        return [self.pick([b"TTL", b"PTTL", b"EXPIRETIME", b"PEXPIRETIME"]), self.key()]
+
+    def set_for(self):
+        name = self.pick([b"SETEX", b"PSETEX"])
+        return [name, self.key(), self.time(1000 if name[:1] == b"P" else 1, True), self.value()]
+
+    def getex(self):
+        words = self.pick([[], [b"PERSIST"], self.deadline_words(), self.deadline_words(),
+                           [b"PERSIST"] + self.deadline_words(), [b"FOO"], [b"EX"],
+                           self.deadline_words() + self.deadline_words(), [b"KEEPTTL"], [b"NX"]])
+        return [b"GETEX", self.key()] + words
 
     def setnx(self):
         return [b"SETNX", self.key(), self.value()]

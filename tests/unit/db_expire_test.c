@@ -1,0 +1,278 @@
+/* Goal: the engine shows a value with a deadline until then and not afterwards, whoever reads in
+ * whatever way, wherever it lies; a snapshot shows what has died since; operands that others left
+ * above it count for what it is when it is read; and a table of which all is dead goes unread.
+ *
+ * Method: a small database on real files and the real clock: deadlines are far away, long past, or
+ * so near that turning the loop brings them. */
+#include <CUnit/Basic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "db/db_iter.h"
+#include "db/db_snapshot.h"
+#include "key/entity.h"
+#include "support/arrival.h"
+#include "support/db_world.h"
+#include "support/unit.h"
+
+enum { PAST = 1000, FAR_MS = 1000 * 1000 * 1000, SOON_MS = 60 };
+
+static void
+open_world(struct db_world *world)
+{
+    db_world_init(world);
+    world->options.merge_operator = "stringappend";
+    world->options.compaction = (struct db_compaction_settings){.job_count = 1};
+    CU_ASSERT_EQUAL_FATAL(db_world_open(world), KV_OK);
+}
+
+static void
+write_now(struct db_world *world, struct write_batch *batch)
+{
+    uint64_t seq;
+
+    CU_ASSERT_EQUAL_FATAL(db_write(world->db, batch, &seq), KV_OK);
+    write_batch_deinit(batch);
+    db_world_settle(world);
+}
+
+static void
+put_until(struct db_world *world, const char *key, const char *value, uint64_t deadline_ms)
+{
+    const struct entity to = {.value = slice_from_text(value), .deadline_ms = deadline_ms};
+    struct buffer encoded = {0};
+    struct write_batch batch;
+
+    CU_ASSERT_EQUAL_FATAL(entity_rewrite(slice_of(NULL, 0), &to, &encoded), KV_OK);
+    write_batch_init(&batch);
+    write_batch_put_entity(&batch, CF_DEFAULT, slice_from_text(key), buffer_slice(&encoded));
+    write_now(world, &batch);
+    buffer_deinit(&encoded);
+}
+
+static void
+merge(struct db_world *world, const char *key, const char *operand)
+{
+    struct write_batch batch;
+
+    write_batch_init(&batch);
+    write_batch_merge(&batch, CF_DEFAULT, slice_from_text(key), slice_from_text(operand));
+    write_now(world, &batch);
+}
+
+static uint64_t
+now_ms(struct db_world *world)
+{
+    db_let_time_pass(world->db);
+    return db_now_ms(world->db);
+}
+
+static void
+wait_until(struct db_world *world, uint64_t time_ms)
+{
+    while (now_ms(world) <= time_ms)
+        db_world_turn(world);
+}
+
+static void
+expect(struct db_world *world, const char *key, const char *value)
+{
+    const char *found;
+
+    db_let_time_pass(world->db);
+    found = db_world_get(world, key);
+    CU_ASSERT_EQUAL((found == NULL), (value == NULL));
+    if (found != NULL && value != NULL)
+        CU_ASSERT_STRING_EQUAL(found, value);
+}
+
+static void
+fetch(struct db_world *world, struct read_ctx *ctx)
+{
+    struct arrival arrival = ARRIVAL;
+
+    db_fetch(world->db, ctx, &arrival.waiter);
+    while (!arrival.is_here)
+        db_world_turn(world);
+    CU_ASSERT_EQUAL(arrival.st, KV_OK);
+    read_ctx_clear_wants(ctx);
+}
+
+/* The keys, without spaces, as a walk in the direction shows them. */
+static void
+expect_walk(struct db_world *world, uint64_t seq_max, bool keys_only, bool forward,
+            const char *expected)
+{
+    const struct db_iter_options options = {
+        .cf_id = CF_DEFAULT, .seq_max = seq_max, .keys_only = keys_only};
+    struct buffer text = {0};
+    struct read_ctx ctx;
+    struct db_iter *iter;
+
+    db_let_time_pass(world->db);
+    read_ctx_init(&ctx, db_block_cache(world->db));
+    iter = db_iter_new(world->db, &ctx, &options);
+    do {
+        enum kv_status st;
+
+        while ((st = forward ? db_iter_next(iter) : db_iter_prev(iter)) == KV_WANT_BLOCK)
+            fetch(world, &ctx);
+        CU_ASSERT_EQUAL_FATAL(st, KV_OK);
+        if (db_iter_state(iter) == DB_ITER_AT_KEY)
+            buffer_append_slice(&text, db_iter_key(iter));
+    } while (db_iter_state(iter) == DB_ITER_AT_KEY);
+    CU_ASSERT_TRUE(slice_equal(buffer_slice(&text), slice_from_text(expected)));
+    db_iter_free(iter);
+    read_ctx_deinit(&ctx);
+    buffer_deinit(&text);
+}
+
+static void
+expect_walks(struct db_world *world, uint64_t seq_max, const char *forward, const char *backward)
+{
+    for (int i = 0; i < 3; i++) { /* the first one may leave holes for the next ones */
+        expect_walk(world, seq_max, i % 2 == 0, true, forward);
+        expect_walk(world, seq_max, i % 2 == 0, false, backward);
+    }
+}
+
+/* Method: all at once in memory, in a table, and at the bottom. */
+static void
+the_dead_are_absent_wherever_they_lie(void)
+{
+    struct db_world world;
+    struct db_key_counts counts;
+    uint64_t far;
+
+    open_world(&world);
+    far = now_ms(&world) + FAR_MS;
+    for (char key[2] = "a"; key[0] <= 'z'; key[0]++) {
+        if (key[0] % 13 == 0)
+            put_until(&world, key, "alive", far);
+        else
+            put_until(&world, key, "dead", PAST);
+    }
+    db_world_put(&world, "m", "plain");
+    put_until(&world, "m", "dead", PAST);
+    for (int place = 0; place < 3; place++) {
+        expect(&world, "h", "alive");
+        expect(&world, "b", NULL);
+        expect(&world, "m", NULL); /* and what was there before stays hidden */
+        expect_walks(&world, SEQUENCE_MAX, "hu", "uh");
+        if (place < 2)
+            db_world_flush(&world);
+    }
+    db_key_counts(world.db, CF_DEFAULT, &counts);
+    CU_ASSERT_TRUE(counts.deadline_count <= 2);
+    CU_ASSERT_TRUE(db_may_have_deadline(world.db, CF_DEFAULT, slice_from_text("other")));
+    db_world_close(&world);
+    CU_ASSERT_EQUAL_FATAL(db_world_open(&world), KV_OK);
+    expect_walks(&world, SEQUENCE_MAX, "hu", "uh");
+    CU_ASSERT_TRUE(db_may_have_deadline(world.db, CF_DEFAULT, slice_from_text("other")));
+    db_world_deinit(&world);
+}
+
+/* Method: it dies while the snapshot lives; flushes let go of it for nobody else. */
+static void
+a_snapshot_shows_what_has_died_since(void)
+{
+    struct db_world world;
+    struct db_snapshot *snapshot;
+    uint64_t soon, seq;
+
+    open_world(&world);
+    soon = now_ms(&world) + SOON_MS;
+    db_world_put(&world, "a", "1");
+    put_until(&world, "b", "2", soon);
+    put_until(&world, "c", "3", PAST);
+    if (now_ms(&world) <= soon) { /* else the machine is too slow for this */
+        CU_ASSERT_EQUAL_FATAL(db_snapshot_create(world.db, &snapshot), KV_OK);
+        seq = db_snapshot_seq(snapshot);
+        wait_until(&world, soon);
+        for (int place = 0; place < 3; place++) {
+            expect(&world, "b", NULL);
+            expect_walks(&world, SEQUENCE_MAX, "a", "a");
+            expect_walks(&world, seq, "ab", "ba");
+            expect_walks(&world, SEQUENCE_MAX, "a", "a");
+            db_world_flush(&world);
+        }
+        db_snapshot_release(world.db, snapshot);
+    }
+    db_world_deinit(&world);
+}
+
+/* Method: operands written as a foreign program would, above what lives and what is dead, read
+ * from memory and from tables, before and after the death. */
+static void
+operands_count_for_what_is_below_when_they_are_read(void)
+{
+    struct db_world world;
+    uint64_t soon;
+
+    open_world(&world);
+    soon = now_ms(&world) + 20 * SOON_MS;
+    put_until(&world, "soon", "base", soon);
+    put_until(&world, "far", "base", now_ms(&world) + FAR_MS);
+    put_until(&world, "past", "base", PAST);
+    for (int place = 0; place < 2; place++) {
+        merge(&world, "soon", "x");
+        merge(&world, "far", "x");
+        merge(&world, "past", "x");
+        expect(&world, "far", place == 0 ? "base,x" : "base,x,x");
+        expect(&world, "past", place == 0 ? "x" : "x,x");
+        if (now_ms(&world) < soon)
+            expect(&world, "soon", place == 0 ? "base,x" : "base,x,x");
+        db_world_flush(&world);
+    }
+    wait_until(&world, soon);
+    for (int place = 0; place < 2; place++) {
+        expect(&world, "soon", "x,x");
+        expect(&world, "far", "base,x,x");
+        expect(&world, "past", "x,x");
+        merge(&world, "other", "x");
+        db_world_flush(&world);
+    }
+    db_world_deinit(&world);
+}
+
+/* Method: one level-0 table, whose newest deadline is a second and a half away. */
+static void
+a_table_of_the_dead_goes_unread(void)
+{
+    struct db_world world;
+    struct db_stats stats;
+    uint64_t soon, give_up;
+    char key[16];
+
+    open_world(&world);
+    soon = now_ms(&world) + 1500;
+    for (int i = 0; i < 100; i++) {
+        (void)snprintf(key, sizeof(key), "k%d", i);
+        put_until(&world, key, "v", soon);
+    }
+    db_world_flush(&world);
+    give_up = now_ms(&world) + 60 * 1000;
+    do {
+        db_world_turn(&world);
+        db_get_stats(world.db, &stats);
+    } while (stats.table_count > 0 && now_ms(&world) < give_up);
+    CU_ASSERT_EQUAL(stats.table_count, 0);
+    CU_ASSERT_EQUAL(stats.compaction.drop_count, 1);
+    CU_ASSERT_EQUAL(stats.compaction.count, 0);
+    CU_ASSERT_TRUE(now_ms(&world) > soon);
+    db_world_deinit(&world);
+}
+
+int
+main(int argc, char **argv)
+{
+    static const struct unit_test tests[] = {
+        UNIT_TEST(the_dead_are_absent_wherever_they_lie),
+        UNIT_TEST(a_snapshot_shows_what_has_died_since),
+        UNIT_TEST(operands_count_for_what_is_below_when_they_are_read),
+        UNIT_TEST(a_table_of_the_dead_goes_unread),
+        UNIT_TEST_END,
+    };
+
+    return unit_main("db_expire", tests, argc, argv);
+}
