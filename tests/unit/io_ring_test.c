@@ -435,6 +435,35 @@ a_busy_ring_sleeps_in_the_end(void)
     teardown();
 }
 
+static void
+cut_each_time(struct ring_event *event, int32_t result, uint32_t flags)
+{
+    (void)event;
+    (void)result;
+    (void)flags;
+    done_count++;
+    ring_cut_turn(ring);
+}
+
+/* Method: many completions, each of which cuts the turn: few are left, and they come in the end. */
+static void
+a_cut_leaves_a_few_only(void)
+{
+    struct ring_event nop = {.on_complete = cut_each_time};
+
+    if (!setup(256))
+        return;
+    for (uint32_t i = 0; i < 200; i++)
+        io_uring_prep_nop(ring_get_sqe(ring, &nop));
+    ring_turn(ring, SECOND_US);
+    CU_ASSERT_EQUAL(done_count, 168);
+    for (uint32_t i = 169; i <= 200; i++) {
+        ring_turn(ring, SECOND_US);
+        CU_ASSERT_EQUAL(done_count, i);
+    }
+    teardown();
+}
+
 #ifdef KV_IO_HAS_ASAN
 /* Method: the target of a read is out of bounds while the kernel may store there, and only then. */
 static void
@@ -646,6 +675,7 @@ main(int argc, char **argv)
         UNIT_TEST(many_requests_at_once_all_complete),
         UNIT_TEST(reads_go_and_come_a_few_at_a_time),
         UNIT_TEST(a_busy_ring_sleeps_in_the_end),
+        UNIT_TEST(a_cut_leaves_a_few_only),
 #ifdef KV_IO_HAS_ASAN
         UNIT_TEST(a_buffer_in_flight_is_poisoned),
 #endif
