@@ -42,7 +42,6 @@ struct family_changes {
     uint64_t options_number; /* the newest that was written here; 0: none */
 
     struct io_request unlink;
-    bool is_unlinking;
     char unlink_path[PATH_BYTES_MAX];
 };
 
@@ -64,8 +63,7 @@ changes_of(struct db *db)
 bool
 db_family_changes_are_idle(const struct db *db)
 {
-    return db->family_changes == NULL ||
-           (!db->family_changes->is_busy && !db->family_changes->is_unlinking);
+    return db->family_changes == NULL || !db->family_changes->is_busy;
 }
 
 static void
@@ -130,40 +128,40 @@ on_unlinked(struct io_request *request)
     if (request->result < 0)
         kv_log(LOG_LEVEL_WARNING, "%s: unlink: %s; it will be deleted at the next start",
                db->family_changes->unlink_path, strerror((int)-request->result));
-    db->family_changes->is_unlinking = false;
+    tell_all(db);
 }
 
-/* The two newest stay, as with RocksDB: this one, and the one that was there at the start or the
- * last one of ours. */
 static void
-unlink_older(struct db *db, uint64_t number)
+unlink_options(struct db *db, uint64_t number)
 {
     struct family_changes *changes = db->family_changes;
 
-    if (changes->is_unlinking || number == 0)
-        return;
     file_name_format(changes->unlink_path, db->dir, FILE_OPTIONS, number);
-    changes->is_unlinking = true;
     changes->unlink = (struct io_request){
         .op = IO_UNLINK, .path = changes->unlink_path, .done = on_unlinked, .owner = db};
     io_submit(db->io, &changes->unlink);
 }
 
+/* The two newest stay, as with RocksDB: this one, and the one that was there at the start or the
+ * last one of ours. */
 static void
 on_options_stored(struct file_rewrite *rewrite, enum kv_status st)
 {
     struct db *db = rewrite->owner;
-    const uint64_t older = db->options_number;
+    const uint64_t superfluous = db->options_number_before;
 
-    if (st == KV_OK) {
-        db->options_number = db->family_changes->options_number;
-        unlink_older(db, db->options_number_before);
-        db->options_number_before = older;
-    } else {
+    if (st != KV_OK) {
         kv_log(LOG_LEVEL_WARNING, "%s cannot be written: RocksDB's tools see older options",
                rewrite->path);
+        tell_all(db);
+        return;
     }
-    tell_all(db);
+    db->options_number_before = db->options_number;
+    db->options_number = db->family_changes->options_number;
+    if (superfluous != 0)
+        unlink_options(db, superfluous);
+    else
+        tell_all(db);
 }
 
 static void
@@ -188,6 +186,8 @@ on_created(struct family_change *change)
     struct db *db = change->db;
 
     KV_ASSERT(db_has_family(db, change->family->id));
+    /* Who heard of the same MANIFEST write before us may have walked over all families. */
+    db_family_remove(db, change->family->id);
     change->family->ref_count++;
     db_family_add(db, change->family);
     kv_log(LOG_LEVEL_NOTICE, "column family %u, '%s', is made", change->family->id,

@@ -36,8 +36,7 @@ struct model_family {
     /* Of bloom-bits; -1: not set.  `wanted` is asked for, and may hold already. */
     int bits, bits_wanted;
     bool is_setting;
-    int bits_doubtful; /* of a change that failed: a crash may bring it back */
-    bool has_doubt;
+    uint32_t doubts; /* a set of bits + 1, of changes that failed: a crash may bring one back */
     /* Its one key counts up. */
     uint64_t written, acked; /* 0: never */
     uint64_t acked_seq;      /* of `written` */
@@ -145,11 +144,9 @@ on_changed(void *owner, enum kv_status st)
         break;
     case PRESENT:
         family->is_setting = false;
-        family->has_doubt = !is_good;
         if (is_good)
             family->bits = family->bits_wanted;
-        else
-            family->bits_doubtful = family->bits_wanted;
+        family->doubts = is_good ? 0 : family->doubts | UINT32_C(1) << (family->bits_wanted + 1);
         break;
     case ABSENT:
         CU_FAIL("a report of nothing");
@@ -346,7 +343,7 @@ may_have_bits(const struct model_family *family, int bits)
     if (family->presence == MAKING)
         return bits == family->bits_wanted;
     return bits == family->bits || (family->is_setting && bits == family->bits_wanted) ||
-           (family->has_doubt && bits == family->bits_doubtful);
+           (family->doubts & UINT32_C(1) << (bits + 1)) != 0;
 }
 
 /* From here on the model has what was found. */
