@@ -169,6 +169,14 @@ sim_model_has_boundary(const struct sim_model *model, uint64_t seq)
     return count == 0 ? seq == 0 : model->batches[count - 1].seq_last == seq;
 }
 
+uint64_t
+sim_model_boundary_below(const struct sim_model *model, uint64_t seq)
+{
+    const size_t count = batches_up_to(model, seq);
+
+    return count == 0 ? 0 : model->batches[count - 1].seq_last;
+}
+
 bool
 sim_model_recover(struct sim_model *model, uint64_t seq)
 {

@@ -84,6 +84,8 @@ bool sim_model_recover(struct sim_model *model, uint64_t seq);
 /* The last sequence of what can be read; 0: nothing. */
 uint64_t sim_model_last_seq(const struct sim_model *model);
 bool sim_model_has_boundary(const struct sim_model *model, uint64_t seq);
+/* Where the last batch ends that is wholly below; 0: there is none. */
+uint64_t sim_model_boundary_below(const struct sim_model *model, uint64_t seq);
 
 /* It is that time; to be told before the clock is set back, at least. */
 struct model_time sim_model_see_time(struct sim_model *model, uint64_t now_ms);

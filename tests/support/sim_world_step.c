@@ -19,11 +19,9 @@ is_dreaming(const struct sim_world *world)
 uint64_t
 sim_world_written_seq(const struct sim_world *world, uint64_t seq)
 {
-    const uint64_t last = sim_model_last_seq(&world->model);
-
-    if (seq <= last || seq > world->taken_back_seq || sim_model_has_boundary(&world->model, seq))
+    if (seq != world->taken_back_seq || sim_model_has_boundary(&world->model, seq))
         return seq;
-    return last;
+    return sim_model_boundary_below(&world->model, seq);
 }
 
 void
