@@ -75,7 +75,7 @@ parse(const struct db *db, struct slice data, uint32_t *cf_id_out, struct hole_f
 static void
 replay_hole(struct db *db, struct slice data, uint64_t seq_known)
 {
-    struct hole_found found;
+    struct hole_found found = {0};
     uint32_t cf_id;
     bool is_ours;
 
