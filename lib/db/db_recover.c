@@ -371,25 +371,33 @@ replay(struct recovery *recovery)
     return st;
 }
 
-/* Readers will be shown what is in the logs, so it must be there to stay.  (A sync that failed
- * before, in a process that is gone, may hide behind one that works: until the logs have become
- * tables, such bytes are only as good as the page cache.) */
 static enum kv_status
-sync_logs(const struct recovery *recovery)
+sync_file(struct db *db, enum file_kind kind, uint64_t number)
+{
+    char path[PATH_BYTES_MAX];
+    enum kv_status st;
+    int fd = -1;
+
+    file_name_format(path, db->dir, kind, number);
+    st = file_open(db->io, path, O_RDWR | O_CLOEXEC, &fd);
+    if (st == KV_OK)
+        st = file_sync(db->io, fd);
+    file_close(db->io, fd);
+    return st;
+}
+
+/* Readers will be shown what is in the logs, and the families that the MANIFEST tells of, so it
+ * must be there to stay.  (A sync that failed before, in a process that is gone, may hide behind
+ * one that works: until the logs have become tables, such bytes are only as good as the page
+ * cache.) */
+static enum kv_status
+sync_what_is_read(const struct recovery *recovery)
 {
     struct db *db = recovery->db;
-    char path[PATH_BYTES_MAX];
-    enum kv_status st = KV_OK;
+    enum kv_status st = sync_file(db, FILE_MANIFEST, version_set_manifest_number(db->versions));
 
-    for (uint32_t i = 0; i < recovery->log_count && st == KV_OK; i++) {
-        int fd = -1;
-
-        file_name_format(path, db->dir, FILE_WAL, recovery->logs[i]);
-        st = file_open(db->io, path, O_RDWR | O_CLOEXEC, &fd);
-        if (st == KV_OK)
-            st = file_sync(db->io, fd);
-        file_close(db->io, fd);
-    }
+    for (uint32_t i = 0; i < recovery->log_count && st == KV_OK; i++)
+        st = sync_file(db, FILE_WAL, recovery->logs[i]);
     return st == KV_OK ? file_sync_dir(db->io, db->dir) : st;
 }
 
@@ -401,7 +409,7 @@ replay_and_hold(struct recovery *recovery)
     enum kv_status st;
 
     recovery->goal = REPLAY_TO_COUNT;
-    st = sync_logs(recovery);
+    st = sync_what_is_read(recovery);
     if (st == KV_OK)
         st = replay(recovery);
     if (st != KV_OK)
