@@ -210,6 +210,13 @@ void db_forget_obsolete(struct db *db);
 void compactor_drop_family(struct compactor *compactor, uint32_t cf_id);
 uint32_t db_compaction_jobs(const struct db *db);
 
+/* db_read.c */
+/* The newest version in memory; what is found begins as LOOKUP_ABSENT.  Fails as db_txn_memtable.
+ */
+MUST_CHECK enum kv_status db_find_in_memtables(struct db *db, uint32_t cf_id,
+                                               const struct table_target *target,
+                                               struct lookup *found);
+
 /* db_repair.c */
 void db_on_wal_failed(void *owner, enum kv_status st);
 void db_repair_step(struct db *db);

@@ -7,9 +7,9 @@
 #include "db/db_merge_read.h"
 #include "key/entity.h"
 
-static enum kv_status
-find_in_memtables(struct db *db, uint32_t cf_id, const struct table_target *target,
-                  struct lookup *found)
+enum kv_status
+db_find_in_memtables(struct db *db, uint32_t cf_id, const struct table_target *target,
+                     struct lookup *found)
 {
     struct memtable *own = NULL;
     const enum kv_status st = db_txn_memtable(db, &own);
@@ -84,7 +84,7 @@ db_get_probed(struct db *db, struct read_ctx *ctx, uint32_t cf_id,
     enum kv_status st;
 
     *found = (struct lookup){.kind = LOOKUP_ABSENT};
-    st = find_in_memtables(db, cf_id, target, found);
+    st = db_find_in_memtables(db, cf_id, target, found);
     if (st != KV_OK)
         return st;
     if (found->kind != LOOKUP_ABSENT)

@@ -32,36 +32,18 @@ db_time_at(struct db *db, uint64_t seq_max)
     return db_now_ms(db);
 }
 
-/* The newest version that a memtable has of the key tells: no operand stands on a value with a
- * deadline, since whoever writes one asks here. */
-static bool
-find_in_memtable(const struct memtable *memtable, uint32_t cf_id, struct slice key,
-                 bool *may_have_out)
-{
-    struct lookup found;
-
-    memtable_get(memtable, cf_id, key, SEQUENCE_MAX, &found);
-    *may_have_out = found.type == TYPE_ENTITY;
-    return found.kind != LOOKUP_ABSENT;
-}
-
+/* The newest version in memory tells: no operand stands on a value with a deadline, since whoever
+ * writes one asks here. */
 bool
 db_may_have_deadline(struct db *db, uint32_t cf_id, struct slice key)
 {
     const struct column_family *family = version_set_family(db->versions, cf_id);
-    struct memtable *own;
-    bool may_have;
+    const struct table_target target = table_target_of(key, SEQUENCE_MAX);
+    struct lookup found = {.kind = LOOKUP_ABSENT};
 
-    if (db_txn_memtable(db, &own) != KV_OK)
+    if (db_find_in_memtables(db, cf_id, &target, &found) != KV_OK)
         return true;
-    if (own != NULL && find_in_memtable(own, cf_id, key, &may_have))
-        return may_have;
-    if (find_in_memtable(db->active, cf_id, key, &may_have))
-        return may_have;
-    for (const struct list *node = db->frozen.prev; node != &db->frozen; node = node->prev) {
-        if (find_in_memtable(LIST_ENTRY(node, struct frozen, link)->memtable, cf_id, key,
-                             &may_have))
-            return may_have;
-    }
+    if (found.kind != LOOKUP_ABSENT)
+        return found.type == TYPE_ENTITY;
     return family != NULL && family->current->deadline_table_count > 0;
 }
