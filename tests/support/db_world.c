@@ -140,6 +140,17 @@ db_world_put(struct db_world *world, const char *key, const char *value)
     write_batch_deinit(&batch);
 }
 
+enum kv_status
+db_world_fetch(struct db_world *world, struct read_ctx *ctx)
+{
+    struct arrival arrival = ARRIVAL;
+
+    db_fetch(world->db, ctx, &arrival.waiter);
+    while (!arrival.is_here)
+        db_world_turn(world);
+    return arrival.st;
+}
+
 const char *
 db_world_get(struct db_world *world, const char *key)
 {
@@ -150,14 +161,8 @@ db_world_get(struct db_world *world, const char *key)
 
     read_ctx_init(&ctx, db_block_cache(world->db));
     while ((st = db_get(world->db, &ctx, CF_DEFAULT, slice_from_text(key), SEQUENCE_MAX, &found)) ==
-           KV_WANT_BLOCK) {
-        struct arrival arrival = ARRIVAL;
-
-        db_fetch(world->db, &ctx, &arrival.waiter);
-        while (!arrival.is_here)
-            db_world_turn(world);
-        CU_ASSERT_EQUAL(arrival.st, KV_OK);
-    }
+           KV_WANT_BLOCK)
+        CU_ASSERT_EQUAL(db_world_fetch(world, &ctx), KV_OK);
     CU_ASSERT_EQUAL(st, KV_OK);
     if (found.kind == LOOKUP_VALUE) {
         CU_ASSERT_FATAL(found.value.size < sizeof(value));

@@ -33,6 +33,9 @@ void db_world_settle(struct db_world *world);
 /* Flushes and waits for it. */
 void db_world_flush(struct db_world *world);
 
+/* Turns until what ctx wants is there; the status of the fetch. */
+enum kv_status db_world_fetch(struct db_world *world, struct read_ctx *ctx);
+
 /* Writes one record and settles if the engine is busy.  value NULL: deletes. */
 void db_world_put(struct db_world *world, const char *key, const char *value);
 /* The value, or NULL; valid until the next call. */

@@ -12,19 +12,7 @@ import subprocess
 import threading
 import time
 
-from kvd_process import BIN, Kvd, check
-
-
-def expect(connection, wanted, *words):
-    got = connection.command(*words)
-    if isinstance(got, bytes) and isinstance(wanted, bytes) and wanted[:1] == b"-":
-        check(got.startswith(wanted), "%r: %r instead of %r" % (words, got, wanted))
-    else:
-        check(got == wanted, "%r: %r instead of %r" % (words, got, wanted))
-
-
-def pairs(values):
-    return dict(zip(values[::2], values[1::2]))
+from kvd_process import BIN, Kvd, check, expect, pairs
 
 
 def wait_for(condition, told):

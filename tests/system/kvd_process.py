@@ -168,3 +168,17 @@ class Redis(Process):
 def check(condition, told):
     if not condition:
         raise AssertionError(told)
+
+
+def expect(connection, wanted, *words):
+    """An error need only begin as it is wanted."""
+    got = connection.command(*words)
+    if isinstance(got, bytes) and isinstance(wanted, bytes) and wanted[:1] == b"-":
+        check(got.startswith(wanted), "%r: %r instead of %r" % (words, got, wanted))
+    else:
+        check(got == wanted, "%r: %r instead of %r" % (words, got, wanted))
+
+
+def pairs(values):
+    """Names and values by turns, as a dictionary."""
+    return dict(zip(values[::2], values[1::2]))

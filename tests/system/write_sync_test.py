@@ -7,15 +7,7 @@ import re
 import shutil
 import time
 
-from kvd_process import Kvd, Redis, check
-
-
-def expect(connection, wanted, *words):
-    got = connection.command(*words)
-    if isinstance(got, bytes) and isinstance(wanted, bytes) and wanted[:1] == b"-":
-        check(got.startswith(wanted), "%r: %r instead of %r" % (words, got, wanted))
-    else:
-        check(got == wanted, "%r: %r instead of %r" % (words, got, wanted))
+from kvd_process import Kvd, Redis, check, expect
 
 
 def seqs(connection):

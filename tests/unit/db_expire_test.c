@@ -11,7 +11,6 @@
 #include "db/db_iter.h"
 #include "db/db_snapshot.h"
 #include "key/entity.h"
-#include "support/arrival.h"
 #include "support/db_world.h"
 #include "support/unit.h"
 
@@ -89,12 +88,7 @@ expect(struct db_world *world, const char *key, const char *value)
 static void
 fetch(struct db_world *world, struct read_ctx *ctx)
 {
-    struct arrival arrival = ARRIVAL;
-
-    db_fetch(world->db, ctx, &arrival.waiter);
-    while (!arrival.is_here)
-        db_world_turn(world);
-    CU_ASSERT_EQUAL(arrival.st, KV_OK);
+    CU_ASSERT_EQUAL(db_world_fetch(world, ctx), KV_OK);
     read_ctx_clear_wants(ctx);
 }
 

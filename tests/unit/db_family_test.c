@@ -10,7 +10,6 @@
 #include "db/db_internal.h"
 #include "db/db_iter.h"
 #include "io/file.h"
-#include "support/arrival.h"
 #include "support/db_world.h"
 #include "support/unit.h"
 
@@ -89,12 +88,7 @@ put(struct db_world *world, uint32_t cf_id, const char *key, const char *value)
 static void
 fetch(struct db_world *world, struct read_ctx *ctx)
 {
-    struct arrival arrival = ARRIVAL;
-
-    db_fetch(world->db, ctx, &arrival.waiter);
-    while (!arrival.is_here)
-        db_world_turn(world);
-    CU_ASSERT_EQUAL(arrival.st, KV_OK);
+    CU_ASSERT_EQUAL(db_world_fetch(world, ctx), KV_OK);
     read_ctx_clear_wants(ctx);
 }
 

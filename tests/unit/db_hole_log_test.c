@@ -12,7 +12,6 @@
 #include "db/db_hole_log.h"
 #include "db/db_internal.h"
 #include "db/db_iter.h"
-#include "support/arrival.h"
 #include "support/db_world.h"
 #include "support/unit.h"
 
@@ -59,12 +58,7 @@ walk(bool forward)
     iter = db_iter_new(world.db, &ctx, &options);
     for (;;) {
         while ((st = forward ? db_iter_next(iter) : db_iter_prev(iter)) == KV_WANT_BLOCK) {
-            struct arrival arrival = ARRIVAL;
-
-            db_fetch(world.db, &ctx, &arrival.waiter);
-            while (!arrival.is_here)
-                db_world_turn(&world);
-            CU_ASSERT_EQUAL_FATAL(arrival.st, KV_OK);
+            CU_ASSERT_EQUAL_FATAL(db_world_fetch(&world, &ctx), KV_OK);
         }
         CU_ASSERT_EQUAL_FATAL(st, KV_OK);
         while (number < KEY_COUNT && !is_there[number])

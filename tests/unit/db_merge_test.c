@@ -10,7 +10,6 @@
 #include "db/db_internal.h"
 #include "db/db_iter.h"
 #include "merge/merge_operator.h"
-#include "support/arrival.h"
 #include "support/db_world.h"
 #include "support/merge_model.h"
 #include "support/unit.h"
@@ -59,16 +58,6 @@ open_with(struct db_world *world, const char *spec)
     CU_ASSERT_EQUAL_FATAL(db_world_open(world), KV_OK);
 }
 
-static void
-fetch(struct db_world *world, struct read_ctx *ctx)
-{
-    struct arrival arrival = ARRIVAL;
-
-    db_fetch(world->db, ctx, &arrival.waiter);
-    while (!arrival.is_here)
-        db_world_turn(world);
-}
-
 /* The status of a read that fetches what it wants; the value goes into `value`. */
 static enum kv_status
 get(struct db_world *world, const char *key, bool *exists, struct buffer *value)
@@ -80,7 +69,7 @@ get(struct db_world *world, const char *key, bool *exists, struct buffer *value)
     read_ctx_init(&ctx, db_block_cache(world->db));
     while ((st = db_get(world->db, &ctx, CF_DEFAULT, slice_from_text(key), SEQUENCE_MAX, &found)) ==
            KV_WANT_BLOCK)
-        fetch(world, &ctx);
+        (void)db_world_fetch(world, &ctx);
     *exists = st == KV_OK && found.kind == LOOKUP_VALUE;
     buffer_clear(value);
     if (*exists)
@@ -130,7 +119,7 @@ check_scan(struct db_world *world, const struct merge_model *model)
         if (i < MERGE_MODEL_KEY_COUNT && !model->exists[i])
             continue;
         while ((st = scan_step(scan, is_first, &found)) == KV_WANT_BLOCK)
-            fetch(world, &ctx);
+            (void)db_world_fetch(world, &ctx);
         CU_ASSERT_EQUAL_FATAL(st, KV_OK);
         is_first = false;
         CU_ASSERT_EQUAL_FATAL(found, i < MERGE_MODEL_KEY_COUNT);

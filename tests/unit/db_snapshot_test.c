@@ -11,7 +11,6 @@
 
 #include "db/db_iter.h"
 #include "db/db_snapshot.h"
-#include "support/arrival.h"
 #include "support/db_world.h"
 #include "support/unit.h"
 
@@ -132,12 +131,7 @@ settle(struct db_world *world)
 static void
 fetch(struct db_world *world, struct read_ctx *ctx)
 {
-    struct arrival arrival = ARRIVAL;
-
-    db_fetch(world->db, ctx, &arrival.waiter);
-    while (!arrival.is_here)
-        db_world_turn(world);
-    CU_ASSERT_EQUAL(arrival.st, KV_OK);
+    CU_ASSERT_EQUAL(db_world_fetch(world, ctx), KV_OK);
 }
 
 static void
