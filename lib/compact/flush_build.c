@@ -190,8 +190,8 @@ write_to_file(void *owner, struct slice bytes)
 }
 
 enum kv_status
-flush_build_file(const struct flush_build *build, struct io *io, const char *path,
-                 struct table_summary *summary_out)
+flush_build_write(const struct flush_build *build, struct io *io, const char *path, int *fd_out,
+                  struct table_summary *summary_out)
 {
     struct file_sink sink = {.io = io, .fd = -1};
     struct flush_build into_file = *build;
@@ -203,11 +203,26 @@ flush_build_file(const struct flush_build *build, struct io *io, const char *pat
     st = file_open(io, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, &sink.fd);
     if (st == KV_OK)
         st = flush_build_run(&into_file, summary_out);
+    if (st != KV_OK) {
+        file_close(io, sink.fd);
+        sink.fd = -1;
+    }
+    *fd_out = sink.fd;
+    return st;
+}
+
+enum kv_status
+flush_build_file(const struct flush_build *build, struct io *io, const char *path,
+                 struct table_summary *summary_out)
+{
+    int fd;
+    enum kv_status st = flush_build_write(build, io, path, &fd, summary_out);
+
     if (st == KV_OK) {
-        st = file_sync(io, sink.fd);
+        st = file_sync(io, fd);
         if (st != KV_OK)
             table_summary_deinit(summary_out);
     }
-    file_close(io, sink.fd);
+    file_close(io, fd);
     return st;
 }

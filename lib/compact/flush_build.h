@@ -36,5 +36,9 @@ MUST_CHECK enum kv_status flush_build_run(const struct flush_build *build,
  * After a failure what was written stays; nothing names it. */
 MUST_CHECK enum kv_status flush_build_file(const struct flush_build *build, struct io *io,
                                            const char *path, struct table_summary *summary_out);
+/* The same, but nothing of it is durable: the caller syncs *fd_out and closes it; -1 on failure. */
+MUST_CHECK enum kv_status flush_build_write(const struct flush_build *build, struct io *io,
+                                            const char *path, int *fd_out,
+                                            struct table_summary *summary_out);
 
 #endif

@@ -39,9 +39,34 @@ struct recovery {
     uint32_t log_count;
     enum replay_goal goal;
     uint64_t room_bytes; /* counted so far */
+    /* Owned: of tables that are written and not yet synced. */
+    int unsynced[FILE_SYNC_COUNT_MAX];
+    uint32_t unsynced_count;
 };
 
-/* --- a memtable becomes tables, in place --- */
+/* --- a memtable becomes tables, in place ---
+ *
+ * A start with hundreds of families writes hundreds of small tables.  They are synced together: one
+ * by one each would wait for a commit of its own.
+ */
+
+static void
+close_unsynced(struct recovery *recovery)
+{
+    for (uint32_t i = 0; i < recovery->unsynced_count; i++)
+        file_close(recovery->db->io, recovery->unsynced[i]);
+    recovery->unsynced_count = 0;
+}
+
+static enum kv_status
+sync_tables(struct recovery *recovery)
+{
+    const enum kv_status st =
+        file_sync_all(recovery->db->io, recovery->unsynced, recovery->unsynced_count);
+
+    close_unsynced(recovery);
+    return st;
+}
 
 static enum kv_status
 build_table(struct recovery *recovery, const struct table_build_options *options,
@@ -50,9 +75,17 @@ build_table(struct recovery *recovery, const struct table_build_options *options
     struct db *db = recovery->db;
     const struct flush_build build = {.memtable = recovery->memtable, .options = options};
     char path[PATH_BYTES_MAX];
+    enum kv_status st = KV_OK;
 
+    if (recovery->unsynced_count == FILE_SYNC_COUNT_MAX)
+        st = sync_tables(recovery);
+    if (st != KV_OK)
+        return st;
     file_name_format(path, db->dir, FILE_TABLE, options->file_number);
-    return flush_build_file(&build, db->io, path, summary_out);
+    st = flush_build_write(&build, db->io, path, &recovery->unsynced[recovery->unsynced_count],
+                           summary_out);
+    recovery->unsynced_count += st == KV_OK;
+    return st;
 }
 
 static void
@@ -365,6 +398,8 @@ replay(struct recovery *recovery)
         st = check_families_not_ahead(recovery, replay.stopped_in);
     if (st == KV_OK && recovery->memtable != NULL && recovery->goal == REPLAY_TO_TABLES)
         st = flush_memtable(recovery);
+    if (st == KV_OK)
+        st = sync_tables(recovery);
     if (st == KV_OK && recovery->result->edit_count > 0)
         st = file_sync_dir(db->io, db->dir);
     db->recovered_batch_count = replay.batch_count;
@@ -447,6 +482,7 @@ db_recover(struct db *db, struct recovery_result *result)
     db->recovery_us = io_now_us(db->io) - start_us;
     db->log_live = recovery.log_count > 0 ? recovery.logs[0] : version_set_min_log(db->versions);
     memtable_unref(recovery.memtable);
+    close_unsynced(&recovery);
     write_batch_deinit(&recovery.pending);
     free(recovery.logs);
     return st;

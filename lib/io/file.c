@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/alloc.h"
+
 /* A request that names a path and failed; `result` is its negative errno. */
 static enum kv_status
 fail_path(const char *verb, const char *path, int64_t result)
@@ -145,6 +147,26 @@ file_sync(struct io *io, int fd)
     struct io_request request = {.op = IO_FSYNC, .fd = fd};
 
     return io_call(io, &request) < 0 ? fail_fd("sync", &request) : KV_OK;
+}
+
+enum kv_status
+file_sync_all(struct io *io, const int *fds, uint32_t count)
+{
+    struct io_request *requests = kv_alloc_zero(sizeof(requests[0]) * (count + 1));
+    enum kv_status st = KV_OK;
+
+    KV_ASSERT(count <= FILE_SYNC_COUNT_MAX);
+    for (uint32_t i = 0; i < count; i++)
+        requests[i] = (struct io_request){.op = IO_FSYNC, .fd = fds[i]};
+    io_sync_all(io, requests, count);
+    for (uint32_t i = 0; i < count; i++) {
+        const enum kv_status failed =
+            requests[i].result < 0 ? fail_fd("sync", &requests[i]) : KV_OK;
+
+        st = st == KV_OK ? failed : st;
+    }
+    free(requests);
+    return st;
 }
 
 enum kv_status

@@ -11,7 +11,7 @@
 #include "base/status.h"
 #include "io/io.h"
 
-enum { PATH_BYTES_MAX = 4096 };
+enum { PATH_BYTES_MAX = 4096, FILE_SYNC_COUNT_MAX = 256 };
 
 /* "dir/name" into `path_out`, which has `size` bytes; KV_LIMIT if it does not fit. */
 MUST_CHECK enum kv_status file_path(const char *dir, const char *name, char *path_out, size_t size);
@@ -28,6 +28,9 @@ MUST_CHECK enum kv_status file_write(struct io *io, int fd, uint64_t offset, con
                                      size_t size);
 /* Data, size and times.  Never call it again on a file that it has failed on. */
 MUST_CHECK enum kv_status file_sync(struct io *io, int fd);
+/* The same for up to FILE_SYNC_COUNT_MAX descriptors of different files, side by side.  Each was
+ * tried, whatever became of the others; the first failure is returned. */
+MUST_CHECK enum kv_status file_sync_all(struct io *io, const int *fds, uint32_t count);
 MUST_CHECK enum kv_status file_sync_dir(struct io *io, const char *path);
 MUST_CHECK enum kv_status file_rename(struct io *io, const char *from, const char *to);
 MUST_CHECK enum kv_status file_unlink(struct io *io, const char *path);

@@ -5,6 +5,9 @@
  *     io_call    now, in place; for open, recovery, the worker and the tools
  *     io_submit  queued; `done` is called later from io's own turn, never from inside io_submit
  *
+ * and files that were written one after the other are synced side by side, in place, by
+ * io_sync_all.
+ *
  * Implementations: io_blocking (pread/pwrite; the worker and the tools), io_ring (io_uring; kvd),
  * and the simulator of the tests, in which power fails and disks lie.  Requests that are in
  * flight together may complete in any order; an order that matters is made by submitting the
@@ -86,6 +89,7 @@ typedef bool io_name_fn(void *owner, const char *name);
 struct io_ops {
     int64_t (*call)(struct io *io, struct io_request *request);
     void (*submit)(struct io *io, struct io_request *request);
+    void (*sync_all)(struct io *io, struct io_request *requests, uint32_t count); /* or NULL */
     int (*list_dir)(struct io *io, const char *path, io_name_fn *on_name, void *owner);
     int (*lock_file)(struct io *io, int fd); /* -EAGAIN: another process has it */
     uint64_t (*now_us)(struct io *io);
@@ -113,6 +117,19 @@ static inline void
 io_submit(struct io *io, struct io_request *request)
 {
     io->ops->submit(io, request);
+}
+
+/* Runs IO_FSYNC requests of different files now, at the same time if the implementation can: their
+ * journal's commits and the disk's flushes are then shared.  Results are left in the requests. */
+static inline void
+io_sync_all(struct io *io, struct io_request *requests, uint32_t count)
+{
+    if (io->ops->sync_all != NULL && count > 1) {
+        io->ops->sync_all(io, requests, count);
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        (void)io_call(io, &requests[i]);
 }
 
 /* Monotonic, for deadlines and durations. */

@@ -356,6 +356,7 @@ ring_timer_stop(struct io *io, struct io_timer *timer)
 static const struct io_ops ring_ops = {
     .call = ring_call,
     .submit = ring_submit,
+    .sync_all = ring_sync_all,
     .list_dir = io_system_list_dir,
     .lock_file = io_system_lock_file,
     .now_us = io_system_now_us,

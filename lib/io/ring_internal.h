@@ -24,6 +24,9 @@ struct ring {
 /* Hands what is queued to the kernel now, before the turn ends. */
 void ring_push(struct ring *ring);
 
+/* ring_sync.c: io_ops.sync_all. */
+void ring_sync_all(struct io *io, struct io_request *requests, uint32_t count);
+
 /* The vtable of ring->io. */
 void io_ring_init(struct ring *ring);
 /* Calls `done` of all that was deferred before the call, and of the first reads that have arrived;

@@ -170,6 +170,28 @@ a_replacement_is_all_or_nothing(void)
     teardown();
 }
 
+/* Method: one of three cannot be synced.  The others are, and the failure is told. */
+static void
+a_failure_of_one_sync_among_many_is_told(void)
+{
+    int fds[3];
+
+    setup();
+    for (int i = 0; i < 3; i++)
+        CU_ASSERT_EQUAL(file_open(io, paths[0], O_RDWR | O_CREAT, &fds[i]), KV_OK);
+    stingy.call_count = 0;
+    CU_ASSERT_EQUAL(file_sync_all(io, fds, 3), KV_OK);
+    CU_ASSERT_EQUAL(stingy.call_count, 3);
+    stingy.fail_at = 5;
+    CU_ASSERT_EQUAL(file_sync_all(io, fds, 3), KV_IO);
+    CU_ASSERT_EQUAL(stingy.call_count, 6);
+    CU_ASSERT_EQUAL(line_count, 1);
+    CU_ASSERT_EQUAL(file_sync_all(io, fds, 0), KV_OK);
+    for (int i = 0; i < 3; i++)
+        file_close(io, fds[i]);
+    teardown();
+}
+
 int
 main(int argc, char **argv)
 {
@@ -177,6 +199,7 @@ main(int argc, char **argv)
         UNIT_TEST(short_counts_are_continued),
         UNIT_TEST(failures_are_logged_with_their_path),
         UNIT_TEST(a_replacement_is_all_or_nothing),
+        UNIT_TEST(a_failure_of_one_sync_among_many_is_told),
         UNIT_TEST_END,
     };
 

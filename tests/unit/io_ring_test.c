@@ -611,6 +611,34 @@ a_refusal_by_seccomp_is_one_line(void)
         CU_ASSERT_EQUAL(WEXITSTATUS(status), 0);
 }
 
+/* Method: more files than a ring has entries for, one of which is none. */
+static void
+many_files_are_synced_side_by_side(void)
+{
+    enum { SYNC_COUNT = 150, BAD = 77 };
+    struct io_request requests[SYNC_COUNT];
+    char path[160];
+
+    if (!setup(8))
+        return;
+    for (int i = 0; i < SYNC_COUNT; i++) {
+        snprintf(path, sizeof(path), "%s/%d", dir, i);
+        requests[i] = (struct io_request){
+            .op = IO_FSYNC, .fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600), .result = 1};
+        CU_ASSERT_EQUAL(write(requests[i].fd, path, 10), 10);
+        unlink(path);
+    }
+    close(requests[BAD].fd);
+    requests[BAD].fd = -1;
+    io_sync_all(io, requests, SYNC_COUNT);
+    for (int i = 0; i < SYNC_COUNT; i++) {
+        CU_ASSERT_EQUAL(requests[i].result, i == BAD ? -EBADF : 0);
+        if (i != BAD)
+            close(requests[i].fd);
+    }
+    teardown();
+}
+
 /* Exits 0 if requests that need a kernel thread succeed though none may be made. */
 static void
 sync_without_threads(int fd)
@@ -635,7 +663,9 @@ sync_without_threads(int fd)
         if (requests[i].result != 0)
             _exit(1);
     }
-    _exit(0);
+    requests[1] = (struct io_request){.op = IO_FSYNC, .fd = fd};
+    io_sync_all(io, requests, 2);
+    _exit(requests[0].result != 0 || requests[1].result != 0);
 }
 
 /* Method: a child of another user with RLIMIT_NPROC 0, where the kernel cancels what it would
@@ -673,6 +703,7 @@ main(int argc, char **argv)
         UNIT_TEST(handlers_may_fill_the_queue),
         UNIT_TEST(a_turn_that_is_cut_goes_on_in_the_next),
         UNIT_TEST(many_requests_at_once_all_complete),
+        UNIT_TEST(many_files_are_synced_side_by_side),
         UNIT_TEST(reads_go_and_come_a_few_at_a_time),
         UNIT_TEST(a_busy_ring_sleeps_in_the_end),
         UNIT_TEST(a_cut_leaves_a_few_only),
