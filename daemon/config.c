@@ -26,6 +26,7 @@ enum kind {
     KIND_OCTAL,  /* a file mode */
     KIND_NAME,   /* one of `names` */
     KIND_EVENTS, /* letters, each for a bit */
+    KIND_LEVELS, /* compressions of levels, as level_compressions.h packs them; 0: auto */
 };
 
 /* A word that stands for a number. */
@@ -164,6 +165,9 @@ static const struct row rows[] = {
     NAME("wal-recovery-mode", wal_recovery_mode, "point-in-time", recovery_names, false,
          "what to do about a damaged log at start"),
     NAME("compression", compression, "lz4", compression_names, false, "of the tables written"),
+    {OPTION("compression-per-level", "auto", true,
+            "of level 0 and the levels used below it: none:none:lz4:zstd; auto: as OPTIONS says"),
+     .kind = KIND_LEVELS, AT(level_compressions), .names = auto_names},
     SIZE("block-size", block_bytes, "4kb", KIB, 4 * MIB, false, "a block of a table, raw"),
     TEXT("merge-library", merge_library, "", false,
          "a shared object with merge operators of one's own, for kvd and its workers"),
@@ -431,6 +435,12 @@ explain(const struct row *row, char *error)
         (void)snprintf(error, CONFIG_ERROR_BYTES,
                        "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.");
         return;
+    case KIND_LEVELS:
+        (void)snprintf(error, CONFIG_ERROR_BYTES,
+                       "argument must be up to %d of none, snappy, zlib, lz4, lz4hc, zstd with "
+                       "colons between, or auto",
+                       LEVEL_COUNT);
+        return;
     case KIND_OCTAL:
         (void)snprintf(error, CONFIG_ERROR_BYTES, "argument must be an octal file mode up to 0777");
         return;
@@ -449,8 +459,9 @@ parse_number(const struct row *row, const char *text, uint64_t *value_out, char 
 
     if (parse_name(text, row->names, value_out))
         return true;
-    if (row->kind == KIND_EVENTS) {
-        if (key_event_flags_parse(text, value_out))
+    if (row->kind == KIND_EVENTS || row->kind == KIND_LEVELS) {
+        if (row->kind == KIND_EVENTS ? key_event_flags_parse(text, value_out)
+                                     : level_compressions_parse(slice_from_text(text), value_out))
             return true;
         explain(row, error);
         return false;
@@ -529,6 +540,8 @@ config_format(const struct config *config, uint32_t index, struct buffer *target
     }
     if (row->kind == KIND_EVENTS)
         key_event_flags_format(value, target);
+    else if (row->kind == KIND_LEVELS)
+        level_compressions_format(value, target);
     else if (row->kind == KIND_OCTAL)
         buffer_append_format(target, "0%llo", (unsigned long long)value);
     else if (row->kind != KIND_TIME)

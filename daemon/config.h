@@ -62,6 +62,7 @@ struct config {
     uint64_t compaction_jobs;  /* 0: one fewer than workers */
     uint64_t compaction_rate_bytes_per_s;
     uint64_t bottommost_compression; /* 0: as OPTIONS says; 1 + enum compression */
+    uint64_t level_compressions;     /* 0: as OPTIONS says; level_compressions.h */
     uint64_t compaction_trigger;     /* tables in level 0; 0: as OPTIONS says */
     uint64_t fifo_bytes_max;         /* 0: as OPTIONS says */
     uint64_t table_ttl_us;           /* 0: as OPTIONS says */

@@ -29,6 +29,8 @@ static const struct {
     [FAMILY_TABLE_TTL_S] = {offsetof(struct config, table_ttl_us), 0, SECOND_US, true},
     [FAMILY_BLOOM_BITS] = {offsetof(struct config, bloom_bits), 0, 1, false},
     [FAMILY_BLOCK_BYTES] = {offsetof(struct config, block_bytes), 0, 1, false},
+    [FAMILY_LEVEL_COMPRESSIONS] = {offsetof(struct config, level_compressions), 0, 1, true},
+    [FAMILY_MEMTABLE_BYTES] = {offsetof(struct config, memtable_bytes), 0, 1, false},
 };
 
 static uint64_t *
@@ -144,6 +146,13 @@ effective_value(const struct family_options *effective, enum family_setting sett
         return effective->bloom_bits_per_key;
     case FAMILY_BLOCK_BYTES:
         return effective->block_bytes;
+    case FAMILY_LEVEL_COMPRESSIONS:
+        return compaction->compression_per_level_count == 0
+                   ? 0
+                   : level_compressions_pack(compaction->compression_per_level,
+                                             compaction->compression_per_level_count);
+    case FAMILY_MEMTABLE_BYTES:
+        return effective->write_buffer_bytes;
     case FAMILY_SETTING_COUNT:
         break;
     }

@@ -19,6 +19,7 @@ server_compaction_settings(const struct config *config)
         .rate_bytes_per_s = config->compaction_rate_bytes_per_s,
         .has_style = config->compaction_style != 0,
         .has_bottommost_compression = config->bottommost_compression != 0,
+        .level_compressions = config->level_compressions,
         .fifo_bytes_max = config->fifo_bytes_max,
         .ttl_s = config->table_ttl_us / 1000000,
     };

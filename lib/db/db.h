@@ -31,6 +31,7 @@ struct db_compaction_settings {
     bool has_style, has_bottommost_compression;
     enum compaction_style style;
     enum compression bottommost_compression;
+    uint64_t level_compressions; /* as version/level_compressions.h packs them */
     uint64_t fifo_bytes_max;
     uint64_t ttl_s;
     uint64_t file_bytes, level_base_bytes;

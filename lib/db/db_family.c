@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/id_array.h"
 #include "base/log.h"
 #include "db/family_record.h"
 
@@ -38,21 +39,10 @@ db_family_unpin(struct db_family *family)
         free(family);
 }
 
-/* Where the record is, or belongs. */
 static uint32_t
 position(const struct db *db, uint32_t cf_id)
 {
-    uint32_t low = 0, high = db->family_count;
-
-    while (low < high) {
-        const uint32_t middle = low + (high - low) / 2;
-
-        if (db->families[middle]->id < cf_id)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return id_array_position(db->families, db->family_count, cf_id);
 }
 
 static struct db_family *
@@ -74,6 +64,7 @@ db_family_add(struct db *db, struct db_family *family)
     db->families[at] = family;
     db->family_count++;
     db->family_generation++;
+    db_family_sizes_change(db);
 }
 
 void
@@ -88,6 +79,7 @@ db_family_remove(struct db *db, uint32_t cf_id)
     db->family_count--;
     memmove(db->families + at, db->families + at + 1,
             (db->family_count - at) * sizeof(db->families[0]));
+    db_family_sizes_change(db);
 }
 
 struct db_family *
@@ -150,6 +142,7 @@ take_entry(struct db *db, const struct family_entry *entry)
         return;
     family = db_family_of(db, entry->id);
     family->own = entry->settings;
+    db_forget_wishes(family);
     /* A crash, or a tool that knows no OPTIONS, may have come between the two files. */
     if (family->stored.merge_operator[0] == '\0')
         memcpy(family->stored.merge_operator, entry->settings.merge_operator,
@@ -175,6 +168,7 @@ load_settings(struct db *db)
     for (uint32_t i = 0; i < count && st == KV_OK; i++)
         take_entry(db, &entries[i]);
     free(entries);
+    db_family_sizes_change(db);
     if (st != KV_OK)
         kv_log(LOG_LEVEL_WARNING,
                "%s cannot be used (%s): repair it, or remove it, and the families are as kvd's "

@@ -1,13 +1,17 @@
 /* db_family_change.c - families are made, dropped and set, durably, by steps that follow each
  * other.
  *
- *     waiting -> batch:  own settings stored -> MANIFEST -> OPTIONS stored -> told
+ *     waiting -> batch:  own settings stored -> MANIFEST -> told, and OPTIONS is stored behind
  *
  * The order: settings are there before their family is, since what its merge operands mean must
  * never be unknown; they are kept by id, so those of a family that never came to be mean nothing.
  * OPTIONS comes after the MANIFEST, because RocksDB's tools do not open a directory whose OPTIONS
  * names a family that is not there.  If it cannot be written, kvd has all that it needs, and the
  * next change or start writes it.
+ *
+ * Nobody waits for OPTIONS (options_keeper.h), so after a crash it may be older than what was told.
+ * A start writes it anew; and what it says of a wish that a family has taken back, or of a family
+ * that had the name before, is known from the settings and not believed.
  *
  * Whatever waits goes along, but for changes of what is in the batch already: these come next.
  */
@@ -18,6 +22,7 @@
 #include "db/compactor.h"
 #include "db/db_family.h"
 #include "db/family_record.h"
+#include "db/options_keeper.h"
 #include "io/file_rewrite.h"
 #include "version/file_name.h"
 
@@ -39,13 +44,8 @@ struct family_changes {
     bool is_busy;
     uint32_t logged_count; /* of the batch, that the MANIFEST has not reported */
     struct file_rewrite rewrite;
-    uint64_t options_number; /* the newest that was written here; 0: none */
-
-    struct io_request unlink;
-    char unlink_path[PATH_BYTES_MAX];
+    struct options_keeper options;
 };
-
-static void store_options(struct db *db);
 
 static struct family_changes *
 changes_of(struct db *db)
@@ -56,6 +56,7 @@ changes_of(struct db *db)
         list_init(&db->family_changes->batch);
         db->family_changes->rewrite.dir = db->dir;
         db->family_changes->rewrite.owner = db;
+        options_keeper_init(&db->family_changes->options, db);
     }
     return db->family_changes;
 }
@@ -83,11 +84,18 @@ db_family_changes_free(struct db *db)
         return;
     KV_ASSERT(db_family_changes_are_idle(db));
     KV_ASSERT(list_empty(&changes->batch));
+    options_keeper_deinit(&changes->options);
     while (!list_empty(&changes->waiting))
         change_free(LIST_ENTRY(changes->waiting.next, struct family_change, link));
     file_rewrite_deinit(&changes->rewrite);
     free(changes);
     db->family_changes = NULL;
+}
+
+bool
+db_options_are_old(const struct db *db)
+{
+    return db->family_changes != NULL && db->family_changes->options.is_old;
 }
 
 /* --- the end of a batch --- */
@@ -118,66 +126,6 @@ tell_all(struct db *db)
     }
 }
 
-/* --- OPTIONS --- */
-
-static void
-on_unlinked(struct io_request *request)
-{
-    struct db *db = request->owner;
-
-    if (request->result < 0)
-        kv_log(LOG_LEVEL_WARNING, "%s: unlink: %s; it will be deleted at the next start",
-               db->family_changes->unlink_path, strerror((int)-request->result));
-    tell_all(db);
-}
-
-static void
-unlink_options(struct db *db, uint64_t number)
-{
-    struct family_changes *changes = db->family_changes;
-
-    file_name_format(changes->unlink_path, db->dir, FILE_OPTIONS, number);
-    changes->unlink = (struct io_request){
-        .op = IO_UNLINK, .path = changes->unlink_path, .done = on_unlinked, .owner = db};
-    io_submit(db->io, &changes->unlink);
-}
-
-/* The two newest stay, as with RocksDB: this one, and the one that was there at the start or the
- * last one of ours. */
-static void
-on_options_stored(struct file_rewrite *rewrite, enum kv_status st)
-{
-    struct db *db = rewrite->owner;
-    const uint64_t superfluous = db->options_number_before;
-
-    if (st != KV_OK) {
-        kv_log(LOG_LEVEL_WARNING, "%s cannot be written: RocksDB's tools see older options",
-               rewrite->path);
-        tell_all(db);
-        return;
-    }
-    db->options_number_before = db->options_number;
-    db->options_number = db->family_changes->options_number;
-    if (superfluous != 0)
-        unlink_options(db, superfluous);
-    else
-        tell_all(db);
-}
-
-static void
-store_options(struct db *db)
-{
-    struct family_changes *changes = db->family_changes;
-    const uint64_t number_tmp = version_set_next_file_number(db->versions);
-
-    changes->options_number = version_set_next_file_number(db->versions);
-    file_name_format(changes->rewrite.path, db->dir, FILE_OPTIONS, changes->options_number);
-    file_name_format(changes->rewrite.path_tmp, db->dir, FILE_TEMPORARY, number_tmp);
-    buffer_clear(&changes->rewrite.content);
-    db_format_options(db, &changes->rewrite.content);
-    file_rewrite_start(&changes->rewrite, db->io, on_options_stored);
-}
-
 /* --- the MANIFEST --- */
 
 static void
@@ -201,10 +149,19 @@ on_dropped(struct family_change *change)
 
     KV_ASSERT(!db_has_family(db, change->family->id));
     db_family_remove(db, change->family->id);
+    options_keeper_note(&db->family_changes->options, true);
     compactor_drop_family(db->compactor, change->family->id);
     db_update_budget(db);
     kv_log(LOG_LEVEL_NOTICE, "column family %u, '%s', is dropped", change->family->id,
            change->family->stored.name);
+}
+
+/* All of the batch holds. */
+static void
+end_of_log(struct db *db)
+{
+    options_keeper_note(&db->family_changes->options, false);
+    tell_all(db);
 }
 
 static void
@@ -220,7 +177,7 @@ on_logged(void *owner, enum kv_status st)
     else
         on_dropped(change);
     if (--db->family_changes->logged_count == 0)
-        store_options(db);
+        end_of_log(db);
     db_repair_step(db); /* it may have waited for this */
 }
 
@@ -263,7 +220,7 @@ log_batch(struct db *db)
             log_change(change);
     }
     if (changes->logged_count == 0 && has_changed)
-        store_options(db);
+        end_of_log(db);
     else if (changes->logged_count == 0)
         tell_all(db);
 }
@@ -277,6 +234,7 @@ apply_settings(struct family_change *change)
     const char *spec = change->settings.merge_operator;
 
     family->own = change->settings;
+    db_family_sizes_change(change->db);
     if (spec[0] != '\0' && strcmp(spec, family->stored.merge_operator) != 0) {
         strcpy(family->stored.merge_operator, spec);
         db_family_parse_operator(family);
@@ -405,15 +363,17 @@ batch_concerns(const struct list *batch, const struct family_change *change)
     return false;
 }
 
-/* Whether it can be made now, and with which id. */
+/* Whether it can be made now, and with which id.  names_gone: OPTIONS may have another's options
+ * under the name of a new one. */
 static void
-prepare(struct family_change *change, uint32_t *new_count)
+prepare(struct family_change *change, uint32_t *new_count, bool names_gone)
 {
     struct db *db = change->db;
     const struct slice name = slice_from_text(change->family->stored.name);
 
     if (change->kind != CHANGE_CREATE) {
         change->st = db_has_family(db, change->family->id) ? KV_OK : KV_NO_FILE;
+        family_settings_take_back(&change->settings, &change->family->own);
     } else if (version_set_family_by_name(db->versions, name) != NULL) {
         change->st = KV_INVALID;
     } else if (version_set_family_at(db->versions, COLUMN_FAMILY_COUNT_MAX - 1 - *new_count) !=
@@ -423,30 +383,45 @@ prepare(struct family_change *change, uint32_t *new_count)
                              COLUMN_FAMILY_COUNT_MAX);
     } else {
         change->family->id = version_set_max_family_id(db->versions) + 1 + (*new_count)++;
+        if (names_gone)
+            family_settings_take_back_all(&change->settings);
     }
 }
 
-void
-db_family_changes_turn(struct db *db)
+static void
+begin_batch(struct db *db)
 {
     struct family_changes *changes = db->family_changes;
     uint32_t new_count = 0;
+    bool names_gone = changes->options.names_gone;
 
-    if (changes == NULL || changes->is_busy || list_empty(&changes->waiting) || db->is_closing)
-        return;
-    KV_ASSERT(list_empty(&changes->batch));
-    changes->is_busy = true;
     while (!list_empty(&changes->waiting) && new_count < COLUMN_FAMILY_COUNT_MAX - 1) {
         struct family_change *change =
             LIST_ENTRY(changes->waiting.next, struct family_change, link);
 
         if (batch_concerns(&changes->batch, change))
             break;
+        names_gone |= change->kind == CHANGE_DROP;
         list_remove(&change->link);
         list_push_back(&changes->batch, &change->link);
-        prepare(change, &new_count);
+        prepare(change, &new_count, names_gone);
     }
     store_settings(db);
+}
+
+void
+db_family_changes_turn(struct db *db)
+{
+    struct family_changes *changes = db->family_changes;
+
+    if (changes == NULL || changes->is_busy || db->is_closing)
+        return;
+    KV_ASSERT(list_empty(&changes->batch));
+    changes->is_busy = changes->options.is_due || !list_empty(&changes->waiting);
+    if (changes->options.is_due)
+        options_keeper_store(&changes->options, tell_all);
+    else if (changes->is_busy)
+        begin_batch(db);
 }
 
 /* --- asking for it --- */

@@ -69,6 +69,7 @@ db_freeze(struct db *db)
     list_push_back(&db->frozen, &frozen->link);
     db->frozen_count++;
     db->active = fresh;
+    db_family_sizes_restart(db);
     db_update_budget(db);
     return KV_OK;
 }
@@ -206,7 +207,7 @@ plan_output(struct frozen *frozen, uint32_t index, uint32_t cf_id)
         .file_number = version_set_next_file_number(db->versions),
         .cf_name = family->stored.name,
         .merge_operator = db_family_merge_spec(family),
-        .compression = options.compression,
+        .compression = db_flush_compression(&options),
         .block_bytes = options.block_bytes,
         .bloom_bits_per_key = options.bloom_bits_per_key,
     };

@@ -100,6 +100,8 @@ struct db {
     struct db_family **families;        /* owned array of owned references, ascending by id */
     uint32_t family_count;
     uint64_t family_generation;
+    uint32_t sized_family_count; /* see db_family_size.c */
+    bool a_family_is_full;
     struct family_changes *family_changes;          /* owned; NULL: none was asked for yet */
     struct buffer family_file;                      /* owned: what FAMILY_SETTINGS_FILE holds */
     uint64_t options_number, options_number_before; /* of OPTIONS files; 0: not known */
@@ -174,6 +176,11 @@ void db_format_family_settings(const struct db *db, struct buffer *target);
 struct compaction_options db_compaction_options(const struct db *db,
                                                 const struct db_family *family);
 struct family_options db_effective_options(const struct db *db, const struct db_family *family);
+/* Of what OPTIONS says of the family, that which was its own wish or another's of its name: once
+ * taken back it is as for a new one. */
+void db_forget_wishes(struct db_family *family);
+/* Of a table in level 0. */
+enum compression db_flush_compression(const struct family_options *options);
 MUST_CHECK enum kv_status db_load_options(struct db *db);
 /* As OPTIONS is to be now. */
 void db_format_options(struct db *db, struct buffer *target);

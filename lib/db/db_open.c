@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/log.h"
 #include "db/compactor.h"
 #include "db/db_checkpoint.h"
 #include "db/db_internal.h"
@@ -328,6 +329,8 @@ db_close(struct db *db)
     db_stop(db);
     if (!wal_is_failed(db->wal))
         st = wal_drain(db->wal);
+    if (db_options_are_old(db) && db_store_options(db) != KV_OK)
+        kv_log(LOG_LEVEL_WARNING, "OPTIONS will be written at the next start");
     db_destroy(db);
     return st;
 }

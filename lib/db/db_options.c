@@ -22,6 +22,9 @@ common_options(const struct db *db, const struct db_family *family)
         options.has_bottommost_compression = true;
         options.bottommost_compression = settings->bottommost_compression;
     }
+    if (settings->level_compressions != 0)
+        options.compression_per_level_count =
+            level_compressions_unpack(settings->level_compressions, options.compression_per_level);
     if (settings->fifo_bytes_max > 0)
         options.fifo.max_table_files_size = settings->fifo_bytes_max;
     if (settings->ttl_s > 0)
@@ -39,6 +42,38 @@ common_options(const struct db *db, const struct db_family *family)
     return options;
 }
 
+static bool
+was_wish(const struct family_settings *own, enum family_setting setting)
+{
+    return own->has[setting] || own->taken_back[setting];
+}
+
+void
+db_forget_wishes(struct db_family *family)
+{
+    const struct family_settings *own = &family->own;
+    const struct compaction_options fresh = compaction_options_default();
+    struct compaction_options *stored = &family->stored.compaction;
+
+    if (family_settings_say_all(own)) {
+        *stored = fresh;
+        memset(family->stored.merge_operator, 0, sizeof(family->stored.merge_operator));
+        return;
+    }
+    if (was_wish(own, FAMILY_COMPACTION_STYLE))
+        stored->style = fresh.style;
+    if (was_wish(own, FAMILY_BOTTOMMOST_COMPRESSION))
+        stored->has_bottommost_compression = fresh.has_bottommost_compression;
+    if (was_wish(own, FAMILY_LEVEL_COMPRESSIONS))
+        stored->compression_per_level_count = fresh.compression_per_level_count;
+    if (was_wish(own, FAMILY_COMPACTION_TRIGGER))
+        stored->level0_file_num_compaction_trigger = fresh.level0_file_num_compaction_trigger;
+    if (was_wish(own, FAMILY_FIFO_BYTES))
+        stored->fifo.max_table_files_size = fresh.fifo.max_table_files_size;
+    if (was_wish(own, FAMILY_TABLE_TTL_S))
+        stored->ttl = fresh.ttl;
+}
+
 struct compaction_options
 db_compaction_options(const struct db *db, const struct db_family *family)
 {
@@ -52,6 +87,11 @@ db_compaction_options(const struct db *db, const struct db_family *family)
         options.bottommost_compression =
             (enum compression)own->values[FAMILY_BOTTOMMOST_COMPRESSION];
     }
+    if (own->has[FAMILY_LEVEL_COMPRESSIONS])
+        options.compression_per_level_count = level_compressions_unpack(
+            own->values[FAMILY_LEVEL_COMPRESSIONS], options.compression_per_level);
+    else if (own->has[FAMILY_COMPRESSION]) /* before what others than the family say of levels */
+        options.compression_per_level_count = 0;
     if (own->has[FAMILY_COMPACTION_TRIGGER])
         options.level0_file_num_compaction_trigger =
             (uint32_t)own->values[FAMILY_COMPACTION_TRIGGER];
@@ -68,7 +108,7 @@ db_effective_options(const struct db *db, const struct db_family *family)
     const struct family_settings *own = &family->own;
     struct family_options options = {
         .compression = db->options.compression,
-        .write_buffer_bytes = db->options.memtable_bytes,
+        .write_buffer_bytes = db_family_memtable_bytes(db, family),
         .block_bytes = db->options.block_bytes,
         .bloom_bits_per_key = db->options.bloom_bits_per_key,
         .compaction = db_compaction_options(db, family),
@@ -83,6 +123,12 @@ db_effective_options(const struct db *db, const struct db_family *family)
     if (own->has[FAMILY_BLOOM_BITS])
         options.bloom_bits_per_key = (uint32_t)own->values[FAMILY_BLOOM_BITS];
     return options;
+}
+
+enum compression
+db_flush_compression(const struct family_options *options)
+{
+    return compaction_options_compression(&options->compaction, options->compression, 0, 1, false);
 }
 
 /* The caller deinits the result. */

@@ -117,7 +117,7 @@ flush_family(struct recovery *recovery, uint32_t cf_id)
         .db_identity = version_set_db_id(db->versions),
         .session_identity = "",
         .merge_operator = db_family_merge_spec(record),
-        .compression = effective.compression,
+        .compression = db_flush_compression(&effective),
         .block_bytes = effective.block_bytes,
         .bloom_bits_per_key = effective.bloom_bits_per_key,
         .creation_time_s = io_wall_us(db->io) / 1000000,

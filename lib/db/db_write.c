@@ -79,7 +79,7 @@ is_full(const struct db *db, const struct write_batch *batch)
         return false;
     return memtable_bytes_used(db->active) + memtable_room_for(bytes, count) >
                db->options.memtable_bytes ||
-           wal_bytes(db->wal) + bytes > db->options.wal_bytes_max;
+           db->a_family_is_full || wal_bytes(db->wal) + bytes > db->options.wal_bytes_max;
 }
 
 /* A batch that is larger than a usual memtable gets one of its own size. */
@@ -168,6 +168,8 @@ db_write(struct db *db, struct write_batch *batch, uint64_t *seq_last_out)
     memtable_apply(db->active, buffer_slice(&batch->bytes), family_is_live, db);
     if (db->holes.count > 0)
         db_fill_holes(db, buffer_slice(&batch->bytes));
+    if (db->sized_family_count > 0)
+        db_family_sizes_charge(db, buffer_slice(&batch->bytes));
     db->memtable_change_count++;
     db->last_seq += count;
     *seq_last_out = db->last_seq;

@@ -10,11 +10,12 @@
 #include "db/family_settings.h"
 
 struct db_family {
-    uint32_t id;
+    uint32_t id; /* first: see base/id_array.h */
     uint32_t ref_count;
     struct family_options stored; /* as OPTIONS has it, with its name */
     struct family_settings own;
     struct merge_operator op; /* what operands mean: stored.merge_operator, parsed */
+    uint64_t memtable_bytes;  /* of it in the active memtable, if it has a size of its own */
 };
 
 /* One reference, the caller's, of a live family; made if there is none yet. */
@@ -34,9 +35,20 @@ void db_family_add(struct db *db, struct db_family *family);
 void db_family_remove(struct db *db, uint32_t cf_id);
 struct db_family *db_family_new(uint32_t cf_id, const char *name);
 
+/* db_family_size.c: what a family may have in the memtable before that is flushed. */
+uint64_t db_family_memtable_bytes(const struct db *db, const struct db_family *family);
+/* Families have come, gone or been set. */
+void db_family_sizes_change(struct db *db);
+/* A batch went into the memtable; only while there are families with a size of their own. */
+void db_family_sizes_charge(struct db *db, struct slice batch);
+/* There is a new memtable. */
+void db_family_sizes_restart(struct db *db);
+
 /* db_family_change.c: at the end of the engine. */
 void db_family_changes_free(struct db *db);
 bool db_family_changes_are_idle(const struct db *db);
+/* OPTIONS does not tell of all changes yet. */
+bool db_options_are_old(const struct db *db);
 /* From db_turn: begins the next one. */
 void db_family_changes_turn(struct db *db);
 

@@ -27,6 +27,8 @@ static const struct {
     [FAMILY_TABLE_TTL_S] = {"compaction-ttl", 1, 36500 * DAY_S},
     [FAMILY_BLOOM_BITS] = {"bloom-bits", 0, 64},
     [FAMILY_BLOCK_BYTES] = {"block-size", 1024, 4 * 1024 * 1024},
+    [FAMILY_LEVEL_COMPRESSIONS] = {"compression-per-level", 1, UINT64_MAX},
+    [FAMILY_MEMTABLE_BYTES] = {"memtable-size", MEMTABLE_BYTES_MIN, UINT64_C(1) << 32},
 };
 
 static bool
@@ -62,7 +64,10 @@ family_settings_set(struct family_settings *settings, enum family_setting settin
     if ((setting == FAMILY_COMPRESSION || setting == FAMILY_BOTTOMMOST_COMPRESSION) &&
         !is_writable_compression(value))
         return false;
+    if (setting == FAMILY_LEVEL_COMPRESSIONS && !level_compressions_is_valid(value))
+        return false;
     settings->has[setting] = true;
+    settings->taken_back[setting] = false;
     settings->values[setting] = value;
     return true;
 }
@@ -71,7 +76,8 @@ bool
 family_settings_equal(const struct family_settings *a, const struct family_settings *b)
 {
     for (int i = 0; i < FAMILY_SETTING_COUNT; i++) {
-        if (a->has[i] != b->has[i] || (a->has[i] && a->values[i] != b->values[i]))
+        if (a->has[i] != b->has[i] || (a->has[i] && a->values[i] != b->values[i]) ||
+            a->taken_back[i] != b->taken_back[i])
             return false;
     }
     return strcmp(a->merge_operator, b->merge_operator) == 0;
@@ -83,6 +89,32 @@ family_settings_is_empty(const struct family_settings *settings)
     static const struct family_settings nothing;
 
     return family_settings_equal(settings, &nothing);
+}
+
+void
+family_settings_take_back(struct family_settings *settings, const struct family_settings *before)
+{
+    for (int i = 0; i < FAMILY_SETTING_COUNT; i++) {
+        if (!settings->has[i] && (before->has[i] || before->taken_back[i]))
+            settings->taken_back[i] = true;
+    }
+}
+
+void
+family_settings_take_back_all(struct family_settings *settings)
+{
+    for (int i = 0; i < FAMILY_SETTING_COUNT; i++)
+        settings->taken_back[i] = !settings->has[i];
+}
+
+bool
+family_settings_say_all(const struct family_settings *settings)
+{
+    for (int i = 0; i < FAMILY_SETTING_COUNT; i++) {
+        if (!settings->has[i] && !settings->taken_back[i])
+            return false;
+    }
+    return true;
 }
 
 /* --- to text --- */
@@ -117,6 +149,8 @@ family_file_add(struct buffer *target, const struct family_entry *entry)
     for (int i = 0; i < FAMILY_SETTING_COUNT; i++) {
         if (settings->has[i])
             buffer_append_format(target, "%s %" PRIu64 "\n", rows[i].name, settings->values[i]);
+        else if (settings->taken_back[i])
+            buffer_append_format(target, "%s auto\n", rows[i].name);
     }
     if (settings->merge_operator[0] != '\0')
         buffer_append_format(target, "merge-operator %s\n", settings->merge_operator);
@@ -247,6 +281,11 @@ parse_line(struct parser *parser, struct slice line)
     if (setting < 0) {
         kv_log(LOG_LEVEL_WARNING, FAMILY_SETTINGS_FILE ", line %" PRIu32 ": unknown, passed over",
                parser->line_number);
+        return KV_OK;
+    }
+    if (slice_equal(line, slice_from_text("auto"))) {
+        settings->has[setting] = false;
+        settings->taken_back[setting] = true;
         return KV_OK;
     }
     if (!parse_number(line, &value) ||

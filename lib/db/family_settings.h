@@ -7,6 +7,7 @@
  *     # comment
  *     family 3 users                  id and name; bytes outside '!'..'~', and '%', as %XX
  *     compaction-style 1              settings of the family above, by kvd.conf's names: numbers
+ *     compaction-ttl auto             it has no wish, and what OPTIONS says was a wish of before
  *     merge-operator {id=...;...}     as OPTIONS has it
  *
  * The id says whose settings they are: a family of the same name that is made later has another.
@@ -33,12 +34,15 @@ enum family_setting {
     FAMILY_TABLE_TTL_S,
     FAMILY_BLOOM_BITS,
     FAMILY_BLOCK_BYTES,
+    FAMILY_LEVEL_COMPRESSIONS, /* as version/level_compressions.h packs them */
+    FAMILY_MEMTABLE_BYTES,
     FAMILY_SETTING_COUNT,
 };
 
 /* A plain value; zeroed: nothing is set. */
 struct family_settings {
     bool has[FAMILY_SETTING_COUNT];
+    bool taken_back[FAMILY_SETTING_COUNT]; /* not had, and OPTIONS may tell of when it was */
     uint64_t values[FAMILY_SETTING_COUNT];
     char merge_operator[MERGE_SPEC_BYTES_MAX + 1]; /* as merge_operator_format; "": none */
 };
@@ -48,6 +52,12 @@ bool family_settings_equal(const struct family_settings *a, const struct family_
 /* kvd.conf's name of a setting; -1: there is none of this name (merge-operator is none). */
 const char *family_setting_name(enum family_setting setting);
 int family_setting_find(struct slice name);
+/* What `before` had and `settings` has not is taken back.  All: whatever it has not. */
+void family_settings_take_back(struct family_settings *settings,
+                               const struct family_settings *before);
+void family_settings_take_back_all(struct family_settings *settings);
+/* Each is set or taken back: OPTIONS has no say at all. */
+bool family_settings_say_all(const struct family_settings *settings);
 /* False: out of the setting's range; nothing has changed. */
 bool family_settings_set(struct family_settings *settings, enum family_setting setting,
                          uint64_t value);

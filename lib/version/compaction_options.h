@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/status.h"
 #include "sst/compression.h"
+#include "version/level_compressions.h"
 
 /* RocksDB's "decide by the style". */
 #define COMPACTION_TTL_AUTO UINT64_C(0xfffffffffffffffe)

@@ -7,23 +7,13 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/id_array.h"
 #include "version/version_set_internal.h"
 
-/* Where the draft is, or belongs. */
 static uint32_t
 draft_position(const struct draft_set *drafts, uint32_t cf_id)
 {
-    uint32_t low = 0, high = drafts->count;
-
-    while (low < high) {
-        const uint32_t middle = low + (high - low) / 2;
-
-        if (drafts->items[middle]->cf_id < cf_id)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return id_array_position(drafts->items, drafts->count, cf_id);
 }
 
 struct family_draft *

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/id_array.h"
 #include "base/log.h"
 #include "version/file_name.h"
 #include "version/version_set_internal.h"
@@ -106,16 +107,22 @@ version_set_max_family_id(const struct version_set *set)
     return set->max_cf_id;
 }
 
-/* Where the family is, or belongs. */
 static uint32_t
 family_position(const struct version_set *set, uint32_t cf_id)
+{
+    return id_array_position(set->families, set->family_count, cf_id);
+}
+
+/* Where in `by_name` the name is, or belongs. */
+static uint32_t
+name_position(const struct version_set *set, struct slice name)
 {
     uint32_t low = 0, high = set->family_count;
 
     while (low < high) {
         const uint32_t middle = low + (high - low) / 2;
 
-        if (set->families[middle]->id < cf_id)
+        if (slice_compare(slice_from_text(set->by_name[middle]->name), name) < 0)
             low = middle + 1;
         else
             high = middle;
@@ -136,11 +143,11 @@ version_set_family(struct version_set *set, uint32_t cf_id)
 struct column_family *
 version_set_family_by_name(struct version_set *set, struct slice name)
 {
-    for (uint32_t i = 0; i < set->family_count; i++) {
-        if (slice_equal(slice_from_text(set->families[i]->name), name))
-            return set->families[i];
-    }
-    return NULL;
+    const uint32_t at = name_position(set, name);
+
+    if (at == set->family_count || !slice_equal(slice_from_text(set->by_name[at]->name), name))
+        return NULL;
+    return set->by_name[at];
 }
 
 struct column_family *
@@ -149,28 +156,44 @@ version_set_family_at(struct version_set *set, uint32_t index)
     return index < set->family_count ? set->families[index] : NULL;
 }
 
+static void
+insert(struct column_family ***families, uint32_t count, uint32_t at, struct column_family *family)
+{
+    struct column_family **items = kv_realloc(*families, ((size_t)count + 1) * sizeof(items[0]));
+
+    KV_ASSERT(at <= count);
+    memmove(items + at + 1, items + at, (count - at) * sizeof(items[0]));
+    items[at] = family;
+    *families = items;
+}
+
+static void
+take_out(struct column_family **families, uint32_t count, uint32_t at,
+         const struct column_family *family)
+{
+    KV_ASSERT(at < count && families[at] == family);
+    memmove(families + at, families + at + 1, (count - at - 1) * sizeof(families[0]));
+}
+
 void
 version_set_add_family(struct version_set *set, struct column_family *family)
 {
-    const uint32_t at = family_position(set, family->id);
+    const struct slice name = slice_from_text(family->name);
 
     KV_ASSERT(version_set_family(set, family->id) == NULL);
-    set->families =
-        kv_realloc(set->families, ((size_t)set->family_count + 1) * sizeof(set->families[0]));
-    memmove(set->families + at + 1, set->families + at,
-            (set->family_count - at) * sizeof(set->families[0]));
-    set->families[at] = family;
+    KV_ASSERT(version_set_family_by_name(set, name) == NULL);
+    insert(&set->by_name, set->family_count, name_position(set, name), family);
+    insert(&set->families, set->family_count, family_position(set, family->id), family);
     set->family_count++;
 }
 
 void
 version_set_remove_family(struct version_set *set, struct column_family *family)
 {
-    const uint32_t at = family_position(set, family->id);
+    const struct slice name = slice_from_text(family->name);
 
-    KV_ASSERT(at < set->family_count && set->families[at] == family);
-    memmove(set->families + at, set->families + at + 1,
-            (set->family_count - at - 1) * sizeof(set->families[0]));
+    take_out(set->by_name, set->family_count, name_position(set, name), family);
+    take_out(set->families, set->family_count, family_position(set, family->id), family);
     set->family_count--;
     version_unref(family->current);
     free(family);

@@ -42,7 +42,7 @@ struct version {
 
 /* Made by an applied edit with is_cf_add, freed by one with is_cf_drop. */
 struct column_family {
-    uint32_t id;
+    uint32_t id; /* first: see base/id_array.h */
     char name[COLUMN_FAMILY_NAME_BYTES_MAX + 1];
     uint64_t log_number;     /* WALs below hold nothing of it that is not in tables */
     struct version *current; /* owned reference */

@@ -39,7 +39,7 @@ struct version_change {
 
 /* A family as it will be when the batch has been written. */
 struct family_draft {
-    uint32_t cf_id;
+    uint32_t cf_id;               /* first: see base/id_array.h */
     struct column_family *family; /* NULL: the batch adds it */
     bool is_dropped;
     char name[COLUMN_FAMILY_NAME_BYTES_MAX + 1];
@@ -120,6 +120,7 @@ struct version_set {
     struct buffer db_id; /* owned; with a zero behind it */
 
     struct column_family **families; /* owned array of owned, ascending by id */
+    struct column_family **by_name;  /* owned array of the same, ascending by name */
     uint32_t family_count;
     uint64_t next_file;
     uint64_t last_seq;

@@ -425,6 +425,7 @@ version_set_close(struct version_set *set)
     KV_ASSERT(set->live_version_count == 0);
     file_close(set->io, set->lock_fd);
     free(set->families);
+    free(set->by_name);
     buffer_deinit(&set->db_id);
     buffer_deinit(&set->named);
     free(set->dir);

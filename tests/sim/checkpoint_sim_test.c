@@ -12,12 +12,9 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "base/random.h"
 #include "db/db_checkpoint.h"
 #include "db/db_family.h"
-#include "support/arrival.h"
-#include "support/inline_port.h"
-#include "support/sim_liar.h"
+#include "support/sim_life.h"
 #include "support/unit.h"
 
 enum {
@@ -25,7 +22,6 @@ enum {
     LIFE_COUNT = 3,
     STEP_COUNT_MAX = 120,
     CHECKPOINT_COUNT_MAX = 64,
-    REST_TURN_COUNT_MAX = 100000,
 };
 
 #define PARENT "/db/checkpoints"
@@ -38,42 +34,24 @@ struct ask {
 };
 
 struct checkpoint_world {
-    struct random random;
-    struct sim_io *sim;
-    struct sim_liar *liar;
-    struct inline_port port;
-    struct db *db;
+    struct sim_life life;
     uint32_t two; /* the other family's id */
     uint64_t number, durable_number, seq;
     uint64_t durable_seq;
     struct ask asks[CHECKPOINT_COUNT_MAX];
     uint32_t ask_count;
-    bool is_dreaming, had_fault;
+    bool had_fault;
 };
 
 static uint64_t world_count = WORLD_COUNT_DEFAULT;
 static uint64_t made_count, refused_count, whole_count;
 
 static void
-discard_line(void *owner, enum log_level level, const char *line)
-{
-    (void)owner;
-    (void)level;
-    (void)line;
-}
-
-static uint64_t
-draw(struct checkpoint_world *world, uint64_t bound)
-{
-    return random_below(&world->random, bound);
-}
-
-static void
 on_durable(void *owner, uint64_t seq)
 {
     struct checkpoint_world *world = owner;
 
-    if (!world->is_dreaming && !sim_io_is_down(world->sim) && world->seq <= seq)
+    if (sim_life_is_awake(&world->life) && world->seq <= seq)
         world->durable_number = world->number;
 }
 
@@ -93,21 +71,13 @@ on_made(void *owner, enum kv_status st, const struct db_checkpoint_info *info)
     struct checkpoint_world *world = ask->world;
 
     (void)info;
-    if (world->is_dreaming || sim_io_is_down(world->sim))
+    if (!sim_life_is_awake(&world->life))
         return;
     CU_ASSERT_TRUE(st == KV_OK || world->had_fault);
     ask->is_reported = true;
     ask->is_made = st == KV_OK;
     made_count += st == KV_OK;
     refused_count += st != KV_OK;
-}
-
-static void
-turn(struct checkpoint_world *world)
-{
-    db_turn(world->db);
-    if (!sim_io_is_down(world->sim) && !sim_io_turn(world->sim))
-        sim_io_advance(world->sim, 10000);
 }
 
 /* The next number to both families, and something else beside it. */
@@ -119,12 +89,12 @@ write_number(struct checkpoint_world *world)
     uint64_t seq;
 
     snprintf(value, sizeof(value), "%" PRIu64, world->number + 1);
-    snprintf(other, sizeof(other), "k%u", (unsigned)draw(world, 5));
+    snprintf(other, sizeof(other), "k%u", (unsigned)sim_life_draw(&world->life, 5));
     write_batch_init(&batch);
     write_batch_put(&batch, CF_DEFAULT, slice_from_text("key"), slice_from_text(value));
     write_batch_put(&batch, CF_DEFAULT, slice_from_text(other), slice_from_text(value));
     write_batch_put(&batch, world->two, slice_from_text("key"), slice_from_text(value));
-    if (db_write(world->db, &batch, &seq) == KV_OK) {
+    if (db_write(world->life.db, &batch, &seq) == KV_OK) {
         world->number++;
         world->seq = seq;
     }
@@ -141,7 +111,7 @@ make_checkpoint(struct checkpoint_world *world)
         return;
     snprintf(name, sizeof(name), "c%u", world->ask_count);
     *ask = (struct ask){.world = world, .low = world->durable_number};
-    if (db_checkpoint(world->db, PARENT, name, on_made, ask) == KV_OK)
+    if (db_checkpoint(world->life.db, PARENT, name, on_made, ask) == KV_OK)
         world->ask_count++;
 }
 
@@ -159,13 +129,13 @@ start_fault(struct checkpoint_world *world)
         {.op = IO_OPEN, .path_part = "/checkpoints/"},
         {.op = IO_UNLINK, .path_part = "/checkpoints/"},
     };
-    struct sim_fault fault = kinds[draw(world, sizeof(kinds) / sizeof(kinds[0]))];
+    struct sim_fault fault = kinds[sim_life_draw(&world->life, sizeof(kinds) / sizeof(kinds[0]))];
 
-    fault.error = draw(world, 2) == 0 ? EIO : ENOSPC;
-    fault.skip_count = (uint32_t)draw(world, 4);
-    fault.fail_count = 1 + (uint32_t)draw(world, 2);
-    sim_io_clear_faults(world->sim);
-    sim_io_add_fault(world->sim, &fault);
+    fault.error = sim_life_draw(&world->life, 2) == 0 ? EIO : ENOSPC;
+    fault.skip_count = (uint32_t)sim_life_draw(&world->life, 4);
+    fault.fail_count = 1 + (uint32_t)sim_life_draw(&world->life, 2);
+    sim_io_clear_faults(world->life.sim);
+    sim_io_add_fault(world->life.sim, &fault);
     world->had_fault = true;
 }
 
@@ -173,13 +143,13 @@ static void
 cancel(struct checkpoint_world *world)
 {
     world->had_fault = true;
-    db_checkpoint_cancel(world->db);
+    db_checkpoint_cancel(world->life.db);
 }
 
 static void
 step(struct checkpoint_world *world)
 {
-    switch (draw(world, 10)) {
+    switch (sim_life_draw(&world->life, 10)) {
     case 0:
     case 1:
     case 2:
@@ -189,87 +159,35 @@ step(struct checkpoint_world *world)
         make_checkpoint(world);
         break;
     case 4:
-        if (draw(world, 8) == 0)
+        if (sim_life_draw(&world->life, 8) == 0)
             start_fault(world);
-        else if (draw(world, 16) == 0)
+        else if (sim_life_draw(&world->life, 16) == 0)
             cancel(world);
         break;
     default:
-        for (uint64_t turns = 1 + draw(world, 12); turns > 0; turns--)
-            turn(world);
+        for (uint64_t turns = 1 + sim_life_draw(&world->life, 12); turns > 0; turns--)
+            sim_life_turn(&world->life);
         break;
     }
 }
 
 static enum kv_status
-open_engine(struct checkpoint_world *world, const char *dir, struct db **db_out)
+open_engine(struct checkpoint_world *world, const char *dir)
 {
-    const struct db_options options = {
-        .io = sim_liar_base(world->liar),
-        .port = &world->port.port,
-        .dir = dir,
-        .create_if_missing = true,
-        .memory_limit_bytes = 8 << 20,
-        .memtable_bytes = MEMTABLE_BYTES_MIN,
-        .wal_bytes_max = 20000,
-        .wal_recovery_mode = WAL_POINT_IN_TIME,
-        .compaction = {.level0_trigger = 2},
-        .owner = world,
-        .on_durable = on_durable,
-        .on_write_failed = on_write_failed,
-    };
+    struct db_options options = sim_life_options(&world->life, dir, world);
 
-    inline_port_init(&world->port, options.io);
-    world->port.delay_us_max = 1 + draw(world, 5000);
-    return db_open(&options, db_out);
+    options.on_durable = on_durable;
+    options.on_write_failed = on_write_failed;
+    return sim_life_open(&world->life, &options);
 }
 
-/* The number under "key"; 0: none. */
-static uint64_t
-read_number(struct checkpoint_world *world, uint32_t cf_id)
-{
-    struct read_ctx ctx;
-    struct lookup found;
-    uint64_t number = 0;
-    enum kv_status st;
-
-    read_ctx_init(&ctx, db_block_cache(world->db));
-    while ((st = db_get(world->db, &ctx, cf_id, slice_from_text("key"), SEQUENCE_MAX, &found)) ==
-           KV_WANT_BLOCK) {
-        struct arrival arrival = ARRIVAL;
-
-        db_fetch(world->db, &ctx, &arrival.waiter);
-        while (!arrival.is_here)
-            turn(world);
-        CU_ASSERT_EQUAL(arrival.st, KV_OK);
-        read_ctx_clear_wants(&ctx);
-    }
-    CU_ASSERT_EQUAL(st, KV_OK);
-    for (size_t i = 0; found.kind == LOOKUP_VALUE && i < found.value.size; i++)
-        number = number * 10 + (uint64_t)(found.value.data[i] - '0');
-    read_ctx_deinit(&ctx);
-    return number;
-}
-
-/* The engine object goes; nothing that it still does reaches the disk if `is_dead`. */
 static void
 bury(struct checkpoint_world *world, bool is_dead)
 {
-    uint32_t turns = 0;
-
-    world->is_dreaming = true;
-    sim_liar_set_afterlife(world->liar, is_dead);
-    db_checkpoint_cancel(world->db);
-    inline_port_deinit(&world->port);
-    world->port.hold = true;
-    while (!db_is_idle(world->db) && turns++ < REST_TURN_COUNT_MAX)
-        (void)sim_io_turn(world->sim);
-    CU_ASSERT_TRUE_FATAL(db_is_idle(world->db));
-    inline_port_deinit(&world->port);
-    (void)db_close(world->db);
-    world->db = NULL;
-    sim_liar_set_afterlife(world->liar, false);
-    world->is_dreaming = false;
+    world->life.is_dreaming = true; /* what is cancelled reports */
+    sim_liar_set_afterlife(world->life.liar, is_dead);
+    db_checkpoint_cancel(world->life.db);
+    sim_life_bury(&world->life, is_dead);
 }
 
 static bool
@@ -277,7 +195,7 @@ is_there(struct checkpoint_world *world, const char *path)
 {
     struct io_request look = {.op = IO_STAT, .path = path};
 
-    return io_call(sim_io_base(world->sim), &look) == 0;
+    return io_call(sim_io_base(world->life.sim), &look) == 0;
 }
 
 /* Opens what has the name of a checkpoint. */
@@ -294,13 +212,13 @@ judge_checkpoint(struct checkpoint_world *world, uint32_t index)
     if (!is_there(world, path))
         return;
     whole_count++;
-    CU_ASSERT_EQUAL_FATAL(open_engine(world, path, &world->db), KV_OK);
-    number = read_number(world, CF_DEFAULT);
-    if (db_find_family(world->db, slice_from_text("two"), &two))
-        CU_ASSERT_EQUAL(read_number(world, two), number);
+    CU_ASSERT_EQUAL_FATAL(open_engine(world, path), KV_OK);
+    number = sim_life_read_number(&world->life, CF_DEFAULT);
+    if (db_find_family(world->life.db, slice_from_text("two"), &two))
+        CU_ASSERT_EQUAL(sim_life_read_number(&world->life, two), number);
     CU_ASSERT_TRUE(number >= ask->low);
     bury(world, false);
-    sim_io_drain(world->sim);
+    sim_io_drain(world->life.sim);
 }
 
 static void
@@ -316,16 +234,17 @@ begin_life(struct checkpoint_world *world)
     bool is_made = false;
     uint64_t number;
 
-    CU_ASSERT_EQUAL_FATAL(open_engine(world, "/db", &world->db), KV_OK);
-    if (!db_find_family(world->db, slice_from_text("two"), &world->two)) {
+    CU_ASSERT_EQUAL_FATAL(open_engine(world, "/db"), KV_OK);
+    if (!db_find_family(world->life.db, slice_from_text("two"), &world->two)) {
         CU_ASSERT_EQUAL(
-            db_family_create(world->db, slice_from_text("two"), NULL, on_family, &is_made), KV_OK);
+            db_family_create(world->life.db, slice_from_text("two"), NULL, on_family, &is_made),
+            KV_OK);
         while (!is_made)
-            turn(world);
-        CU_ASSERT_TRUE_FATAL(db_find_family(world->db, slice_from_text("two"), &world->two));
+            sim_life_turn(&world->life);
+        CU_ASSERT_TRUE_FATAL(db_find_family(world->life.db, slice_from_text("two"), &world->two));
     }
-    number = read_number(world, CF_DEFAULT);
-    CU_ASSERT_EQUAL(read_number(world, world->two), number);
+    number = sim_life_read_number(&world->life, CF_DEFAULT);
+    CU_ASSERT_EQUAL(sim_life_read_number(&world->life, world->two), number);
     CU_ASSERT_TRUE(number >= world->durable_number);
     world->number = world->durable_number = number;
     world->seq = 0;
@@ -335,20 +254,17 @@ static void
 live(struct checkpoint_world *world)
 {
     begin_life(world);
-    if (draw(world, 4) > 0)
-        sim_io_cut_at(world->sim, 1 + draw(world, 600));
-    for (uint64_t steps = draw(world, STEP_COUNT_MAX); steps > 0; steps--) {
-        if (sim_io_is_down(world->sim))
+    if (sim_life_draw(&world->life, 4) > 0)
+        sim_io_cut_at(world->life.sim, 1 + sim_life_draw(&world->life, 600));
+    for (uint64_t steps = sim_life_draw(&world->life, STEP_COUNT_MAX); steps > 0; steps--) {
+        if (sim_io_is_down(world->life.sim))
             break;
         step(world);
     }
-    if (!sim_io_is_down(world->sim))
-        sim_io_power_cut(world->sim);
+    if (!sim_io_is_down(world->life.sim))
+        sim_io_power_cut(world->life.sim);
     bury(world, true);
-    sim_io_cut_at(world->sim, 0);
-    sim_io_drain(world->sim);
-    sim_io_boot(world->sim);
-    sim_io_clear_faults(world->sim);
+    sim_life_boot(&world->life);
     world->had_fault = false;
     for (uint32_t i = 0; i < world->ask_count; i++)
         judge_checkpoint(world, i);
@@ -358,16 +274,11 @@ static void
 run_world(uint64_t seed)
 {
     struct checkpoint_world world = {0};
-    const struct sim_options options = {
-        .seed = seed, .latency_us_max = 300, .harsh_directories = seed % 2 == 0};
 
-    random_init(&world.random, seed);
-    world.sim = sim_io_new(&options);
-    world.liar = sim_liar_new(world.sim, LIE_NONE);
+    sim_life_init(&world.life, seed);
     for (int life = 0; life < LIFE_COUNT; life++)
         live(&world);
-    sim_liar_free(world.liar);
-    sim_io_free(world.sim);
+    sim_life_deinit(&world.life);
 }
 
 static void
@@ -375,7 +286,7 @@ checkpoints_are_whole_or_not_there(void)
 {
     const uint64_t base = unit_seed();
 
-    log_set_sink(discard_line, NULL);
+    log_set_sink(sim_life_discard_line, NULL);
     for (uint64_t i = 0; i < world_count; i++) {
         const unsigned failures = CU_get_number_of_failures();
 

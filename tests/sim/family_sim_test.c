@@ -12,11 +12,8 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "base/random.h"
 #include "db/db_family.h"
-#include "support/arrival.h"
-#include "support/inline_port.h"
-#include "support/sim_liar.h"
+#include "support/sim_life.h"
 #include "support/unit.h"
 
 enum {
@@ -24,7 +21,6 @@ enum {
     WORLD_COUNT_DEFAULT = 150,
     LIFE_COUNT = 6,
     STEP_COUNT_MAX = 60,
-    REST_TURN_COUNT_MAX = 100000,
 };
 
 enum presence { ABSENT, PRESENT, MAKING, DROPPING };
@@ -33,7 +29,8 @@ enum presence { ABSENT, PRESENT, MAKING, DROPPING };
 struct model_family {
     enum presence presence;
     uint32_t id; /* unless ABSENT or MAKING */
-    /* Of bloom-bits; -1: not set.  `wanted` is asked for, and may hold already. */
+    /* Of bloom-bits, which stand for all settings; -1: not set.  `wanted` is asked for, and may
+     * hold already. */
     int bits, bits_wanted;
     bool is_setting;
     uint32_t doubts; /* a set of bits + 1, of changes that failed: a crash may bring one back */
@@ -43,15 +40,10 @@ struct model_family {
 };
 
 struct family_world {
-    struct random random;
-    struct sim_io *sim;
-    struct sim_liar *liar;
-    struct inline_port port;
-    struct db *db;
+    struct sim_life life;
     struct model_family families[NAME_COUNT];
     uint32_t id_max; /* that was ever seen */
     uint64_t durable_seq;
-    bool is_dreaming;
     bool had_fault;
 };
 
@@ -63,20 +55,6 @@ struct ask {
 
 static uint64_t world_count = WORLD_COUNT_DEFAULT;
 static struct ask asks[NAME_COUNT];
-
-static void
-discard_line(void *owner, enum log_level level, const char *line)
-{
-    (void)owner;
-    (void)level;
-    (void)line;
-}
-
-static uint64_t
-draw(struct family_world *world, uint64_t bound)
-{
-    return random_below(&world->random, bound);
-}
 
 static struct slice
 name_of(uint32_t index)
@@ -93,7 +71,7 @@ on_durable(void *owner, uint64_t seq)
 {
     struct family_world *world = owner;
 
-    if (world->is_dreaming || sim_io_is_down(world->sim))
+    if (!sim_life_is_awake(&world->life))
         return;
     world->durable_seq = seq;
     for (uint32_t i = 0; i < NAME_COUNT; i++) {
@@ -125,7 +103,7 @@ on_changed(void *owner, enum kv_status st)
     const bool is_good = st == KV_OK;
     uint32_t cf_id;
 
-    if (world->is_dreaming || sim_io_is_down(world->sim))
+    if (!sim_life_is_awake(&world->life))
         return;
     CU_ASSERT_TRUE(is_good || world->had_fault);
     switch (family->presence) {
@@ -133,7 +111,7 @@ on_changed(void *owner, enum kv_status st)
         family->presence = is_good ? PRESENT : ABSENT;
         if (!is_good)
             break;
-        CU_ASSERT_TRUE_FATAL(db_find_family(world->db, name_of(ask->index), &cf_id));
+        CU_ASSERT_TRUE_FATAL(db_find_family(world->life.db, name_of(ask->index), &cf_id));
         CU_ASSERT_TRUE(cf_id > world->id_max);
         world->id_max = family->id = cf_id;
         family->bits = family->bits_wanted;
@@ -153,13 +131,28 @@ on_changed(void *owner, enum kv_status st)
     }
 }
 
+static void
+add_setting(struct family_settings *settings, enum family_setting setting, uint64_t value)
+{
+    CU_ASSERT_TRUE(family_settings_set(settings, setting, value));
+}
+
+/* The bits decide all else, so that settings of two changes never look like one's. */
 static struct family_settings
 settings_of(int bits)
 {
+    static const enum compression levels[] = {COMPRESSION_NONE, COMPRESSION_LZ4};
     struct family_settings settings = {0};
 
-    if (bits >= 0)
-        CU_ASSERT_TRUE(family_settings_set(&settings, FAMILY_BLOOM_BITS, (uint64_t)bits));
+    if (bits < 0)
+        return settings;
+    add_setting(&settings, FAMILY_BLOOM_BITS, (uint64_t)bits);
+    if (bits % 2 == 0)
+        add_setting(&settings, FAMILY_LEVEL_COMPRESSIONS, level_compressions_pack(levels, 2));
+    if (bits % 3 == 0)
+        add_setting(&settings, FAMILY_COMPACTION_STYLE, COMPACTION_UNIVERSAL);
+    if (bits % 5 == 0)
+        add_setting(&settings, FAMILY_MEMTABLE_BYTES, MEMTABLE_BYTES_MIN);
     return settings;
 }
 
@@ -171,22 +164,24 @@ change_family(struct family_world *world, uint32_t index)
 
     if (family->presence == MAKING || family->presence == DROPPING || family->is_setting)
         return;
-    if (family->presence == PRESENT && draw(world, 2) == 0) {
+    if (family->presence == PRESENT && sim_life_draw(&world->life, 2) == 0) {
         family->presence = DROPPING;
-        CU_ASSERT_EQUAL(db_family_drop(world->db, family->id, on_changed, &asks[index]), KV_OK);
+        CU_ASSERT_EQUAL(db_family_drop(world->life.db, family->id, on_changed, &asks[index]),
+                        KV_OK);
         return;
     }
-    family->bits_wanted = (int)draw(world, 20) - 1;
+    family->bits_wanted = (int)sim_life_draw(&world->life, 20) - 1;
     settings = settings_of(family->bits_wanted);
     if (family->presence == PRESENT) {
         family->is_setting = true;
-        CU_ASSERT_EQUAL(db_family_set(world->db, family->id, &settings, on_changed, &asks[index]),
-                        KV_OK);
+        CU_ASSERT_EQUAL(
+            db_family_set(world->life.db, family->id, &settings, on_changed, &asks[index]), KV_OK);
         return;
     }
     *family = (struct model_family){.presence = MAKING, .bits_wanted = family->bits_wanted};
     CU_ASSERT_EQUAL(
-        db_family_create(world->db, name_of(index), &settings, on_changed, &asks[index]), KV_OK);
+        db_family_create(world->life.db, name_of(index), &settings, on_changed, &asks[index]),
+        KV_OK);
 }
 
 static void
@@ -203,19 +198,11 @@ write_key(struct family_world *world, uint32_t index)
     write_batch_init(&batch);
     write_batch_put(&batch, family->id, slice_from_text("key"), slice_from_text(value));
     write_batch_put(&batch, CF_DEFAULT, slice_from_text("key"), slice_from_text(value));
-    if (db_write(world->db, &batch, &seq) == KV_OK) {
+    if (db_write(world->life.db, &batch, &seq) == KV_OK) {
         family->written++;
         family->acked_seq = seq;
     }
     write_batch_deinit(&batch);
-}
-
-static void
-turn(struct family_world *world)
-{
-    db_turn(world->db);
-    if (!sim_io_is_down(world->sim) && !sim_io_turn(world->sim))
-        sim_io_advance(world->sim, 10000);
 }
 
 static void
@@ -238,21 +225,21 @@ start_fault(struct family_world *world)
         {.op = IO_FDATASYNC, .path_part = "/MANIFEST-"},
         {.op = IO_SYNC_DIR},
     };
-    struct sim_fault fault = kinds[draw(world, sizeof(kinds) / sizeof(kinds[0]))];
+    struct sim_fault fault = kinds[sim_life_draw(&world->life, sizeof(kinds) / sizeof(kinds[0]))];
 
-    fault.error = draw(world, 2) == 0 ? EIO : ENOSPC;
-    fault.fail_count = 1 + (uint32_t)draw(world, 2);
-    sim_io_clear_faults(world->sim);
-    sim_io_add_fault(world->sim, &fault);
+    fault.error = sim_life_draw(&world->life, 2) == 0 ? EIO : ENOSPC;
+    fault.fail_count = 1 + (uint32_t)sim_life_draw(&world->life, 2);
+    sim_io_clear_faults(world->life.sim);
+    sim_io_add_fault(world->life.sim, &fault);
     world->had_fault = true;
 }
 
 static void
 step(struct family_world *world)
 {
-    const uint32_t index = (uint32_t)draw(world, NAME_COUNT);
+    const uint32_t index = (uint32_t)sim_life_draw(&world->life, NAME_COUNT);
 
-    switch (draw(world, 12)) {
+    switch (sim_life_draw(&world->life, 12)) {
     case 0:
     case 1:
     case 2:
@@ -264,15 +251,15 @@ step(struct family_world *world)
         write_key(world, index);
         break;
     case 6:
-        db_flush(world->db, on_flushed, NULL);
+        db_flush(world->life.db, on_flushed, NULL);
         break;
     case 7:
-        if (draw(world, 4) == 0)
+        if (sim_life_draw(&world->life, 4) == 0)
             start_fault(world);
         break;
     default:
-        for (uint64_t turns = 1 + draw(world, 8); turns > 0; turns--)
-            turn(world);
+        for (uint64_t turns = 1 + sim_life_draw(&world->life, 8); turns > 0; turns--)
+            sim_life_turn(&world->life);
         break;
     }
 }
@@ -282,59 +269,28 @@ step(struct family_world *world)
 static enum kv_status
 open_engine(struct family_world *world)
 {
-    const struct db_options options = {
-        .io = sim_liar_base(world->liar),
-        .port = &world->port.port,
-        .dir = "/db",
-        .create_if_missing = true,
-        .memory_limit_bytes = 8 << 20,
-        .memtable_bytes = MEMTABLE_BYTES_MIN,
-        .wal_bytes_max = 20000,
-        .wal_recovery_mode = WAL_POINT_IN_TIME,
-        .compaction = {.level0_trigger = 2},
-        .owner = world,
-        .on_durable = on_durable,
-        .on_write_failed = on_write_failed,
-    };
+    struct db_options options = sim_life_options(&world->life, "/db", world);
 
-    inline_port_init(&world->port, options.io);
-    world->port.delay_us_max = 1 + draw(world, 5000);
-    return db_open(&options, &world->db);
+    options.on_durable = on_durable;
+    options.on_write_failed = on_write_failed;
+    return sim_life_open(&world->life, &options);
 }
 
-/* The number under the key; 0: none. */
-static uint64_t
-read_key(struct family_world *world, uint32_t cf_id)
-{
-    struct read_ctx ctx;
-    struct lookup found;
-    uint64_t number = 0;
-    enum kv_status st;
-
-    read_ctx_init(&ctx, db_block_cache(world->db));
-    while ((st = db_get(world->db, &ctx, cf_id, slice_from_text("key"), SEQUENCE_MAX, &found)) ==
-           KV_WANT_BLOCK) {
-        struct arrival arrival = ARRIVAL;
-
-        db_fetch(world->db, &ctx, &arrival.waiter);
-        while (!arrival.is_here)
-            turn(world);
-        CU_ASSERT_EQUAL(arrival.st, KV_OK);
-        read_ctx_clear_wants(&ctx);
-    }
-    CU_ASSERT_EQUAL(st, KV_OK);
-    for (size_t i = 0; found.kind == LOOKUP_VALUE && i < found.value.size; i++)
-        number = number * 10 + (uint64_t)(found.value.data[i] - '0');
-    read_ctx_deinit(&ctx);
-    return number;
-}
-
+/* What holds for it is what it has set, and OPTIONS, which may be older, has no say. */
 static int
 bits_of(struct family_world *world, uint32_t cf_id)
 {
-    const struct family_settings *own = db_family_own_settings(world->db, cf_id);
+    struct family_settings own = *db_family_own_settings(world->life.db, cf_id);
+    const int bits = own.has[FAMILY_BLOOM_BITS] ? (int)own.values[FAMILY_BLOOM_BITS] : -1;
+    const struct family_settings expected = settings_of(bits);
+    const struct family_options effective = db_family_effective(world->life.db, cf_id);
 
-    return own->has[FAMILY_BLOOM_BITS] ? (int)own->values[FAMILY_BLOOM_BITS] : -1;
+    memset(own.taken_back, 0, sizeof(own.taken_back));
+    CU_ASSERT_TRUE(family_settings_equal(&own, &expected));
+    CU_ASSERT_EQUAL(effective.compaction.style == COMPACTION_UNIVERSAL, bits >= 0 && bits % 3 == 0);
+    CU_ASSERT_EQUAL(effective.compaction.compression_per_level_count,
+                    bits >= 0 && bits % 2 == 0 ? 2 : 0);
+    return bits;
 }
 
 static bool
@@ -354,7 +310,7 @@ judge_family(struct family_world *world, uint32_t index)
     struct model_family found = {.presence = ABSENT};
     uint64_t number;
 
-    if (!db_find_family(world->db, name_of(index), &found.id)) {
+    if (!db_find_family(world->life.db, name_of(index), &found.id)) {
         CU_ASSERT_NOT_EQUAL(family->presence, PRESENT);
         *family = found;
         return;
@@ -367,7 +323,7 @@ judge_family(struct family_world *world, uint32_t index)
         CU_ASSERT_EQUAL(found.id, family->id);
     found.bits = bits_of(world, found.id);
     CU_ASSERT_TRUE(may_have_bits(family, found.bits));
-    number = read_key(world, found.id);
+    number = sim_life_read_number(&world->life, found.id);
     CU_ASSERT_TRUE(number >= family->acked && number <= family->written);
     found.written = found.acked = number;
     *family = found;
@@ -387,54 +343,31 @@ judge(struct family_world *world)
     world->id_max = id_max;
 }
 
-/* The engine object goes; nothing that it still does reaches the disk. */
-static void
-bury(struct family_world *world)
-{
-    uint32_t turns = 0;
-
-    world->is_dreaming = true;
-    sim_liar_set_afterlife(world->liar, true);
-    inline_port_deinit(&world->port);
-    world->port.hold = true;
-    while (!db_is_idle(world->db) && turns++ < REST_TURN_COUNT_MAX)
-        (void)sim_io_turn(world->sim);
-    CU_ASSERT_TRUE_FATAL(db_is_idle(world->db));
-    inline_port_deinit(&world->port);
-    (void)db_close(world->db);
-    world->db = NULL;
-    sim_liar_set_afterlife(world->liar, false);
-    world->is_dreaming = false;
-}
-
 static void
 boot(struct family_world *world)
 {
-    sim_io_cut_at(world->sim, 0);
-    sim_io_drain(world->sim);
-    sim_io_boot(world->sim);
-    sim_io_clear_faults(world->sim);
+    sim_life_boot(&world->life);
     world->had_fault = false;
 }
 
 static void
 open_and_judge(struct family_world *world)
 {
-    for (int attempt = 0; world->db == NULL; attempt++) {
+    for (int attempt = 0; world->life.db == NULL; attempt++) {
         enum kv_status st;
 
-        if (attempt < 3 && draw(world, 3) == 0)
-            sim_io_cut_at(world->sim, 1 + draw(world, 60));
+        if (attempt < 3 && sim_life_draw(&world->life, 3) == 0)
+            sim_io_cut_at(world->life.sim, 1 + sim_life_draw(&world->life, 60));
         st = open_engine(world);
-        if (sim_io_is_down(world->sim)) {
-            if (world->db != NULL)
-                bury(world);
+        if (sim_io_is_down(world->life.sim)) {
+            if (world->life.db != NULL)
+                sim_life_bury(&world->life, true);
             boot(world);
         } else {
             CU_ASSERT_EQUAL_FATAL(st, KV_OK);
         }
     }
-    sim_io_cut_at(world->sim, 0);
+    sim_io_cut_at(world->life.sim, 0);
     judge(world);
 }
 
@@ -442,16 +375,16 @@ static void
 live(struct family_world *world)
 {
     open_and_judge(world);
-    if (draw(world, 4) > 0)
-        sim_io_cut_at(world->sim, 1 + draw(world, 300));
-    for (uint64_t steps = draw(world, STEP_COUNT_MAX); steps > 0; steps--) {
-        if (sim_io_is_down(world->sim))
+    if (sim_life_draw(&world->life, 4) > 0)
+        sim_io_cut_at(world->life.sim, 1 + sim_life_draw(&world->life, 300));
+    for (uint64_t steps = sim_life_draw(&world->life, STEP_COUNT_MAX); steps > 0; steps--) {
+        if (sim_io_is_down(world->life.sim))
             break;
         step(world);
     }
-    if (!sim_io_is_down(world->sim))
-        sim_io_power_cut(world->sim);
-    bury(world);
+    if (!sim_io_is_down(world->life.sim))
+        sim_io_power_cut(world->life.sim);
+    sim_life_bury(&world->life, true);
     boot(world);
 }
 
@@ -459,28 +392,23 @@ static void
 run_world(uint64_t seed)
 {
     struct family_world world = {0};
-    const struct sim_options options = {
-        .seed = seed, .latency_us_max = 300, .harsh_directories = seed % 2 == 0};
 
-    random_init(&world.random, seed);
-    world.sim = sim_io_new(&options);
-    world.liar = sim_liar_new(world.sim, LIE_NONE);
+    sim_life_init(&world.life, seed);
     for (uint32_t i = 0; i < NAME_COUNT; i++)
         asks[i] = (struct ask){.world = &world, .index = i};
     for (int life = 0; life < LIFE_COUNT; life++)
         live(&world);
     open_and_judge(&world);
-    sim_io_power_cut(world.sim);
-    bury(&world);
+    sim_io_power_cut(world.life.sim);
+    sim_life_bury(&world.life, true);
     boot(&world);
-    sim_liar_free(world.liar);
-    sim_io_free(world.sim);
+    sim_life_deinit(&world.life);
 }
 
 static void
 families_survive_power_cuts(void)
 {
-    log_set_sink(discard_line, NULL);
+    log_set_sink(sim_life_discard_line, NULL);
     for (uint64_t i = 0; i < world_count; i++) {
         const unsigned failures_before = CU_get_number_of_failures();
 

@@ -3,6 +3,7 @@ that need no making; KV.USE and KV.IN; all of it after a restart and in RocksDB'
 Method: each command with what it must answer; two connections where one drops what the other
 uses; kill -9 right behind an acknowledgement; ldb on what is left."""
 
+import os
 import shutil
 import subprocess
 import threading
@@ -112,6 +113,35 @@ def families_by_name(kvd):
     expect(c, b"default's", "KV.IN", "default", "GET", "a")
 
 
+def settings_of_levels_and_memory(kvd):
+    c = kvd.connect()
+    expect(c, b"+OK", "KV.CF", "CREATE", "levels", "compression-per-level", "none:lz4:zstd",
+           "memtable-size", "2mb")
+    settings = pairs(c.command("KV.CF", "GET", "levels"))
+    check(settings[b"compression-per-level"] == b"none:lz4:zstd", settings)
+    check(settings[b"memtable-size"] == b"2097152", settings)
+    expect(c, [b"compression-per-level", b"auto"], "KV.CF", "GET", "default", "compression-per*")
+    expect(c, b"-ERR 'compression-per-level'", "KV.CF", "SET", "levels", "compression-per-level",
+           "none:loud")
+    expect(c, b"-ERR 'memtable-size'", "KV.CF", "SET", "levels", "memtable-size", "1kb")
+    expect(c, b"+OK", "CONFIG", "SET", "compression-per-level", "none:zstd")
+    expect(c, [b"compression-per-level", b"none:zstd"], "KV.CF", "GET", "default",
+           "compression-per*")
+    expect(c, [b"compression-per-level", b"none:zstd"], "CONFIG", "GET", "compression-per-level")
+    expect(c, b"+OK", "CONFIG", "SET", "compression-per-level", "auto")
+    # Its own compression counts more than what all say of levels; auto takes it back.
+    expect(c, b"+OK", "KV.CF", "SET", "levels", "compression-per-level", "auto", "memtable-size",
+           "auto", "compression", "zstd")
+    expect(c, [b"compression-per-level", b"auto"], "KV.CF", "GET", "levels", "compression-per*")
+    before = int(pairs(c.command("KV.CF", "INFO", "levels"))[b"tables"][1:])
+    expect(c, b"+OK", "KV.CF", "SET", "levels", "memtable-size", "1mb")
+    for i in range(1100):  # and no KV.FLUSH
+        expect(c, b"+OK", "KV.IN", "levels", "SET", "k%d" % i, "v" * 1000)
+    while int(pairs(c.command("KV.CF", "INFO", "levels"))[b"tables"][1:]) == before:
+        pass
+    expect(c, b"v" * 1000, "KV.IN", "levels", "GET", "k1")
+
+
 def transactions_make_databases(kvd):
     c, d = kvd.connect(), kvd.connect()
     expect(c, b"+OK", "SELECT", "10")
@@ -176,6 +206,9 @@ def what_was_acknowledged_stays():
         c = kvd.connect()
         expect(c, b"+OK", "KV.CF", "CREATE", "kept", "merge-operator", "int64add", "bloom-bits", "7")
         expect(c, b"+OK", "KV.IN", "kept", "KV.MERGE", "n", "5")
+        expect(c, b"+OK", "KV.CF", "CREATE", "leveled", "compression-per-level", "none:zstd",
+               "compaction-style", "universal", "memtable-size", "1mb", "compaction-ttl", "1d")
+        expect(c, b"+OK", "KV.CF", "SET", "leveled", "compaction-style", "auto")
         expect(c, b"+OK", "KV.CF", "CREATE", "gone")
         expect(c, b"+OK", "KV.IN", "gone", "SET", "a", "1")
         expect(c, b"+OK", "KV.CF", "DROP", "gone")
@@ -185,10 +218,15 @@ def what_was_acknowledged_stays():
         kvd.process.wait()
         with Kvd("--dir", kvd.dir) as other:
             c = other.connect()
-            expect(c, [b"default", b"kept", b"db2"], "KV.CF", "LIST")
+            expect(c, [b"default", b"kept", b"leveled", b"db2"], "KV.CF", "LIST")
             expect(c, b"+OK", "KV.IN", "kept", "KV.MERGE", "n", "6")
             expect(c, b"11", "KV.IN", "kept", "GET", "n")
             expect(c, [b"bloom-bits", b"7"], "KV.CF", "GET", "kept", "bloom-bits")
+            settings = pairs(c.command("KV.CF", "GET", "leveled"))
+            check(settings[b"compression-per-level"] == b"none:zstd", settings)
+            check(settings[b"compaction-style"] == b"leveled", settings)
+            check(settings[b"memtable-size"] == b"1048576", settings)
+            check(settings[b"compaction-ttl"] == b"86400", settings)
             expect(c, b"2", "KV.IN", "db2", "GET", "two")
             check(other.stop() == 0, "a clean stop")
         if shutil.which("ldb"):
@@ -198,19 +236,30 @@ def what_was_acknowledged_stays():
 def in_rocksdbs_hands(folder):
     ldb = ["ldb", "--db=" + folder]
     told = subprocess.run(ldb + ["list_column_families"], capture_output=True, check=True).stdout
-    check(b"{default, kept, db2}" in told, told)
+    check(b"{default, kept, leveled, db2}" in told, told)
     told = subprocess.run(ldb + ["--try_load_options", "--column_family=db2", "scan"],
                           capture_output=True, check=False)
     check(b"two : 2" in told.stdout, told)
+    # It takes the OPTIONS with all that a family has set for itself, and works by them.
+    newest = max(file for file in os.listdir(folder) if file.startswith("OPTIONS-"))
+    with open(os.path.join(folder, newest), encoding="utf-8") as file:
+        text = file.read().split('[CFOptions "leveled"]')[1].split("[CFOptions")[0]
+    for line in ("compression_per_level=kNoCompression:kZSTD", "write_buffer_size=1048576",
+                 "ttl=86400", "compaction_style=kCompactionStyleLevel"):
+        check(line in text, (line, text))
+    levels = ldb + ["--try_load_options", "--column_family=leveled"]
+    subprocess.run(levels + ["put", "theirs", "1"], check=True, capture_output=True)
+    subprocess.run(levels + ["compact"], check=True, capture_output=True)
     # What ldb makes and drops, kvd takes as it is.
     subprocess.run(ldb + ["create_column_family", "theirs"], check=True, capture_output=True)
     subprocess.run(ldb + ["drop_column_family", "kept"], check=True, capture_output=True)
     with Kvd("--dir", folder) as kvd:
         c = kvd.connect()
-        expect(c, [b"default", b"db2", b"theirs"], "KV.CF", "LIST")
+        expect(c, [b"default", b"leveled", b"db2", b"theirs"], "KV.CF", "LIST")
         expect(c, b"+OK", "KV.CF", "CREATE", "kept")
         expect(c, [b"bloom-bits", b"10"], "KV.CF", "GET", "kept", "bloom-bits")
         expect(c, None, "KV.IN", "kept", "GET", "n")
+        expect(c, b"1", "KV.IN", "leveled", "GET", "theirs")
         check(kvd.stop() == 0, "a clean stop")
 
 
@@ -235,6 +284,7 @@ with Kvd() as main_kvd:
     databases_need_no_making(main_kvd)
 with Kvd() as main_kvd:
     families_by_name(main_kvd)
+    settings_of_levels_and_memory(main_kvd)
     transactions_make_databases(main_kvd)
     made_and_dropped_while_others_write(main_kvd)
     kvctl_knows_them(main_kvd)

@@ -14,7 +14,8 @@ FAMILIES = int(os.environ.get("KV_FAMILIES", "500"))
 KEYS = 20
 SETTINGS = ("--memory-limit", "64mb", "--memtable-size", "4mb", "--wal-max-size", "4mb")
 LOGS_BYTES_MAX = 6 * (4 << 20)  # the active, the next, those to be flushed, and recycled ones
-RESIDENT_BYTES_MAX = 64 << 20
+MEMORY_LIMIT = 64 << 20
+RESIDENT_BYTES_MAX = MEMORY_LIMIT
 DEADLINE_S = 120
 
 
@@ -99,6 +100,28 @@ def create_and_fill(kvd, c):
         info(c)
 
 
+def memory_stays_in_its_limit(kvd, c):
+    """20 MB evenly into all of them, read back evenly: memtables, readers and cache of all."""
+    used_max = resident_max = 0
+    with Timed("20 MB into all of them, evenly, and read"):
+        for j in range(KEYS):
+            names = [(name(i), "e%d" % j) for i in range(FAMILIES)]
+            c.send(b"".join(encode("KV.IN", family, "SET", key, os.urandom(2000))
+                            for family, key in names))
+            check(all(c.reply() == b"+OK" for _ in names), "written")
+            c.send(b"".join(encode("KV.IN", family, "GET", "e%d" % (j // 2)) for family, _ in names))
+            check(all(len(c.reply()) == 2000 for _ in names), "read")
+            told = info(c)
+            check(int(told["memory_limit"]) == MEMORY_LIMIT, told["memory_limit"])
+            used_max = max(used_max, int(told["used_memory"]))
+            resident_max = max(resident_max, resident_bytes(kvd))
+    print("used at most %.1f MB of %d; resident without memtables %.1f MB%s" %
+          (used_max / 2**20, MEMORY_LIMIT >> 20, resident_max / 2**20,
+           " (sanitized: says nothing)" if is_sanitized() else ""), flush=True)
+    check(used_max <= MEMORY_LIMIT, "used %d" % used_max)
+    check(is_sanitized() or resident_max <= RESIDENT_BYTES_MAX, "%d resident" % resident_max)
+
+
 def the_still_do_not_hold_the_log(kvd, c):
     """24 MB go through one family while 499 hold a little of each memtable's beginning."""
     with Timed("24 MB through one of them"):
@@ -116,21 +139,24 @@ def main():
     with Kvd(*SETTINGS) as kvd:
         c = patient(kvd)
         create_and_fill(kvd, c)
+        memory_stays_in_its_limit(kvd, c)
         the_still_do_not_hold_the_log(kvd, c)
         kvd.process.kill()
         kvd.process.wait()
-        with Kvd("--dir", kvd.dir, *SETTINGS) as again:
-            with Timed("back after a kill"):
-                c = patient(again)
-                check(c.command("PING") == b"+PONG", "it answers")
+        with Timed("back after a kill", 30):
+            again = Kvd("--dir", kvd.dir, *SETTINGS)
+            c = patient(again)
+            check(c.command("PING") == b"+PONG", "it answers")
+        with again:
             with Timed("read, cold", 60):
                 everywhere(c, b"three", "GET")
             with Timed("a clean stop", 30):
                 check(again.stop() == 0, "a clean stop")
-        with Kvd("--dir", kvd.dir, *SETTINGS) as again:
-            with Timed("back after a stop", 30):
-                c = patient(again)
-                check(c.command("PING") == b"+PONG", "it answers")
+        with Timed("back after a stop", 30):
+            again = Kvd("--dir", kvd.dir, *SETTINGS)
+            c = patient(again)
+            check(c.command("PING") == b"+PONG", "it answers")
+        with again:
             with Timed("dropped, one after the other"):
                 for i in range(FAMILIES):
                     check(c.command("KV.CF", "DROP", name(i)) == b"+OK", "dropped")

@@ -11,79 +11,10 @@
 #include "db/db_iter.h"
 #include "io/file.h"
 #include "support/db_world.h"
+#include "support/db_world_family.h"
 #include "support/unit.h"
 
 /* --- helpers --- */
-
-struct ending {
-    bool is_done;
-    enum kv_status st;
-};
-
-static void
-on_done(void *owner, enum kv_status st)
-{
-    *(struct ending *)owner = (struct ending){.is_done = true, .st = st};
-}
-
-static enum kv_status
-wait_for(struct db_world *world, const struct ending *ending)
-{
-    while (!ending->is_done)
-        db_world_turn(world);
-    return ending->st;
-}
-
-static enum kv_status
-create(struct db_world *world, const char *name, const struct family_settings *settings)
-{
-    struct ending ending = {0};
-    const enum kv_status st =
-        db_family_create(world->db, slice_from_text(name), settings, on_done, &ending);
-
-    return st == KV_OK ? wait_for(world, &ending) : st;
-}
-
-static enum kv_status
-drop(struct db_world *world, uint32_t cf_id)
-{
-    struct ending ending = {0};
-    const enum kv_status st = db_family_drop(world->db, cf_id, on_done, &ending);
-
-    return st == KV_OK ? wait_for(world, &ending) : st;
-}
-
-static enum kv_status
-set(struct db_world *world, uint32_t cf_id, const struct family_settings *settings)
-{
-    struct ending ending = {0};
-    const enum kv_status st = db_family_set(world->db, cf_id, settings, on_done, &ending);
-
-    return st == KV_OK ? wait_for(world, &ending) : st;
-}
-
-static uint32_t
-id_of(struct db_world *world, const char *name)
-{
-    uint32_t cf_id = CF_NONE;
-
-    return db_find_family(world->db, slice_from_text(name), &cf_id) ? cf_id : CF_NONE;
-}
-
-static void
-put(struct db_world *world, uint32_t cf_id, const char *key, const char *value)
-{
-    struct write_batch batch;
-    uint64_t seq;
-    enum kv_status st;
-
-    write_batch_init(&batch);
-    write_batch_put(&batch, cf_id, slice_from_text(key), slice_from_text(value));
-    while ((st = db_write(world->db, &batch, &seq)) == KV_BUSY)
-        db_world_turn(world);
-    CU_ASSERT_EQUAL(st, KV_OK);
-    write_batch_deinit(&batch);
-}
 
 static void
 fetch(struct db_world *world, struct read_ctx *ctx)
@@ -122,14 +53,6 @@ keys_of(struct db_world *world, uint32_t cf_id)
     return text;
 }
 
-static void
-reopen(struct db_world *world)
-{
-    db_world_settle(world);
-    db_world_close(world);
-    CU_ASSERT_EQUAL_FATAL(db_world_open(world), KV_OK);
-}
-
 static bool
 file_is_there(struct db_world *world, const char *name)
 {
@@ -151,18 +74,18 @@ a_family_is_there_when_it_is_reported(void)
 
     db_world_init(&world);
     CU_ASSERT_EQUAL_FATAL(db_world_open(&world), KV_OK);
-    CU_ASSERT_EQUAL(create(&world, "users", NULL), KV_OK);
-    users = id_of(&world, "users");
+    CU_ASSERT_EQUAL(db_world_create(&world, "users", NULL), KV_OK);
+    users = db_world_family(&world, "users");
     CU_ASSERT_NOT_EQUAL_FATAL(users, CF_NONE);
-    CU_ASSERT_EQUAL(create(&world, "users", NULL), KV_INVALID);
-    CU_ASSERT_EQUAL(create(&world, "default", NULL), KV_INVALID);
-    CU_ASSERT_EQUAL(create(&world, "", NULL), KV_INVALID);
-    put(&world, users, "a", "1");
-    put(&world, CF_DEFAULT, "b", "2");
+    CU_ASSERT_EQUAL(db_world_create(&world, "users", NULL), KV_INVALID);
+    CU_ASSERT_EQUAL(db_world_create(&world, "default", NULL), KV_INVALID);
+    CU_ASSERT_EQUAL(db_world_create(&world, "", NULL), KV_INVALID);
+    db_world_put_in(&world, users, "a", "1");
+    db_world_put_in(&world, CF_DEFAULT, "b", "2");
     CU_ASSERT_STRING_EQUAL(keys_of(&world, users), "a");
     CU_ASSERT_STRING_EQUAL(keys_of(&world, CF_DEFAULT), "b");
-    reopen(&world);
-    CU_ASSERT_EQUAL(id_of(&world, "users"), users);
+    db_world_reopen(&world);
+    CU_ASSERT_EQUAL(db_world_family(&world, "users"), users);
     CU_ASSERT_STRING_EQUAL(keys_of(&world, users), "a");
     CU_ASSERT_FALSE(file_is_there(&world, FAMILY_SETTINGS_FILE)); /* it has nothing of its own */
     db_world_deinit(&world);
@@ -177,27 +100,27 @@ a_dropped_family_is_gone_with_its_data(void)
 
     db_world_init(&world);
     CU_ASSERT_EQUAL_FATAL(db_world_open(&world), KV_OK);
-    CU_ASSERT_EQUAL(create(&world, "x", NULL), KV_OK);
-    first = id_of(&world, "x");
-    put(&world, first, "old", "1");
+    CU_ASSERT_EQUAL(db_world_create(&world, "x", NULL), KV_OK);
+    first = db_world_family(&world, "x");
+    db_world_put_in(&world, first, "old", "1");
     db_world_flush(&world);
-    put(&world, first, "older", "1");
-    put(&world, CF_DEFAULT, "stays", "1");
-    CU_ASSERT_EQUAL(drop(&world, CF_DEFAULT), KV_INVALID);
-    CU_ASSERT_EQUAL(drop(&world, first), KV_OK);
-    CU_ASSERT_EQUAL(id_of(&world, "x"), CF_NONE);
-    CU_ASSERT_EQUAL(drop(&world, first), KV_INVALID);
-    CU_ASSERT_EQUAL(create(&world, "x", NULL), KV_OK);
-    second = id_of(&world, "x");
+    db_world_put_in(&world, first, "older", "1");
+    db_world_put_in(&world, CF_DEFAULT, "stays", "1");
+    CU_ASSERT_EQUAL(db_world_drop(&world, CF_DEFAULT), KV_INVALID);
+    CU_ASSERT_EQUAL(db_world_drop(&world, first), KV_OK);
+    CU_ASSERT_EQUAL(db_world_family(&world, "x"), CF_NONE);
+    CU_ASSERT_EQUAL(db_world_drop(&world, first), KV_INVALID);
+    CU_ASSERT_EQUAL(db_world_create(&world, "x", NULL), KV_OK);
+    second = db_world_family(&world, "x");
     CU_ASSERT_TRUE(second > first);
     CU_ASSERT_STRING_EQUAL(keys_of(&world, second), "");
-    reopen(&world);
-    CU_ASSERT_STRING_EQUAL(keys_of(&world, id_of(&world, "x")), "");
+    db_world_reopen(&world);
+    CU_ASSERT_STRING_EQUAL(keys_of(&world, db_world_family(&world, "x")), "");
     CU_ASSERT_STRING_EQUAL(keys_of(&world, CF_DEFAULT), "stays");
-    CU_ASSERT_EQUAL(drop(&world, second), KV_OK);
-    reopen(&world);
-    CU_ASSERT_EQUAL(create(&world, "y", NULL), KV_OK);
-    CU_ASSERT_TRUE(id_of(&world, "y") > second); /* also when the largest was dropped */
+    CU_ASSERT_EQUAL(db_world_drop(&world, second), KV_OK);
+    db_world_reopen(&world);
+    CU_ASSERT_EQUAL(db_world_create(&world, "y", NULL), KV_OK);
+    CU_ASSERT_TRUE(db_world_family(&world, "y") > second); /* also when the largest was dropped */
     db_world_deinit(&world);
 }
 
@@ -213,16 +136,16 @@ who_reads_a_dropped_family_reads_on(void)
 
     db_world_init(&world);
     CU_ASSERT_EQUAL_FATAL(db_world_open(&world), KV_OK);
-    CU_ASSERT_EQUAL(create(&world, "x", NULL), KV_OK);
-    cf_id = id_of(&world, "x");
-    put(&world, cf_id, "a", "1");
-    put(&world, cf_id, "b", "1");
-    put(&world, cf_id, "c", "1");
+    CU_ASSERT_EQUAL(db_world_create(&world, "x", NULL), KV_OK);
+    cf_id = db_world_family(&world, "x");
+    db_world_put_in(&world, cf_id, "a", "1");
+    db_world_put_in(&world, cf_id, "b", "1");
+    db_world_put_in(&world, cf_id, "c", "1");
     read_ctx_init(&ctx, db_block_cache(world.db));
     iter = db_iter_new(world.db, &ctx,
                        &(struct db_iter_options){.cf_id = cf_id, .seq_max = SEQUENCE_MAX});
     CU_ASSERT_EQUAL(db_iter_seek_first(iter), KV_OK);
-    CU_ASSERT_EQUAL(drop(&world, cf_id), KV_OK);
+    CU_ASSERT_EQUAL(db_world_drop(&world, cf_id), KV_OK);
     db_world_flush(&world);
     CU_ASSERT_EQUAL(db_iter_next(iter), KV_OK);
     CU_ASSERT_EQUAL(db_iter_next(iter), KV_OK);
@@ -238,28 +161,28 @@ what_runs_for_a_dropped_family_ends(void)
 {
     struct db_world world;
     struct db_stats stats;
-    struct ending flushed = {0};
+    struct db_world_ending flushed = {0};
     uint32_t cf_id;
 
     db_world_init(&world);
     world.options.compaction.level0_trigger = 2;
     CU_ASSERT_EQUAL_FATAL(db_world_open(&world), KV_OK);
-    CU_ASSERT_EQUAL(create(&world, "x", NULL), KV_OK);
-    cf_id = id_of(&world, "x");
+    CU_ASSERT_EQUAL(db_world_create(&world, "x", NULL), KV_OK);
+    cf_id = db_world_family(&world, "x");
     world.port.hold_compact = true;
     for (int i = 0; i < 4; i++) {
-        put(&world, cf_id, "a", "1");
+        db_world_put_in(&world, cf_id, "a", "1");
         db_world_flush(&world);
     }
-    put(&world, cf_id, "b", "1");
+    db_world_put_in(&world, cf_id, "b", "1");
     world.port.hold = true;
-    db_flush(world.db, on_done, &flushed);
+    db_flush(world.db, db_world_on_done, &flushed);
     db_world_settle(&world);
     CU_ASSERT_FALSE(flushed.is_done);
-    CU_ASSERT_EQUAL(drop(&world, cf_id), KV_OK);
+    CU_ASSERT_EQUAL(db_world_drop(&world, cf_id), KV_OK);
     world.port.hold = world.port.hold_compact = false;
     inline_port_release(&world.port);
-    CU_ASSERT_EQUAL(wait_for(&world, &flushed), KV_OK);
+    CU_ASSERT_EQUAL(db_world_wait(&world, &flushed), KV_OK);
     db_world_settle(&world);
     db_get_stats(world.db, &stats);
     CU_ASSERT_EQUAL(stats.table_count, 0);
@@ -267,7 +190,7 @@ what_runs_for_a_dropped_family_ends(void)
     CU_ASSERT_EQUAL(stats.frozen_count, 0);
     while (db_get_stats(world.db, &stats), stats.obsolete_count > 0)
         db_world_turn(&world);
-    reopen(&world);
+    db_world_reopen(&world);
     db_world_deinit(&world);
 }
 
@@ -287,9 +210,9 @@ settings_of_a_family_hold_and_stay(void)
     CU_ASSERT_TRUE(family_settings_set(&settings, FAMILY_COMPRESSION, COMPRESSION_ZSTD));
     CU_ASSERT_TRUE(family_settings_set(&settings, FAMILY_BLOOM_BITS, 20));
     CU_ASSERT_FALSE(family_settings_set(&settings, FAMILY_COMPRESSION, COMPRESSION_BZIP2));
-    CU_ASSERT_EQUAL(create(&world, "a b%", &settings), KV_OK);
+    CU_ASSERT_EQUAL(db_world_create(&world, "a b%", &settings), KV_OK);
     for (int i = 0; i < 2; i++) {
-        cf_id = id_of(&world, "a b%");
+        cf_id = db_world_family(&world, "a b%");
         effective = db_family_effective(world.db, cf_id);
         CU_ASSERT_EQUAL(effective.compaction.style, COMPACTION_UNIVERSAL);
         CU_ASSERT_EQUAL(effective.compression, COMPRESSION_ZSTD);
@@ -299,16 +222,17 @@ settings_of_a_family_hold_and_stay(void)
         effective = db_family_effective(world.db, CF_DEFAULT);
         CU_ASSERT_EQUAL(effective.compaction.style, COMPACTION_LEVELED);
         CU_ASSERT_EQUAL(effective.compression, COMPRESSION_LZ4);
-        reopen(&world);
+        db_world_reopen(&world);
     }
     strcpy(settings.merge_operator, "max");
-    CU_ASSERT_EQUAL(set(&world, cf_id, &settings), KV_INVALID); /* operands would change meaning */
+    CU_ASSERT_EQUAL(db_world_set(&world, cf_id, &settings),
+                    KV_INVALID); /* operands would change meaning */
     strcpy(settings.merge_operator, "nonsense");
-    CU_ASSERT_EQUAL(set(&world, cf_id, &settings), KV_INVALID);
+    CU_ASSERT_EQUAL(db_world_set(&world, cf_id, &settings), KV_INVALID);
     settings = (struct family_settings){.merge_operator = "uint64add"};
     CU_ASSERT_TRUE(family_settings_set(&settings, FAMILY_COMPACTION_TRIGGER, 9));
-    CU_ASSERT_EQUAL(set(&world, cf_id, &settings), KV_OK);
-    reopen(&world);
+    CU_ASSERT_EQUAL(db_world_set(&world, cf_id, &settings), KV_OK);
+    db_world_reopen(&world);
     effective = db_family_effective(world.db, cf_id);
     CU_ASSERT_EQUAL(effective.compaction.level0_file_num_compaction_trigger, 9);
     CU_ASSERT_EQUAL(effective.compression, COMPRESSION_LZ4);
@@ -359,14 +283,14 @@ a_lagging_family_does_not_hold_the_log(void)
 
     db_world_init(&world);
     CU_ASSERT_EQUAL_FATAL(db_world_open(&world), KV_OK);
-    CU_ASSERT_EQUAL(create(&world, "idle", NULL), KV_OK);
-    idle = id_of(&world, "idle");
-    put(&world, idle, "once", "1");
+    CU_ASSERT_EQUAL(db_world_create(&world, "idle", NULL), KV_OK);
+    idle = db_world_family(&world, "idle");
+    db_world_put_in(&world, idle, "once", "1");
     db_get_stats(world.db, &stats);
     log_first = stats.wal_number;
     for (int i = 0; i < 100000; i++) {
         snprintf(key, sizeof(key), "%d", i);
-        put(&world, CF_DEFAULT, key, "some value that fills the log, again and again");
+        db_world_put_in(&world, CF_DEFAULT, key, "some value that fills the log, again and again");
         if (i % 100 == 0)
             db_world_turn(&world);
     }
@@ -380,7 +304,7 @@ static void
 hundreds_of_families_work(void)
 {
     enum { COUNT = 300 };
-    struct ending endings[COUNT] = {{0}};
+    struct db_world_ending endings[COUNT] = {{0}};
     struct db_world world;
     struct db_stats stats;
     char name[20];
@@ -390,19 +314,20 @@ hundreds_of_families_work(void)
     for (int i = 0; i < COUNT; i++) {
         snprintf(name, sizeof(name), "db%d", i);
         CU_ASSERT_EQUAL(
-            db_family_create(world.db, slice_from_text(name), NULL, on_done, &endings[i]), KV_OK);
+            db_family_create(world.db, slice_from_text(name), NULL, db_world_on_done, &endings[i]),
+            KV_OK);
     }
     for (int i = 0; i < COUNT; i++)
-        CU_ASSERT_EQUAL(wait_for(&world, &endings[i]), KV_OK);
+        CU_ASSERT_EQUAL(db_world_wait(&world, &endings[i]), KV_OK);
     for (int i = 0; i < COUNT; i++) {
         snprintf(name, sizeof(name), "db%d", i);
-        put(&world, id_of(&world, name), name, "1");
+        db_world_put_in(&world, db_world_family(&world, name), name, "1");
     }
     db_world_flush(&world);
-    reopen(&world);
+    db_world_reopen(&world);
     for (int i = 0; i < COUNT; i++) {
         snprintf(name, sizeof(name), "db%d", i);
-        CU_ASSERT_STRING_EQUAL(keys_of(&world, id_of(&world, name)), name);
+        CU_ASSERT_STRING_EQUAL(keys_of(&world, db_world_family(&world, name)), name);
     }
     db_get_stats(world.db, &stats);
     CU_ASSERT_EQUAL(stats.family_count, COUNT + 1);

@@ -1,0 +1,133 @@
+#include "support/sim_life.h"
+
+#include <CUnit/Basic.h>
+
+#include "support/arrival.h"
+
+enum { REST_TURN_COUNT_MAX = 100000 };
+
+void
+sim_life_init(struct sim_life *life, uint64_t seed)
+{
+    const struct sim_options options = {
+        .seed = seed, .latency_us_max = 300, .harsh_directories = seed % 2 == 0};
+
+    random_init(&life->random, seed);
+    life->sim = sim_io_new(&options);
+    life->liar = sim_liar_new(life->sim, LIE_NONE);
+}
+
+void
+sim_life_deinit(struct sim_life *life)
+{
+    KV_ASSERT(life->db == NULL);
+    sim_liar_free(life->liar);
+    sim_io_free(life->sim);
+}
+
+uint64_t
+sim_life_draw(struct sim_life *life, uint64_t bound)
+{
+    return random_below(&life->random, bound);
+}
+
+struct db_options
+sim_life_options(struct sim_life *life, const char *dir, void *owner)
+{
+    return (struct db_options){
+        .io = sim_liar_base(life->liar),
+        .port = &life->port.port,
+        .dir = dir,
+        .create_if_missing = true,
+        .memory_limit_bytes = 8 << 20,
+        .memtable_bytes = MEMTABLE_BYTES_MIN,
+        .wal_bytes_max = 20000,
+        .wal_recovery_mode = WAL_POINT_IN_TIME,
+        .compaction = {.level0_trigger = 2},
+        .owner = owner,
+    };
+}
+
+enum kv_status
+sim_life_open(struct sim_life *life, const struct db_options *options)
+{
+    inline_port_init(&life->port, options->io);
+    life->port.delay_us_max = 1 + sim_life_draw(life, 5000);
+    return db_open(options, &life->db);
+}
+
+bool
+sim_life_is_awake(const struct sim_life *life)
+{
+    return !life->is_dreaming && !sim_io_is_down(life->sim);
+}
+
+void
+sim_life_turn(struct sim_life *life)
+{
+    db_turn(life->db);
+    if (!sim_io_is_down(life->sim) && !sim_io_turn(life->sim))
+        sim_io_advance(life->sim, 10000);
+}
+
+uint64_t
+sim_life_read_number(struct sim_life *life, uint32_t cf_id)
+{
+    struct read_ctx ctx;
+    struct lookup found;
+    uint64_t number = 0;
+    enum kv_status st;
+
+    read_ctx_init(&ctx, db_block_cache(life->db));
+    while ((st = db_get(life->db, &ctx, cf_id, slice_from_text("key"), SEQUENCE_MAX, &found)) ==
+           KV_WANT_BLOCK) {
+        struct arrival arrival = ARRIVAL;
+
+        db_fetch(life->db, &ctx, &arrival.waiter);
+        while (!arrival.is_here)
+            sim_life_turn(life);
+        CU_ASSERT_EQUAL(arrival.st, KV_OK);
+        read_ctx_clear_wants(&ctx);
+    }
+    CU_ASSERT_EQUAL(st, KV_OK);
+    for (size_t i = 0; found.kind == LOOKUP_VALUE && i < found.value.size; i++)
+        number = number * 10 + (uint64_t)(found.value.data[i] - '0');
+    read_ctx_deinit(&ctx);
+    return number;
+}
+
+void
+sim_life_bury(struct sim_life *life, bool is_dead)
+{
+    uint32_t turns = 0;
+
+    life->is_dreaming = true;
+    sim_liar_set_afterlife(life->liar, is_dead);
+    inline_port_deinit(&life->port);
+    life->port.hold = true;
+    while (!db_is_idle(life->db) && turns++ < REST_TURN_COUNT_MAX)
+        (void)sim_io_turn(life->sim);
+    CU_ASSERT_TRUE_FATAL(db_is_idle(life->db));
+    inline_port_deinit(&life->port);
+    (void)db_close(life->db);
+    life->db = NULL;
+    sim_liar_set_afterlife(life->liar, false);
+    life->is_dreaming = false;
+}
+
+void
+sim_life_boot(struct sim_life *life)
+{
+    sim_io_cut_at(life->sim, 0);
+    sim_io_drain(life->sim);
+    sim_io_boot(life->sim);
+    sim_io_clear_faults(life->sim);
+}
+
+void
+sim_life_discard_line(void *owner, enum log_level level, const char *line)
+{
+    (void)owner;
+    (void)level;
+    (void)line;
+}
