@@ -149,7 +149,7 @@ on_dropped(struct family_change *change)
 
     KV_ASSERT(!db_has_family(db, change->family->id));
     db_family_remove(db, change->family->id);
-    options_keeper_note(&db->family_changes->options, true);
+    options_keeper_note(&db->family_changes->options, change->family->stored.name);
     compactor_drop_family(db->compactor, change->family->id);
     db_update_budget(db);
     kv_log(LOG_LEVEL_NOTICE, "column family %u, '%s', is dropped", change->family->id,
@@ -160,7 +160,7 @@ on_dropped(struct family_change *change)
 static void
 end_of_log(struct db *db)
 {
-    options_keeper_note(&db->family_changes->options, false);
+    options_keeper_note(&db->family_changes->options, NULL);
     tell_all(db);
 }
 
@@ -363,10 +363,9 @@ batch_concerns(const struct list *batch, const struct family_change *change)
     return false;
 }
 
-/* Whether it can be made now, and with which id.  names_gone: OPTIONS may have another's options
- * under the name of a new one. */
+/* Whether it can be made now, and with which id. */
 static void
-prepare(struct family_change *change, uint32_t *new_count, bool names_gone)
+prepare(struct family_change *change, uint32_t *new_count)
 {
     struct db *db = change->db;
     const struct slice name = slice_from_text(change->family->stored.name);
@@ -383,7 +382,7 @@ prepare(struct family_change *change, uint32_t *new_count, bool names_gone)
                              COLUMN_FAMILY_COUNT_MAX);
     } else {
         change->family->id = version_set_max_family_id(db->versions) + 1 + (*new_count)++;
-        if (names_gone)
+        if (options_keeper_may_name(&db->family_changes->options, change->family->stored.name))
             family_settings_take_back_all(&change->settings);
     }
 }
@@ -393,7 +392,6 @@ begin_batch(struct db *db)
 {
     struct family_changes *changes = db->family_changes;
     uint32_t new_count = 0;
-    bool names_gone = changes->options.names_gone;
 
     while (!list_empty(&changes->waiting) && new_count < COLUMN_FAMILY_COUNT_MAX - 1) {
         struct family_change *change =
@@ -401,10 +399,9 @@ begin_batch(struct db *db)
 
         if (batch_concerns(&changes->batch, change))
             break;
-        names_gone |= change->kind == CHANGE_DROP;
         list_remove(&change->link);
         list_push_back(&changes->batch, &change->link);
-        prepare(change, &new_count, names_gone);
+        prepare(change, &new_count);
     }
     store_settings(db);
 }

@@ -21,6 +21,7 @@ options_keeper_deinit(struct options_keeper *keeper)
     KV_ASSERT(keeper->on_stored == NULL);
     io_timer_stop(keeper->db->io, &keeper->timer);
     file_rewrite_deinit(&keeper->rewrite);
+    buffer_deinit(&keeper->names_gone);
 }
 
 static void
@@ -33,17 +34,30 @@ on_timer(struct io_timer *timer)
 }
 
 void
-options_keeper_note(struct options_keeper *keeper, bool has_gone)
+options_keeper_note(struct options_keeper *keeper, const char *name_gone)
 {
     struct io *io = keeper->db->io;
 
     keeper->is_old = true;
-    keeper->names_gone |= has_gone;
+    if (name_gone != NULL)
+        buffer_append(&keeper->names_gone, name_gone, strlen(name_gone) + 1);
     if (keeper->timer_runs || keeper->is_due)
         return;
     keeper->timer_runs = true;
     keeper->timer.on_expire = on_timer;
     io_timer_start(io, &keeper->timer, io_now_us(io) + DELAY_US);
+}
+
+bool
+options_keeper_may_name(const struct options_keeper *keeper, const char *name)
+{
+    struct slice names = buffer_slice(&keeper->names_gone);
+
+    while (names.size > 0) {
+        if (slice_equal(slice_take_until(&names, 0), slice_from_text(name)))
+            return true;
+    }
+    return false;
 }
 
 static void
@@ -85,10 +99,11 @@ on_rewritten(struct file_rewrite *rewrite, enum kv_status st)
     if (st != KV_OK) {
         kv_log(LOG_LEVEL_WARNING, "%s cannot be written: RocksDB's tools see older options",
                rewrite->path);
-        keeper->is_old = keeper->names_gone = true; /* the next change or the end writes it */
+        keeper->is_old = true; /* the next change or the end writes it */
         tell(keeper);
         return;
     }
+    buffer_clear(&keeper->names_gone); /* nothing has gone while it was written */
     db->options_number_before = db->options_number;
     db->options_number = keeper->number;
     if (superfluous != 0)
@@ -105,7 +120,7 @@ options_keeper_store(struct options_keeper *keeper, void (*on_stored)(struct db 
 
     KV_ASSERT(keeper->on_stored == NULL && on_stored != NULL);
     io_timer_stop(db->io, &keeper->timer);
-    keeper->timer_runs = keeper->is_due = keeper->is_old = keeper->names_gone = false;
+    keeper->timer_runs = keeper->is_due = keeper->is_old = false;
     keeper->on_stored = on_stored;
     keeper->number = version_set_next_file_number(db->versions);
     file_name_format(keeper->rewrite.path, db->dir, FILE_OPTIONS, keeper->number);

@@ -13,10 +13,10 @@
 
 struct options_keeper {
     struct db *db;
-    bool is_old;     /* families have come or gone since it was written */
-    bool names_gone; /* some of those that it may name have gone */
+    bool is_old; /* families have come or gone since it was written */
     bool is_due;
     bool timer_runs;
+    struct buffer names_gone; /* owned: of families that have gone since, a zero behind each */
     struct io_timer timer;
 
     struct file_rewrite rewrite;
@@ -29,8 +29,10 @@ struct options_keeper {
 void options_keeper_init(struct options_keeper *keeper, struct db *db);
 /* Nothing is being written. */
 void options_keeper_deinit(struct options_keeper *keeper);
-/* A family has come, or gone. */
-void options_keeper_note(struct options_keeper *keeper, bool has_gone);
+/* A family has come, or this one has gone (NULL: none has). */
+void options_keeper_note(struct options_keeper *keeper, const char *name_gone);
+/* Whether the file may tell of a family of this name that has gone. */
+bool options_keeper_may_name(const struct options_keeper *keeper, const char *name);
 /* Begins to write it as it is to be now; not while that goes on.  on_stored follows, never from
  * inside: also if it could not be written, which has been logged, for kvd needs nothing of it. */
 void options_keeper_store(struct options_keeper *keeper, void (*on_stored)(struct db *db));

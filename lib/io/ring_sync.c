@@ -43,9 +43,11 @@ run_some(struct io_uring *uring, uint32_t queued)
     for (uint32_t submitted = 0; submitted < queued;) {
         const int result = io_uring_submit(uring);
 
-        if (result <= 0 && result != -EINTR && result != -EAGAIN)
+        if (result == -EINTR)
+            continue;
+        if (result <= 0)
             break;
-        submitted += result > 0 ? (uint32_t)result : 0;
+        submitted += (uint32_t)result;
         in_flight = submitted;
     }
     for (uint32_t done = 0; done < in_flight;) {
