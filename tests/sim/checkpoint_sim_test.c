@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "db/db_checkpoint.h"
 #include "db/db_family.h"
+#include "support/quiet_log.h"
 #include "support/sim_life.h"
 #include "support/unit.h"
 
@@ -286,7 +287,7 @@ checkpoints_are_whole_or_not_there(void)
 {
     const uint64_t base = unit_seed();
 
-    log_set_sink(sim_life_discard_line, NULL);
+    quiet_log();
     for (uint64_t i = 0; i < world_count; i++) {
         const unsigned failures = CU_get_number_of_failures();
 

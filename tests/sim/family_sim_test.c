@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "db/db_family.h"
+#include "support/quiet_log.h"
 #include "support/sim_life.h"
 #include "support/unit.h"
 
@@ -408,7 +409,7 @@ run_world(uint64_t seed)
 static void
 families_survive_power_cuts(void)
 {
-    log_set_sink(sim_life_discard_line, NULL);
+    quiet_log();
     for (uint64_t i = 0; i < world_count; i++) {
         const unsigned failures_before = CU_get_number_of_failures();
 

@@ -123,11 +123,3 @@ sim_life_boot(struct sim_life *life)
     sim_io_boot(life->sim);
     sim_io_clear_faults(life->sim);
 }
-
-void
-sim_life_discard_line(void *owner, enum log_level level, const char *line)
-{
-    (void)owner;
-    (void)level;
-    (void)line;
-}

@@ -6,7 +6,6 @@
 #ifndef KV_TESTS_SUPPORT_SIM_LIFE_H
 #define KV_TESTS_SUPPORT_SIM_LIFE_H
 
-#include "base/log.h"
 #include "base/random.h"
 #include "db/db.h"
 #include "support/inline_port.h"
@@ -37,8 +36,5 @@ uint64_t sim_life_read_number(struct sim_life *life, uint32_t cf_id);
 void sim_life_bury(struct sim_life *life, bool is_dead);
 /* The machine starts again, without faults. */
 void sim_life_boot(struct sim_life *life);
-
-/* A log sink that keeps nothing. */
-void sim_life_discard_line(void *owner, enum log_level level, const char *line);
 
 #endif
