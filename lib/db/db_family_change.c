@@ -383,7 +383,7 @@ prepare(struct family_change *change, uint32_t *new_count)
     } else {
         change->family->id = version_set_max_family_id(db->versions) + 1 + (*new_count)++;
         if (options_keeper_may_name(&db->family_changes->options, change->family->stored.name))
-            family_settings_take_back_all(&change->settings);
+            change->settings.ignores_options = true;
     }
 }
 

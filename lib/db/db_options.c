@@ -55,7 +55,7 @@ db_forget_wishes(struct db_family *family)
     const struct compaction_options fresh = compaction_options_default();
     struct compaction_options *stored = &family->stored.compaction;
 
-    if (family_settings_say_all(own)) {
+    if (own->ignores_options) {
         *stored = fresh;
         memset(family->stored.merge_operator, 0, sizeof(family->stored.merge_operator));
         return;

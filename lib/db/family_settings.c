@@ -80,7 +80,8 @@ family_settings_equal(const struct family_settings *a, const struct family_setti
             a->taken_back[i] != b->taken_back[i])
             return false;
     }
-    return strcmp(a->merge_operator, b->merge_operator) == 0;
+    return a->ignores_options == b->ignores_options &&
+           strcmp(a->merge_operator, b->merge_operator) == 0;
 }
 
 bool
@@ -98,23 +99,7 @@ family_settings_take_back(struct family_settings *settings, const struct family_
         if (!settings->has[i] && (before->has[i] || before->taken_back[i]))
             settings->taken_back[i] = true;
     }
-}
-
-void
-family_settings_take_back_all(struct family_settings *settings)
-{
-    for (int i = 0; i < FAMILY_SETTING_COUNT; i++)
-        settings->taken_back[i] = !settings->has[i];
-}
-
-bool
-family_settings_say_all(const struct family_settings *settings)
-{
-    for (int i = 0; i < FAMILY_SETTING_COUNT; i++) {
-        if (!settings->has[i] && !settings->taken_back[i])
-            return false;
-    }
-    return true;
+    settings->ignores_options |= before->ignores_options;
 }
 
 /* --- to text --- */
@@ -146,6 +131,8 @@ family_file_add(struct buffer *target, const struct family_entry *entry)
             buffer_append_format(target, "%%%02X", (unsigned)(uint8_t)*at);
     }
     buffer_append_byte(target, '\n');
+    if (settings->ignores_options)
+        buffer_append_format(target, "options ignored\n");
     for (int i = 0; i < FAMILY_SETTING_COUNT; i++) {
         if (settings->has[i])
             buffer_append_format(target, "%s %" PRIu64 "\n", rows[i].name, settings->values[i]);
@@ -277,6 +264,10 @@ parse_line(struct parser *parser, struct slice line)
     settings = &parser->entries[parser->count - 1].settings;
     if (slice_equal(word, slice_from_text("merge-operator")))
         return set_operator(parser, settings, line);
+    if (slice_equal(word, slice_from_text("options"))) {
+        settings->ignores_options = slice_equal(line, slice_from_text("ignored"));
+        return settings->ignores_options ? KV_OK : bad_line(parser, "not a word about OPTIONS");
+    }
     setting = family_setting_find(word);
     if (setting < 0) {
         kv_log(LOG_LEVEL_WARNING, FAMILY_SETTINGS_FILE ", line %" PRIu32 ": unknown, passed over",

@@ -9,6 +9,7 @@
  *     compaction-style 1              settings of the family above, by kvd.conf's names: numbers
  *     compaction-ttl auto             it has no wish, and what OPTIONS says was a wish of before
  *     merge-operator {id=...;...}     as OPTIONS has it
+ *     options ignored                 what OPTIONS says was of another family of this name
  *
  * The id says whose settings they are: a family of the same name that is made later has another.
  */
@@ -44,6 +45,7 @@ struct family_settings {
     bool has[FAMILY_SETTING_COUNT];
     bool taken_back[FAMILY_SETTING_COUNT]; /* not had, and OPTIONS may tell of when it was */
     uint64_t values[FAMILY_SETTING_COUNT];
+    bool ignores_options; /* OPTIONS may tell of another family of this name */
     char merge_operator[MERGE_SPEC_BYTES_MAX + 1]; /* as merge_operator_format; "": none */
 };
 
@@ -52,12 +54,9 @@ bool family_settings_equal(const struct family_settings *a, const struct family_
 /* kvd.conf's name of a setting; -1: there is none of this name (merge-operator is none). */
 const char *family_setting_name(enum family_setting setting);
 int family_setting_find(struct slice name);
-/* What `before` had and `settings` has not is taken back.  All: whatever it has not. */
+/* What `before` had and `settings` has not is taken back. */
 void family_settings_take_back(struct family_settings *settings,
                                const struct family_settings *before);
-void family_settings_take_back_all(struct family_settings *settings);
-/* Each is set or taken back: OPTIONS has no say at all. */
-bool family_settings_say_all(const struct family_settings *settings);
 /* False: out of the setting's range; nothing has changed. */
 bool family_settings_set(struct family_settings *settings, enum family_setting setting,
                          uint64_t value);

@@ -11,7 +11,7 @@
 #include "base/status.h"
 #include "io/io.h"
 
-enum { PATH_BYTES_MAX = 4096, FILE_SYNC_COUNT_MAX = 128 };
+enum { PATH_BYTES_MAX = 4096, FILE_SYNC_COUNT_MAX = 256 };
 
 /* "dir/name" into `path_out`, which has `size` bytes; KV_LIMIT if it does not fit. */
 MUST_CHECK enum kv_status file_path(const char *dir, const char *name, char *path_out, size_t size);

@@ -287,6 +287,7 @@ bits_of(struct family_world *world, uint32_t cf_id)
     const struct family_options effective = db_family_effective(world->life.db, cf_id);
 
     memset(own.taken_back, 0, sizeof(own.taken_back));
+    own.ignores_options = false;
     CU_ASSERT_TRUE(family_settings_equal(&own, &expected));
     CU_ASSERT_EQUAL(effective.compaction.style == COMPACTION_UNIVERSAL, bits >= 0 && bits % 3 == 0);
     CU_ASSERT_EQUAL(effective.compaction.compression_per_level_count,

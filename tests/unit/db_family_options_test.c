@@ -239,6 +239,11 @@ a_name_that_comes_back_has_no_options(void)
     options = db_family_effective(world.db, db_world_family(&world, "x"));
     CU_ASSERT_EQUAL(options.compaction.style, COMPACTION_LEVELED);
     CU_ASSERT_STRING_EQUAL(options.merge_operator, "");
+    /* A wish of its own does not bring the other's back. */
+    settings = (struct family_settings){0};
+    CU_ASSERT_TRUE(family_settings_set(&settings, FAMILY_BLOOM_BITS, 5));
+    CU_ASSERT_EQUAL(db_world_set(&world, db_world_family(&world, "x"), &settings), KV_OK);
+    CU_ASSERT_TRUE(db_family_own_settings(world.db, db_world_family(&world, "x"))->ignores_options);
     CU_ASSERT_PTR_NULL(db_merge_operator(world.db, db_world_family(&world, "x"))->kind);
     db_world_deinit(&world);
 }

@@ -252,6 +252,8 @@ damaged_settings_are_named(void)
         "family 1 a\nbloom-bits\n",
         "family 1 a\nbloom-bits 65\n",
         "family 1 a\nmerge-operator \n",
+        "family 1 a\noptions\n",
+        "family 1 a\ncompression-per-level 7\n",
     };
     struct family_entry *entries;
     uint32_t count;
@@ -266,6 +268,14 @@ damaged_settings_are_named(void)
     CU_ASSERT_EQUAL_FATAL(count, 1);
     CU_ASSERT_EQUAL(entries[0].id, 7);
     CU_ASSERT_STRING_EQUAL(entries[0].name, "a b");
+    free(entries);
+    CU_ASSERT_EQUAL(family_file_parse(slice_from_text("family 7 a\noptions ignored\n"
+                                                      "bloom-bits 3\nbloom-bits auto\n"),
+                                      &entries, &count),
+                    KV_OK);
+    CU_ASSERT_TRUE(entries[0].settings.ignores_options);
+    CU_ASSERT_TRUE(entries[0].settings.taken_back[FAMILY_BLOOM_BITS]);
+    CU_ASSERT_FALSE(entries[0].settings.has[FAMILY_BLOOM_BITS]);
     free(entries);
 }
 
