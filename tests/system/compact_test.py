@@ -61,6 +61,10 @@ def bad_requests(connection):
 
 def pausing(connection):
     check(connection.command("KV.JOBS", "PAUSE") == b"+OK", "paused")
+    fill(connection, 10, "w")
+    check(connection.command("KV.COMPACT", "ASYNC").startswith(b":"), "one that waits")
+    job = connection.command("KV.JOBS")[0]
+    check(job[-2] == b"last-error" and job[-1] == b"", "nothing has failed: %r" % job)
     check(fields(connection, "compaction")["compactions_paused"] == "1", "says so")
     for tag in ("d", "e", "f", "g", "h"):
         fill(connection, 500, tag)
