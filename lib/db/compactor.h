@@ -32,10 +32,10 @@ enum {
     COMPACT_SPACE_RETRY_US = 1000 * 1000, /* no try: a look at what is free */
     COMPACT_STARTS_PER_TURN = 8,
     /* A KV.COMPACT gives up when it has found so many times, about a second apart, that nothing can
-     * run; or when what it waits for has failed to be flushed so often. */
+     * run; or when what it waits for could not be flushed for so long, through several tries. */
     COMPACT_REFUSAL_COUNT_MAX = 10,
     COMPACT_REFUSAL_US = COMPACT_SPACE_RETRY_US * 9 / 10,
-    COMPACT_FLUSH_FAILURE_COUNT_MAX = 8,
+    COMPACT_FLUSH_WAIT_US = 3 * FLUSH_RETRY_US_MAX,
     COMPACT_LOST_COUNT_MAX = 8, /* workers; then the plan has failed */
     COMPACT_AGE_CHECK_US = 60 * 1000 * 1000,
     COMPACT_DEADLINE_CHECK_US = 5 * 1000 * 1000,

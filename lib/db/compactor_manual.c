@@ -202,7 +202,8 @@ look_at_flushes(struct manual_compaction *manual)
         return;
     oldest = LIST_ENTRY(db->frozen.next, const struct frozen, link);
     manual->last_error = oldest->failure_count > 0 ? oldest->last_error : KV_OK;
-    if (oldest->failure_count < COMPACT_FLUSH_FAILURE_COUNT_MAX || manual->is_patient)
+    if (oldest->failure_count == 0 || oldest->state != FROZEN_WAITING || manual->is_patient ||
+        io_now_us(db->io) - manual->started_us < COMPACT_FLUSH_WAIT_US)
         return;
     db_flush_forget(db, manual);
     manual->state = MANUAL_STEPPING;
