@@ -33,18 +33,6 @@ struct burial {
     bool wants_blocks;
 };
 
-/* Nothing is left of the table behind a place's stretch. */
-static bool
-ends_in(const struct table_file *file, const struct key_stretch *keys)
-{
-    if (key_stretch_contains(keys, file_last_key(file)))
-        return true;
-    /* A largest key that only stands for the end of a tombstone isn't there. */
-    return internal_key_footer(file_largest(file)) ==
-               footer_pack(SEQUENCE_MAX, TYPE_RANGE_DELETION) &&
-           slice_equal(keys->end, file_last_key(file));
-}
-
 /* The first possible key that isn't in it any more. */
 static struct slice
 key_behind(struct burial *burial, const struct key_stretch *keys)
@@ -82,7 +70,7 @@ is_buried(struct burial *burial, const struct scan_child *place, const struct ta
             burial->wants_blocks = true;
         if (st != KV_OK || stretch.seq <= file->meta.seq_largest)
             return false;
-        if (ends_in(file, &stretch.keys))
+        if (version_scan_is_within(file, &stretch.keys))
             return true;
         KV_ASSERT(slice_compare(stretch.keys.end, key) >= !stretch.keys.end_is_closed);
         key = key_behind(burial, &stretch.keys);
