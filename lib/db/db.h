@@ -244,6 +244,9 @@ struct db_stats {
     uint64_t key_count_estimate; /* of CF_DEFAULT: DBSIZE */
     uint64_t memtable_bytes, memtable_count, frozen_count, memtable_entry_count;
     uint64_t flush_count, flush_bytes, flush_failure_count;
+    /* Values that flushes and compactions found dead, and no newer version of their keys among what
+     * they merged; and all that have deadlines in tables that went unread. */
+    uint64_t expired_count;
     uint64_t table_count, table_bytes, table_reader_bytes;
     struct db_compaction_totals compaction;
     uint64_t compaction_running_count, compaction_parked_count;

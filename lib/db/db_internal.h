@@ -143,6 +143,7 @@ struct db {
     } unlink;
 
     uint64_t flush_count, flush_bytes, flush_failure_count;
+    uint64_t expired_count;
     uint64_t recovered_batch_count, recovery_us, recovery_wal_bytes;
 };
 
