@@ -83,12 +83,8 @@ write_and_tell(struct command_call *call)
 {
     struct pubsub *pubsub = &call->server->pubsub;
     const size_t staged_bytes = pubsub_staged_bytes(pubsub);
-    enum kv_status st = KV_OK;
+    enum kv_status st = key_event_stage_batch(call);
 
-    if (call->server->config.notify_events & NOTIFY_EXPIRED)
-        st = key_expiry_note_puts(call);
-    if (st == KV_OK)
-        st = key_event_stage_batch(call);
     if (st == KV_OK) {
         key_expiry_lead(call);
         st = write_batch_of(call);

@@ -1,7 +1,7 @@
 /* key_expiry.c - the dead keys of a command are kept as the deletions that they become.
  *
- * They must go in one write with what the command itself writes, since a second write may be refused
- * when the first one is done, and the command would run again without finding them.
+ * They must go in one write with what the command itself writes, since a second write may be
+ * refused when the first one is done, and the command would run again without finding them.
  */
 #include "daemon/key_expiry.h"
 
@@ -54,35 +54,17 @@ key_expiry_note(struct command_call *call, struct slice key, uint32_t cf_id)
     notify_key_event(call, NOTIFY_EXPIRED, "expired", key, cf_id);
 }
 
-static enum kv_status
-note_if_dead(struct command_call *call, const struct batch_record *record)
+enum kv_status
+key_expiry_note_put(struct command_call *call, const struct batch_record *record)
 {
     struct lookup found;
     enum kv_status st;
 
-    if (record->cf_id >= CF_NONE_MIN ||
-        (record->type != TYPE_VALUE && record->type != TYPE_ENTITY))
+    if (record->cf_id >= CF_NONE_MIN)
         return KV_OK;
     st = db_get(call->server->db, call->ctx, record->cf_id, record->key, SEQUENCE_MAX, &found);
     if (st == KV_OK && lookup_is_dead(&found))
         key_expiry_note(call, record->key, record->cf_id);
-    return st;
-}
-
-enum kv_status
-key_expiry_note_puts(struct command_call *call)
-{
-    struct write_batch_reader reader;
-    struct batch_record record;
-    bool found = true;
-    enum kv_status st = write_batch_reader_init(&reader, buffer_slice(&call->batch->bytes));
-
-    KV_ASSERT(st == KV_OK); /* our own */
-    while (st == KV_OK && found) {
-        st = write_batch_reader_next(&reader, &record, &found);
-        if (st == KV_OK && found)
-            st = note_if_dead(call, &record);
-    }
     return st;
 }
 

@@ -1,10 +1,10 @@
 /* key_expiry.h - the event "expired": a key that a command meets behind its deadline.
  *
- * Nothing in kvd watches for deadlines, so without the class x of notify-keyspace-events a dead value
- * just stays until a flush or a compaction comes by.  With it a command that meets one, to read it or
- * to write over it, tells so before all else that it tells, and deletes it with the same write, or
- * with one of its own if it only reads: so the next one finds nothing to tell.  While no write is
- * possible, reads go on, and tell again.
+ * Nothing in kvd watches for deadlines, so without the class x of notify-keyspace-events a dead
+ * value just stays until a flush or a compaction comes by.  With it a command that meets one, to
+ * read it or to write over it, tells so before all else that it tells, and deletes it with the same
+ * write, or with one of its own if it only reads: so the next one finds nothing to tell.  While no
+ * write is possible, reads go on, and tell again.
  *
  * Walks over keys and reads at a snapshot tell nothing.
  */
@@ -25,8 +25,10 @@ struct key_expiry {
 
 /* A read of the command has met a dead value, and class x is told: stages the event. */
 void key_expiry_note(struct command_call *call, struct slice key, uint32_t cf_id);
-/* Notes what call->batch puts over dead values.  KV_WANT_BLOCK: the keys are read first. */
-MUST_CHECK enum kv_status key_expiry_note_puts(struct command_call *call);
+/* Notes the key if the record, of call->batch, is a put over a dead value.  KV_WANT_BLOCK: the key
+ * is read first. */
+MUST_CHECK enum kv_status key_expiry_note_put(struct command_call *call,
+                                              const struct batch_record *record);
 /* What is noted is deleted by call->batch, before all else. */
 void key_expiry_lead(struct command_call *call);
 /* The command, perhaps one of a transaction, is over: deletes what it has met and not deleted. */

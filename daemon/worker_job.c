@@ -128,8 +128,8 @@ worker_job_take_done(struct worker_job *job, const struct worker_done *done)
     if (done->table_count != job->part_count || job->received_count != job->part_count)
         return KV_FAIL(KV_CORRUPT, "a worker was asked for %u tables, sent %u and counts %u",
                        job->part_count, job->received_count, done->table_count);
-    if (done->expired_count > (job->compact != NULL ? done->entries_read
-                                                    : memtable_entry_count(job->flush->memtable)))
+    if (done->expired_count >
+        (job->compact != NULL ? done->entries_read : memtable_entry_count(job->flush->memtable)))
         return KV_FAIL(KV_CORRUPT, "a worker has seen more dead values than there are entries");
     if (job->compact != NULL)
         job->compact->entries_read = done->entries_read;

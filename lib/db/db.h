@@ -118,7 +118,8 @@ uint64_t db_rollback_count(const struct db *db);
  * to one moment.  db_turn lets it pass, too.  The clock may be set back. */
 uint64_t db_now_ms(struct db *db);
 void db_let_time_pass(struct db *db);
-/* By which whoever reads at `seq_max` sees them: a live snapshot's time is that of its making. */
+/* By which whoever reads at `seq_max` sees them: a live snapshot's time is that of its making,
+ * and of several with one sequence, that of the last, unless db_read_at says another. */
 uint64_t db_time_at(struct db *db, uint64_t seq_max);
 /* Whether a value with a deadline may lie under the key, whoever sees it: then a merge operand may
  * not be written blindly. */

@@ -188,6 +188,30 @@ def a_snapshot_keeps_its_time(kvd):
     expect(c, b"+OK", "FLUSHALL")
 
 
+def each_snapshot_has_its_time(kvd):
+    """Nothing is written between the two."""
+    c = kvd.connect()
+    expect(c, b"+OK", "SET", "short", "v", "PX", "300")
+    c.command("KV.SNAPSHOT", "CREATE", "NAME", "before", "TTL", "60")
+    is_seen = c.command("KV.AT", "before", "GET", "short") == b"v"  # else this machine is too slow
+    is_in_time = patience(20)
+    while c.command("GET", "short") is not None:
+        is_in_time()
+    c.command("KV.SNAPSHOT", "CREATE", "NAME", "after", "TTL", "60")
+    for step in (("KV.FLUSH",), ("KV.COMPACT",), ("KV.SNAPSHOT", "DROP", "before"), ("KV.COMPACT",)):
+        for words, answer in ((("GET", "short"), b"v"), (("KV.COUNT", "-", "+"), b":1"), (("EXISTS", "short"), b":1")):
+            if is_seen and "before" in str(c.command("KV.SNAPSHOT", "LIST")):
+                expect(c, answer, "KV.AT", "before", *words)
+            expect(c, None if words[0] == "GET" else b":0", "KV.AT", "after", *words)
+            expect(c, b"+OK", "MULTI")
+            expect(c, b"+QUEUED", "KV.AT", "after", "GET", "short")
+            expect(c, b"+QUEUED", "TTL", "short")
+            expect(c, [None, b":-2"], "EXEC")
+        expect(c, b"+OK", *step)
+    c.command("KV.SNAPSHOT", "DROP", "after")
+    expect(c, b"+OK", "FLUSHALL")
+
+
 def merges(kvd):
     c = kvd.connect()
     expect(c, b"+OK", "SET", "m", "5", "EXAT", FAR)
@@ -313,6 +337,7 @@ def main():
             nothing_shows_the_dead(kvd)
             until_the_moment(kvd)
             a_snapshot_keeps_its_time(kvd)
+            each_snapshot_has_its_time(kvd)
             merges(kvd)
         what_was_acknowledged_stays(folder)
         space_comes_back()

@@ -69,7 +69,7 @@ MEETINGS = (
     [("SET", "x", "1"), ("RENAME", "x", "dead1")], [("SET", "x", "1"), ("COPY", "x", "dead1")],
     [("SET", "x", "1"), ("RENAMENX", "x", "dead1")], [("MOVE", "dead1", "3")], [("BITCOUNT", "dead1")],
     [("SETBIT", "dead1", "1", "1")], [("SETRANGE", "dead1", "1", "x")], [("DUMP", "dead1")],
-    [("BITOP", "OR", "dest", "dead1", "dead2")], [("BITOP", "NOT", "dead1", "x")], [("OBJECT", "ENCODING", "dead1")],
+    [("BITOP", "OR", "dest", "dead1", "dead2")], [("SET", "x", "1"), ("BITOP", "NOT", "dead1", "x")], [("OBJECT", "ENCODING", "dead1")],
     [("MULTI",), ("GET", "dead1"), ("SET", "dead2", "x"), ("GET", "dead1"), ("INCR", "dead3"), ("EXEC",),
      ("GET", "dead1"), ("GET", "dead3")],
     [("MULTI",), ("GET", "dead1"), ("DISCARD",), ("GET", "dead1")],
