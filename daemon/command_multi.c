@@ -298,6 +298,7 @@ run_transaction(struct command_call *call)
     if (st != KV_OK)
         return st;
     call->client->transaction.cf_id_absent = 0;
+    call->client->transaction.lcs_cell_count = 0;
     db_txn_begin(db);
     st = run_all(call);
     if (st == KV_OK)
