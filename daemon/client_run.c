@@ -24,6 +24,7 @@
 #include "daemon/command_handlers.h"
 #include "daemon/command_snapshot_at.h"
 #include "daemon/command_value.h"
+#include "daemon/key_expiry.h"
 #include "daemon/monitor.h"
 #include "daemon/pause.h"
 #include "daemon/server.h"
@@ -307,6 +308,8 @@ try_command(struct client *client, struct command_call *call, size_t reply_start
     if (st == KV_OK) {
         server->current_client = client;
         st = call->command->run(call);
+        if (server->gate & GATE_EXPIRED)
+            key_expiry_end(call, st);
         if (server->gate & GATE_STAGED)
             end_staged(call, st);
         server->current_client = NULL;

@@ -12,6 +12,7 @@
 
 #include "daemon/command_table.h"
 #include "daemon/key_event.h"
+#include "daemon/key_expiry.h"
 #include "daemon/server.h"
 #include "db/db_txn.h"
 
@@ -23,9 +24,12 @@ wait_for_seq(struct command_call *call, uint64_t seq)
 }
 
 static void
-count_miss(struct command_call *call, struct slice key)
+count_miss(struct command_call *call, struct slice key, const struct lookup *found)
 {
     call->server->stats.keyspace_miss_count++;
+    if (call->server->config.notify_events & NOTIFY_EXPIRED && lookup_is_dead(found) &&
+        call->seq_max == SEQUENCE_MAX)
+        key_expiry_note(call, key, call->cf_id);
     if (call->server->config.notify_events & NOTIFY_KEY_MISS)
         key_event_stage_miss(call, key);
 }
@@ -50,7 +54,7 @@ command_get(struct command_call *call, struct slice key, struct lookup *found)
     if (found->kind == LOOKUP_VALUE)
         server->stats.keyspace_hit_count++;
     else
-        count_miss(call, key);
+        count_miss(call, key, found);
     return KV_OK;
 }
 
@@ -81,8 +85,10 @@ write_and_tell(struct command_call *call)
     const size_t staged_bytes = pubsub_staged_bytes(pubsub);
     enum kv_status st = key_event_stage_batch(call);
 
-    if (st == KV_OK)
+    if (st == KV_OK) {
+        key_expiry_lead(call);
         st = write_batch_of(call);
+    }
     if (st != KV_OK)
         pubsub_unstage(pubsub, staged_bytes);
     return st;

@@ -2,7 +2,7 @@
  *
  * Its time grows with the product of their sizes, so it is made in pieces between which the other
  * clients run; it is of the values as the first piece has found them.  Inside of EXEC, which is one
- * piece, it is made at once.
+ * piece, it is made at once, and refused if that took long.
  */
 #include "base/alloc.h"
 #include "base/limits.h"
@@ -11,7 +11,11 @@
 #include "daemon/common_subsequence.h"
 #include "daemon/server.h"
 
-enum { CELLS_A_PIECE = 1000 * 1000 }; /* 2 ms */
+enum {
+    CELLS_A_PIECE = 1000 * 1000, /* 2 ms */
+    CELLS_A_TRANSACTION_MAX =
+        16 * 1000 * 1000, /* of all LCS in it, as nobody else runs meanwhile */
+};
 
 struct lcs_options {
     bool wants_length, wants_runs, wants_sizes;
@@ -172,6 +176,25 @@ work_free(struct command_work *base)
     free(work);
 }
 
+/* False: the error reply has been written. */
+static bool
+take_cells(struct command_call *call, const struct common_subsequence *table)
+{
+    uint64_t *taken = &call->client->transaction.lcs_cell_count;
+    const uint64_t cells = ((uint64_t)table->a.size + 1) * ((uint64_t)table->b.size + 1);
+
+    KV_ASSERT(*taken <= CELLS_A_TRANSACTION_MAX);
+    if (cells > CELLS_A_TRANSACTION_MAX - *taken) {
+        resp_error_format(&call->reply,
+                          "ERR LCS of values this long would hold up all clients inside of MULTI: "
+                          "the products of their sizes may be %d there",
+                          CELLS_A_TRANSACTION_MAX);
+        return false;
+    }
+    *taken += cells;
+    return true;
+}
+
 static enum kv_status
 run_at_once(struct command_call *call, const struct lcs_options *options)
 {
@@ -181,8 +204,10 @@ run_at_once(struct command_call *call, const struct lcs_options *options)
 
     if (st != KV_OK || done)
         return st;
-    (void)common_subsequence_advance(&table, UINT64_MAX);
-    reply_table(call, &table, options);
+    if (take_cells(call, &table)) {
+        (void)common_subsequence_advance(&table, UINT64_MAX);
+        reply_table(call, &table, options);
+    }
     common_subsequence_deinit(&table);
     return KV_OK;
 }

@@ -5,6 +5,7 @@
 #include "daemon/command_family.h"
 #include "daemon/command_handlers.h"
 #include "daemon/command_value.h"
+#include "daemon/key_expiry.h"
 #include "daemon/monitor.h"
 #include "daemon/server.h"
 #include "daemon/transaction.h"
@@ -222,6 +223,8 @@ run_queued(struct command_call *exec, struct queued_command *queued, struct slic
     queued->reply_start = client->replies.bytes.size;
     st = command_has_family(&call) ? queued->command->run(&call) : KV_OK;
     KV_ASSERT(st != KV_BUSY && client->work == NULL && client->flush == NULL);
+    if (call.server->gate & GATE_EXPIRED)
+        key_expiry_bury(&call, st);
     if (st != KV_OK)
         reply_queue_take_back(&client->replies, queued->reply_start);
     if (st != KV_OK && st != KV_WANT_BLOCK) {
@@ -295,6 +298,7 @@ run_transaction(struct command_call *call)
     if (st != KV_OK)
         return st;
     call->client->transaction.cf_id_absent = 0;
+    call->client->transaction.lcs_cell_count = 0;
     db_txn_begin(db);
     st = run_all(call);
     if (st == KV_OK)

@@ -10,6 +10,7 @@
 #include "daemon/command_handlers.h"
 #include "daemon/command_inner.h"
 #include "daemon/server.h"
+#include "db/db_snapshot.h"
 
 bool
 command_is_at_snapshot(const struct command_call *call)
@@ -56,6 +57,7 @@ command_read_at(struct command_call *call, struct slice snapshot)
         return false;
     }
     call->seq_max = lease->seq;
+    db_read_at(call->server->db, lease->snapshot);
     if (lease->seq > call->seq_wait)
         call->seq_wait = lease->seq; /* that there is such a snapshot */
     return true;

@@ -102,14 +102,17 @@ static void
 info_stats(struct server *server, struct buffer *target)
 {
     const struct server_stats *stats = &server->stats;
+    struct db_stats db_stats;
 
+    db_get_stats(server->db, &db_stats);
     LINE("total_connections_received:%" PRIu64 "\r\n", stats->connection_count);
     LINE("total_commands_processed:%" PRIu64 "\r\n", stats->command_count);
     LINE("instantaneous_ops_per_sec:%" PRIu64 "\r\n", server_ops_per_second(server));
     LINE("total_net_input_bytes:%" PRIu64 "\r\n", stats->net_in_bytes);
     LINE("total_net_output_bytes:%" PRIu64 "\r\n", stats->net_out_bytes);
     LINE("rejected_connections:%" PRIu64 "\r\n", stats->rejected_connection_count);
-    LINE("expired_keys:0\r\n");
+    LINE("expired_keys:%" PRIu64 "\r\n",
+         stats->expired_count + db_stats.expired_count - stats->expired_count_before);
     LINE("evicted_keys:0\r\n");
     LINE("evicted_clients:%" PRIu64 "\r\n", stats->memory_close_count);
     LINE("keyspace_hits:%" PRIu64 "\r\n", stats->keyspace_hit_count);
@@ -211,7 +214,7 @@ info_keyspace(struct server *server, struct buffer *target)
             continue;
         db_key_counts(server->db, cf_id, &counts);
         if (counts.key_count > 0)
-            LINE("db%" PRIu64 ":keys=%" PRIu64 ",expires=%" PRIu64 ",avg_ttl=0\r\n", database,
+            LINE("db%" PRIu64 ":keys=%" PRIu64 ",expires=%" PRIu64 "\r\n", database,
                  counts.key_count, counts.deadline_count);
     }
 }

@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "daemon/command_handlers.h"
 #include "daemon/command_value.h"
+#include "daemon/key_expiry.h"
 #include "db/db_family.h"
 #include "resp/resp_number.h"
 
@@ -208,7 +209,7 @@ static enum kv_status
 stage_records(struct command_call *call, const struct write_names *names, const bool *is_first,
               enum stage_pass pass)
 {
-    const bool tells_new = call->server->config.notify_events & NOTIFY_NEW && pass != STAGE_OTHERS;
+    const uint64_t events = pass != STAGE_OTHERS ? call->server->config.notify_events : 0;
     struct write_batch_reader reader;
     struct batch_record record;
     bool found = true;
@@ -219,7 +220,10 @@ stage_records(struct command_call *call, const struct write_names *names, const 
         st = write_batch_reader_next(&reader, &record, &found);
         if (st != KV_OK || !found)
             break;
-        if (tells_new && is_put(&record) && (is_first == NULL || is_first[i]))
+        if (events & NOTIFY_EXPIRED && is_put(&record))
+            st = key_expiry_note_put(call, &record);
+        if (st == KV_OK && events & NOTIFY_NEW && is_put(&record) &&
+            (is_first == NULL || is_first[i]))
             st = stage_if_new(call, names, &record);
         if (st == KV_OK && pass != STAGE_NEW)
             stage_record(call, names, &record);

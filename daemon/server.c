@@ -514,6 +514,7 @@ server_close(struct server *server)
     }
     write_batch_deinit(&server->batch);
     pubsub_deinit(&server->pubsub);
+    key_expiry_deinit(&server->expiry);
     buffer_deinit(&server->own_pushes);
     scan_cursors_free(server->cursors);
     slowlog_reset(&server->slowlog);

@@ -12,6 +12,7 @@
 #include "daemon/command_table.h"
 #include "daemon/config.h"
 #include "daemon/core_watch.h"
+#include "daemon/key_expiry.h"
 #include "daemon/latency.h"
 #include "daemon/pubsub.h"
 #include "daemon/read_ahead.h"
@@ -55,6 +56,8 @@ struct server_stats {
     uint64_t command_count;
     uint64_t net_in_bytes, net_out_bytes;
     uint64_t keyspace_hit_count, keyspace_miss_count; /* command_get counts */
+    uint64_t expired_count;                           /* deleted by who met them (key_expiry.h) */
+    uint64_t expired_count_before; /* the engine's, when the counters were set to zero */
     uint64_t error_count;
     uint64_t fetch_count;         /* tries that had to wait for a block */
     uint64_t busy_count;          /* tries that had to wait for memtable room */
@@ -79,6 +82,7 @@ enum server_gate {
     GATE_MONITORS = 1 << 2,   /* there are some */
     GATE_STAGED = 1 << 3,     /* the command that runs has staged messages; see pubsub.h */
     GATE_OWN_PUSHES = 1 << 4, /* or there are some for its own client; see client_push.h */
+    GATE_EXPIRED = 1 << 5,    /* it has met a dead key that is to be told of; see key_expiry.h */
 };
 
 enum shutdown_state {
@@ -124,6 +128,7 @@ struct server {
     struct client *current_client; /* whose command runs; NULL between commands */
     uint32_t gate;                 /* enum server_gate */
     struct pubsub pubsub;          /* owned */
+    struct key_expiry expiry;      /* owned: of the command that runs */
     struct buffer own_pushes;      /* owned: for the client whose command runs */
     uint64_t own_pushes_seq;       /* they wait for this one */
     uint64_t pause_end_us;         /* of CLIENT PAUSE, while there is one */

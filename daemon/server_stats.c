@@ -19,11 +19,14 @@ void
 server_reset_stats(struct server *server)
 {
     const uint64_t turn_count = server->stats.turn_count;
+    struct db_stats stats;
 
     memset(&server->stats, 0, sizeof(server->stats));
     server_free_histograms(server);
     /* Clients compare it. */
     server->stats.turn_count = turn_count;
+    db_get_stats(server->db, &stats);
+    server->stats.expired_count_before = stats.expired_count;
     server->stats.ops_sampled_us = server->now_us;
 }
 

@@ -37,8 +37,9 @@ struct transaction {
     bool is_open;   /* between MULTI and EXEC */
     bool is_broken; /* a command could not be queued */
     struct family_choice choice;
-    uint8_t protocol;      /* as they were at MULTI: each try begins with them */
-    uint32_t cf_id_absent; /* of a family that EXEC needs and that is not there yet; 0: of none */
+    uint8_t protocol;        /* as they were at MULTI: each try begins with them */
+    uint32_t cf_id_absent;   /* of a family that EXEC needs and that is not there yet; 0: of none */
+    uint64_t lcs_cell_count; /* work of LCS in this try of EXEC; command_lcs.c */
 
     struct buffer arguments;         /* owned */
     struct queued_command *commands; /* owned */

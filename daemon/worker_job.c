@@ -19,6 +19,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "daemon/worker_pool_internal.h"
+#include "mem/memtable.h"
 
 static void check_next(struct worker_job *job);
 static void clean_next(struct worker_job *job);
@@ -127,8 +128,12 @@ worker_job_take_done(struct worker_job *job, const struct worker_done *done)
     if (done->table_count != job->part_count || job->received_count != job->part_count)
         return KV_FAIL(KV_CORRUPT, "a worker was asked for %u tables, sent %u and counts %u",
                        job->part_count, job->received_count, done->table_count);
+    if (done->expired_count >
+        (job->compact != NULL ? done->entries_read : memtable_entry_count(job->flush->memtable)))
+        return KV_FAIL(KV_CORRUPT, "a worker has seen more dead values than there are entries");
     if (job->compact != NULL)
         job->compact->entries_read = done->entries_read;
+    job->expired_count = done->expired_count;
     job->state = JOB_CHECKING;
     job->file_index = job->done_count;
     check_next(job);
@@ -255,6 +260,10 @@ part_is_done(struct worker_job *job)
 
     job->done_count += job->part_count;
     job->received_count = job->part_count = 0;
+    if (job->compact != NULL)
+        job->compact->expired_count = job->expired_count;
+    else
+        job->flush->expired_count += job->expired_count;
     if (job->worker != NULL)
         worker_release_job(job, true);
     if (job->kind->part_is_open || job->done_count == job->output_count) {

@@ -161,6 +161,7 @@ worker_job_new_flush(struct worker_pool *pool, struct flush_job *flush)
     worker_job_begin(job, pool, &pool->waiting);
     count_families(job);
     flush->port_private = job;
+    flush->expired_count = 0;
     if (!texts_fit(flush))
         worker_job_end_soon(
             job, KV_FAIL(KV_LIMIT, "flush %" PRIu64 ": a name is too long", flush->job_id));

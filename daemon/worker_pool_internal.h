@@ -104,6 +104,7 @@ struct worker_job {
     uint32_t done_count;                 /* outputs of the parts that are finished */
     uint32_t part_count;                 /* outputs in the part that is given out */
     uint32_t received_count;             /* tables of this part so far */
+    uint64_t expired_count;              /* of this part, as the worker says */
     uint32_t attempt_count, timeout_count;
     uint64_t given_us;     /* to its worker */
     bool is_starved;       /* it gets on too slowly */

@@ -137,11 +137,12 @@ cpu_us(void)
            (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
 }
 
+/* `done` as far as only the job can tell. */
 static enum kv_status
 send_result(struct session *session, uint64_t job_id, const struct table_summary *tables,
-            uint32_t table_count, uint64_t entries_read, uint64_t job_cpu_us)
+            uint32_t table_count, struct worker_done done)
 {
-    struct worker_msg msg = {.kind = WORKER_MSG_DONE};
+    struct worker_msg msg = {.kind = WORKER_MSG_DONE, .done = done};
     enum kv_status st = KV_OK;
 
     for (uint32_t i = 0; i < table_count && st == KV_OK; i++) {
@@ -152,8 +153,6 @@ send_result(struct session *session, uint64_t job_id, const struct table_summary
         return st;
     msg.done.job_id = job_id;
     msg.done.table_count = table_count;
-    msg.done.entries_read = entries_read;
-    msg.done.cpu_us = job_cpu_us;
     msg.done.wall_us = io_now_us(session->io) - session->heartbeat.job_started_us;
     return worker_channel_send(session->socket, CHANNEL_WAIT, &msg, -1);
 }
@@ -177,6 +176,16 @@ send_failure(struct session *session, uint64_t job_id, enum kv_status failure,
     return st;
 }
 
+static uint64_t
+count_expired(const struct flush_job_result *result)
+{
+    uint64_t count = 0;
+
+    for (uint32_t i = 0; i < result->table_count; i++)
+        count += result->tables[i].expired_count;
+    return count;
+}
+
 static enum kv_status
 serve_flush(struct session *session, const struct worker_flush *flush, int memtable_fd)
 {
@@ -190,8 +199,9 @@ serve_flush(struct session *session, const struct worker_flush *flush, int memta
     st = flush_job_run(flush, memtable_fd, (const char *)session->dir.data, &session->heartbeat,
                        &result);
     if (st == KV_OK)
-        st = send_result(session, flush->job_id, result.tables, result.table_count, 0,
-                         cpu_us() - cpu_before_us);
+        st = send_result(session, flush->job_id, result.tables, result.table_count,
+                         (struct worker_done){.cpu_us = cpu_us() - cpu_before_us,
+                                              .expired_count = count_expired(&result)});
     else if (st != KV_CANCELLED)
         st = send_failure(session, flush->job_id, st, 0);
     heartbeat_set_job(&session->heartbeat, 0);
@@ -279,7 +289,9 @@ serve_compact(struct session *session, const struct worker_compact *compact)
 
     if (st == KV_OK)
         st = send_result(session, compact->job_id, result.tables, result.table_count,
-                         result.entries_read, cpu_us() - cpu_before_us);
+                         (struct worker_done){.cpu_us = cpu_us() - cpu_before_us,
+                                              .entries_read = result.entries_read,
+                                              .expired_count = result.expired_count});
     else if (st != KV_CANCELLED || session->compact_cancelled)
         st = send_failure(session, compact->job_id, st, result.bad_input_number);
     heartbeat_set_job(&session->heartbeat, 0);

@@ -263,8 +263,10 @@ compaction_filter_add(struct compaction_filter *filter, struct slice key, struct
     filter->stripe = stripe;
     if (filter->single_waits && meet_single_deletion(filter, footer))
         return KV_OK;
-    if (stripe == filter->spec->snapshot_count && dead_value_is(key, value, filter->spec->now_ms))
+    if (stripe == filter->spec->snapshot_count && dead_value_is(key, value, filter->spec->now_ms)) {
+        filter->expired_count += !filter->stripe_ended && !is_covered(filter, footer >> 8);
         return add_version(filter, dead_value_bury(key, &filter->buried), slice_of(NULL, 0));
+    }
     return add_version(filter, key, value);
 }
 

@@ -37,8 +37,9 @@ struct compaction_filter {
     struct merge_operator op;
     struct merge_run run; /* while it is open nothing is held */
 
-    struct buffer buried; /* owned: the key of a deletion that was a dead value */
-    uint64_t *held;       /* owned: footers of deletions that are written before the next version */
+    struct buffer buried;   /* owned: the key of a deletion that was a dead value */
+    uint64_t expired_count; /* of these: they were the newest of their keys */
+    uint64_t *held; /* owned: footers of deletions that are written before the next version */
     uint32_t held_count, held_capacity;
 };
 

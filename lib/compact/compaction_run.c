@@ -100,6 +100,7 @@ fill_result(struct compaction *compaction, enum kv_status st, struct compaction_
 
     result->bytes_read = compaction_input_bytes_done(&compaction->input);
     result->entries_read = compaction->entries_read;
+    result->expired_count = compaction->filter.expired_count;
     result->bad_input_number = compaction->input.bad_input_number;
     if (st != KV_OK)
         return;

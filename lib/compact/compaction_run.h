@@ -25,6 +25,7 @@ struct compaction_result {
     uint64_t bytes_read;
     uint64_t bytes_written;
     uint64_t entries_read;
+    uint64_t expired_count;    /* newest values of their keys that were dead */
     uint64_t bad_input_number; /* after KV_CORRUPT, KV_UNSUPPORTED, KV_NO_FILE; 0: unknown */
 };
 void compaction_result_deinit(struct compaction_result *result);

@@ -18,6 +18,7 @@ struct flush {
     struct merge_run run;
     struct range_tombstones tombstones; /* of the family; bounds borrowed from the memtable */
     struct buffer buried;               /* owned: the key of a deletion that was a dead value */
+    uint64_t expired_count;
 };
 
 static enum kv_status
@@ -48,6 +49,7 @@ add_point(struct flush *flush, const struct internal_key *key, const struct iter
         encoded = dead_value_bury(iter->key, &flush->buried);
         value = slice_of(NULL, 0);
         entry.type = TYPE_DELETION;
+        flush->expired_count++;
     }
     st = merge_run_add(&flush->run, &entry, encoded, value, flush->filter.stripe, &stripe_ended);
     if (st == KV_OK && stripe_ended)
@@ -166,6 +168,8 @@ flush_build_run(const struct flush_build *build, struct table_summary *summary_o
     if (st == KV_OK)
         st = table_builder_finish(flush.builder, summary_out);
     KV_ASSERT(st != KV_WANT_BLOCK);
+    if (st == KV_OK)
+        summary_out->expired_count = flush.expired_count;
 
     flush_deinit(&flush);
     iter_free(points);

@@ -187,7 +187,7 @@ compaction_fill_job(struct compaction_part *part)
     job->dir = db->dir;
     job->bytes_done = job->bytes_per_s = job->bad_input_number = 0;
     job->has_made_way = false;
-    job->entries_read = 0;
+    job->entries_read = job->expired_count = 0;
     job->spec.db_identity = version_set_db_id(db->versions);
     job->spec.creation_time_s = compaction->creation_time_s;
     job->spec.now_ms = io_wall_us(db->io) / 1000;

@@ -304,6 +304,20 @@ measure_drain(struct compactor *compactor, const struct compaction *compaction)
                         io_now_us(compactor->db->io) - compaction->started_us);
 }
 
+/* A table that went unread had nothing but what was dead and deletions. */
+static uint64_t
+count_expired(const struct compaction *compaction)
+{
+    const struct compaction_plan *plan = &compaction->plan;
+    uint64_t count = 0;
+
+    for (uint32_t i = 0; i < compaction->part_count; i++)
+        count += compaction->parts[i].job.expired_count;
+    for (uint32_t i = 0; plan->reason == COMPACTION_DEAD && i < plan->input_count; i++)
+        count += plan->kind == COMPACTION_DROP ? plan->inputs[i].deadline_count : 0;
+    return count;
+}
+
 static void
 count_success(struct compactor *compactor, const struct compaction *compaction)
 {
@@ -311,6 +325,7 @@ count_success(struct compactor *compactor, const struct compaction *compaction)
     const struct compaction_plan *plan = &compaction->plan;
 
     compactor->failure_count = 0;
+    compactor->db->expired_count += count_expired(compaction);
     switch (plan->kind) {
     case COMPACTION_MERGE:
         if (plan->input_level == 0)

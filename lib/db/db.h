@@ -119,7 +119,8 @@ uint64_t db_rollback_count(const struct db *db);
  * to one moment.  db_turn lets it pass, too.  The clock may be set back. */
 uint64_t db_now_ms(struct db *db);
 void db_let_time_pass(struct db *db);
-/* By which whoever reads at `seq_max` sees them: a live snapshot's time is that of its making. */
+/* By which whoever reads at `seq_max` sees them: a live snapshot's time is that of its making,
+ * and of several with one sequence, that of the last, unless db_read_at says another. */
 uint64_t db_time_at(struct db *db, uint64_t seq_max);
 /* Whether a value with a deadline may lie under the key, whoever sees it: then a merge operand may
  * not be written blindly. */
@@ -248,6 +249,9 @@ struct db_stats {
     uint64_t key_count_estimate; /* of CF_DEFAULT: DBSIZE */
     uint64_t memtable_bytes, memtable_count, frozen_count, memtable_entry_count;
     uint64_t flush_count, flush_bytes, flush_failure_count;
+    /* Values that flushes and compactions found dead, and no newer version of their keys among what
+     * they merged; and all that have deadlines in tables that went unread. */
+    uint64_t expired_count;
     uint64_t table_count, table_bytes, table_reader_bytes;
     struct db_compaction_totals compaction;
     uint64_t compaction_running_count, compaction_parked_count;

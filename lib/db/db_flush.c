@@ -171,6 +171,7 @@ on_flush_done(struct flush_job *job, enum kv_status st, const struct table_summa
     take_results(frozen, tables);
     frozen->state = FROZEN_BUILT;
     db->flush_count++;
+    db->expired_count += job->expired_count;
     db->flush_drain_bytes_per_s =
         write_drain_mix(db->flush_drain_bytes_per_s, memtable_bytes_used(frozen->memtable),
                         io_now_us(db->io) - frozen->started_us);

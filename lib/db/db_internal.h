@@ -83,6 +83,7 @@ struct db {
     uint64_t memtable_change_count; /* writes and rollbacks: what a scan must not live through */
     uint64_t rollback_count;
     uint64_t now_ms;         /* see db_now_ms; 0: to be asked for */
+    uint64_t read_at_ms;     /* see db_read_at; 0: nobody has said so */
     struct list snapshots;   /* see db_snapshot.c */
     uint32_t snapshot_count; /* with sequences of their own */
     uint64_t tables_seq_max; /* nothing in tables is newer */
@@ -146,6 +147,7 @@ struct db {
     } unlink;
 
     uint64_t flush_count, flush_bytes, flush_failure_count;
+    uint64_t expired_count;
     uint64_t recovered_batch_count, recovery_us, recovery_wal_bytes;
 };
 

@@ -19,7 +19,9 @@
  * then.  A snapshot that is released while a job runs only makes it keep more than it had to.
  *
  * Sequences only grow, also across a log that failed (db_repair.c), so the list is ascending and
- * the end of it is the only one that a new snapshot can share its moment with.
+ * the end of it is the only one that a new snapshot can share its moment with.  Snapshots of one
+ * sequence and several times stand side by side: jobs know of them as one, which keeps for all of
+ * them what it keeps for one.
  */
 #include "db/db_snapshot.h"
 
@@ -28,7 +30,7 @@
 #include "db/db_internal.h"
 
 struct db_snapshot {
-    struct list link; /* in db->snapshots, ascending */
+    struct list link; /* in db->snapshots, ascending by seq, then in the order of making */
     uint64_t seq;
     uint64_t created_us;
     uint64_t time_ms; /* db_now_ms of its making */
@@ -53,18 +55,19 @@ enum kv_status
 db_snapshot_create(struct db *db, struct db_snapshot **snapshot_out)
 {
     struct db_snapshot *snapshot = newest(db);
+    const bool is_new_seq = snapshot == NULL || snapshot->seq < db->last_seq;
 
     *snapshot_out = NULL;
-    KV_ASSERT(snapshot == NULL || snapshot->seq <= db->last_seq);
-    if (snapshot == NULL || snapshot->seq < db->last_seq) {
-        if (db->snapshot_count == DB_SNAPSHOT_COUNT_MAX)
-            return KV_LIMIT;
+    KV_ASSERT(is_new_seq || snapshot->seq == db->last_seq);
+    if (is_new_seq && db->snapshot_count == DB_SNAPSHOT_COUNT_MAX)
+        return KV_LIMIT;
+    if (is_new_seq || snapshot->time_ms != db_now_ms(db)) {
         snapshot = kv_alloc_zero(sizeof(*snapshot));
         snapshot->seq = db->last_seq;
         snapshot->created_us = io_now_us(db->io);
         snapshot->time_ms = db_now_ms(db);
         list_push_back(&db->snapshots, &snapshot->link);
-        db->snapshot_count++;
+        db->snapshot_count += is_new_seq;
     }
     KV_ASSERT(snapshot->ref_count < UINT32_MAX);
     snapshot->ref_count++;
@@ -72,20 +75,28 @@ db_snapshot_create(struct db *db, struct db_snapshot **snapshot_out)
     return KV_OK;
 }
 
+static bool
+has_seq(const struct db *db, const struct list *node, uint64_t seq)
+{
+    return node != &db->snapshots && LIST_ENTRY(node, const struct db_snapshot, link)->seq == seq;
+}
+
 void
 db_snapshot_release(struct db *db, struct db_snapshot *snapshot)
 {
     const bool was_oldest = snapshot == oldest(db);
+    bool was_last;
     const uint64_t seq = snapshot->seq;
 
     KV_ASSERT(snapshot->ref_count > 0 && db->snapshot_count > 0);
     if (--snapshot->ref_count > 0)
         return;
+    was_last = !has_seq(db, snapshot->link.prev, seq) && !has_seq(db, snapshot->link.next, seq);
     list_remove(&snapshot->link);
     free(snapshot);
-    db->snapshot_count--;
+    db->snapshot_count -= was_last;
     /* One that sees everything in tables has kept nothing there; most live that short. */
-    if (was_oldest && seq < db->tables_seq_max)
+    if (was_last && was_oldest && seq < db->tables_seq_max)
         compactor_poke(db->compactor);
 }
 
@@ -94,6 +105,12 @@ db_snapshot_seq(const struct db_snapshot *snapshot)
 {
     KV_ASSERT(snapshot->ref_count > 0);
     return snapshot->seq;
+}
+
+uint64_t
+db_snapshot_time_ms(const struct db_snapshot *snapshot)
+{
+    return snapshot->time_ms;
 }
 
 uint64_t
@@ -135,9 +152,11 @@ db_snapshot_copy(const struct db *db, uint32_t *count_out)
         return NULL;
     seqs = kv_alloc(sizeof(seqs[0]) * db->snapshot_count);
     for (const struct list *node = db->snapshots.next; node != &db->snapshots; node = node->next) {
-        seqs[count] = LIST_ENTRY(node, const struct db_snapshot, link)->seq;
-        KV_ASSERT(count == 0 || seqs[count - 1] < seqs[count]);
-        count++;
+        const uint64_t seq = LIST_ENTRY(node, const struct db_snapshot, link)->seq;
+
+        KV_ASSERT(count == 0 || seqs[count - 1] <= seq);
+        if (count == 0 || seqs[count - 1] < seq)
+            seqs[count++] = seq;
     }
     KV_ASSERT(count == db->snapshot_count);
     return seqs;

@@ -49,6 +49,7 @@ db_get_stats(struct db *db, struct db_stats *stats)
     stats->durable_seq = db_durable_seq(db);
     stats->key_count_estimate = db_key_count_estimate(db, CF_DEFAULT);
     stats->flush_count = db->flush_count;
+    stats->expired_count = db->expired_count;
     stats->flush_bytes = db->flush_bytes;
     stats->flush_failure_count = db->flush_failure_count;
     stats->write_rate_bytes_per_s = db->pacer.rate_bytes_per_s;

@@ -19,7 +19,13 @@ db_now_ms(struct db *db)
 void
 db_let_time_pass(struct db *db)
 {
-    db->now_ms = 0;
+    db->now_ms = db->read_at_ms = 0;
+}
+
+void
+db_read_at(struct db *db, const struct db_snapshot *snapshot)
+{
+    db->read_at_ms = db_snapshot_time_ms(snapshot);
 }
 
 uint64_t
@@ -27,6 +33,8 @@ db_time_at(struct db *db, uint64_t seq_max)
 {
     uint64_t time_ms;
 
+    if (seq_max != SEQUENCE_MAX && db->read_at_ms != 0)
+        return db->read_at_ms;
     if (seq_max != SEQUENCE_MAX && db_snapshot_time(db, seq_max, &time_ms))
         return time_ms;
     return db_now_ms(db);

@@ -25,7 +25,7 @@ struct flush_output {
 };
 
 /* Memtable -> one L0 table a family.  Owned by the engine; untouched by the port but for
- * `port_private`. */
+ * what is said to be its own. */
 struct flush_job {
     uint64_t job_id;           /* unique in this run of the engine */
     struct memtable *memtable; /* frozen; the engine's reference lasts until done */
@@ -39,6 +39,7 @@ struct flush_job {
     uint32_t snapshot_count;
     struct flush_output *outputs; /* owned array, ascending by family */
     uint32_t output_count;
+    uint64_t expired_count; /* the port's, after KV_OK: values that were dead */
     void *port_private;
 
     /* Called exactly once, from the loop, never from inside start.  KV_OK: `tables` has one
@@ -60,6 +61,7 @@ struct compact_job {
     /* The port's. */
     uint64_t bytes_done, bytes_per_s; /* of the inputs; as last heard */
     uint64_t entries_read;            /* after KV_OK: points of the inputs */
+    uint64_t expired_count;           /* after KV_OK: newest values of their keys that were dead */
     uint64_t bad_input_number;        /* after KV_CORRUPT: the input at fault; 0: unknown */
     bool has_made_way;                /* after KV_CANCELLED: on purpose; no worker was lost */
     void *port_private;

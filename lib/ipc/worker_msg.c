@@ -212,6 +212,7 @@ encode_done(const struct worker_done *done, Kvd__Envelope *envelope, struct buff
     wire.wall_us = done->wall_us;
     wire.table_count = done->table_count;
     wire.entries_read = done->entries_read;
+    wire.expired_count = done->expired_count;
     envelope->body_case = KVD__ENVELOPE__BODY_DONE;
     envelope->done = &wire;
     worker_wire_pack(envelope, target);
@@ -418,6 +419,7 @@ decode_done(const Kvd__Done *wire, struct worker_done *done)
     done->wall_us = wire->wall_us;
     done->table_count = wire->table_count;
     done->entries_read = wire->entries_read;
+    done->expired_count = wire->expired_count;
     return true;
 }
 

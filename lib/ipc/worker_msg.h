@@ -81,8 +81,9 @@ struct worker_table {
 };
 struct worker_done {
     uint64_t job_id, bytes_written, cpu_us, wall_us;
-    uint32_t table_count;  /* TABLE messages sent for this job */
-    uint64_t entries_read; /* of a compaction's inputs: points, without range tombstones */
+    uint32_t table_count;   /* TABLE messages sent for this job */
+    uint64_t entries_read;  /* of a compaction's inputs: points, without range tombstones */
+    uint64_t expired_count; /* newest values of their keys that were dead */
 };
 struct worker_failed {
     uint64_t job_id;

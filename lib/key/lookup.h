@@ -21,4 +21,11 @@ struct lookup {
     struct slice entity;
 };
 
+/* Whether a read has found nothing because the value that it met is dead (entity.h). */
+static inline bool
+lookup_is_dead(const struct lookup *found)
+{
+    return found->kind == LOOKUP_ABSENT && found->type == TYPE_ENTITY;
+}
+
 #endif

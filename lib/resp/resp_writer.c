@@ -67,11 +67,14 @@ void
 resp_error_format(struct resp_writer *writer, const char *format, ...)
 {
     char text[ERROR_TEXT_BYTES_MAX];
+    size_t size;
     va_list args;
 
     va_start(args, format);
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
+    for (size = strlen(text); size > 0 && (text[size - 1] == '\r' || text[size - 1] == '\n');)
+        text[--size] = '\0';
     resp_error(writer, text);
 }
 

@@ -14,6 +14,7 @@ struct resp_writer {
 void resp_simple(struct resp_writer *writer, const char *text); /* +OK */
 /* `text` starts with the code: "ERR ..."; CR and LF in it become spaces. */
 void resp_error(struct resp_writer *writer, const char *text);
+/* The same; CR and LF at its end, which a user's text may bring, are left out, as Redis does. */
 void resp_error_format(struct resp_writer *writer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void resp_integer(struct resp_writer *writer, int64_t value);

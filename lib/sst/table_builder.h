@@ -43,6 +43,7 @@ struct table_summary {
     uint64_t range_tombstone_count;
     uint64_t superseded_count; /* entries with a newer version of their key in the table */
     struct deadlines deadlines;
+    uint64_t expired_count;   /* of a flush: values that were dead, in its place */
     uint32_t checksum_crc32c; /* of the whole file; unmasked */
 };
 void table_summary_deinit(struct table_summary *summary);

@@ -87,6 +87,9 @@ run_flush(struct inline_port *port, struct flush_job *job)
     const enum kv_status st = build_all(port, job, tables, &built);
 
     port->done_count++;
+    job->expired_count = 0;
+    for (uint32_t i = 0; i < built; i++)
+        job->expired_count += tables[i].expired_count;
     for (uint32_t i = 0; st == KV_NO_SPACE && i < job->output_count; i++)
         delete_outputs(port, job->dir, job->outputs[i].file_number, 1);
     job->on_done(job, st, tables);
@@ -109,6 +112,7 @@ run_compact(struct inline_port *port, struct compact_job *job, bool cancelled)
         port->is_compacting = false;
         job->bytes_done = result.bytes_read;
         job->entries_read = result.entries_read;
+        job->expired_count = result.expired_count;
         job->bad_input_number = result.bad_input_number;
     }
     if (st == KV_OK && port->compact_fail_count > 0) {

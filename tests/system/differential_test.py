@@ -20,6 +20,7 @@ import time
 sys.dont_write_bytecode = True  # the source tree stays clean
 from differential.commands import (BROKEN, DATABASES, ENDLESS, FOREIGN, ODD, Generator,
                                    inline)
+from differential.coverage import Coverage
 from differential.differences import DIFFERENCES, is_same
 from differential.servers import (Connection, Failure, Server, encode, fail, kvd_argv,
                                   plain, redis_argv)
@@ -50,6 +51,7 @@ class Pair:
         self.open()
 
     def open(self):
+        self.protocol = 2
         self.redis = Connection(self.world.redis)
         self.kvd = Connection(self.world.kvd)
         # A random MGET may need more than the quarter of kvd's tiny memory that is for clients.
@@ -73,6 +75,7 @@ class Pair:
         ours = self.kvd.replies(len(commands))
         for args, one, other in zip(commands, theirs, ours):
             self.world.check(args, one, other)
+            self.protocol = self.world.coverage.count(args, one, self.protocol, len(commands) > 1)
         if len(theirs) != len(commands) or len(ours) != len(commands):
             fail("%d commands: %d replies from Redis, %d from kvd; the first without: %s\n%s" %
                  (len(commands), len(theirs), len(ours),
@@ -98,6 +101,7 @@ class World:
         self.kill_count = 0
         self.kill_midway_count = 0
         self.disk_counts = {}
+        self.coverage = Coverage()
         self.redis.start()
         self.kvd.start()
         self.pairs = [Pair(self) for _ in range(PAIR_COUNT)]
@@ -344,6 +348,8 @@ class World:
         for data in (b"*11\r\n", b"*1\r\n$16385\r\n", b"*10\r\n", b"GET a\r\n", b"*12\r\n$3\r\n"):
             self.compare_streams(data)
         pair.call(b"CONFIG", b"SET", b"requirepass", b"")
+        for pair in self.pairs:  # RESET has taken back what a connection begins with
+            pair.reopen()
 
     def check_value_limit(self):
         """What is too long by a byte, and what is not."""
@@ -428,6 +434,7 @@ class World:
         self.finish()
 
     def finish(self):
+        self.coverage.check(COMMAND_COUNT)
         self.note_disk_counts()
         for name in ("flushes", "block_fetches"):
             if self.disk_counts.get(name, 0) == 0:
@@ -474,6 +481,7 @@ def main():
         world.command_count, world.kill_count, world.kill_midway_count,
         ", ".join("%d %s" % (count, name) for name, count in sorted(world.disk_counts.items())),
         time.monotonic() - started))
+    world.coverage.show()
     return 1 if world.different else 0
 
 

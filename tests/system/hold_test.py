@@ -70,9 +70,15 @@ def check_lcs(kvd):
     asker.command("SET", "a", one)
     text = asker.command("LCS", "a", "b")
     check(len(text) == length, "the text has %d bytes, not %d" % (len(text), length))
+    # In a transaction nobody else runs, so all of its LCS together may take no longer than a few pieces.
+    asker.command("MSET", "c", one[:2500], "d", two[:2500])
     asker.command("MULTI")
-    asker.command("LCS", "a", "b", "LEN")
-    check(asker.command("EXEC") == [b":%d" % length], "LCS inside of MULTI")
+    for keys in ("ab", "cd", "cd", "cd", "ca"):
+        asker.command("LCS", keys[0], keys[1], "LEN")
+    refused, short, again, third, last = asker.command("EXEC")
+    check(refused.startswith(b"-ERR LCS of values this long"), refused)
+    check(short[:1] == b":" and short == again, (short, again))
+    check(third.startswith(b"-ERR LCS") and last.startswith(b"-ERR LCS"), (third, last))
     asker.command("SET", "a", one * 2)
     check(b"proto-max-bulk-len" in asker.command("LCS", "a", "b"), "an LCS that is too large")
     asker.command("SET", "a", one)

@@ -56,6 +56,60 @@ def settings(servers):
     c.close()
 
 
+DEAD = ("dead1", "dead2", "dead3", "dead4")
+# With all four dead.  Of what walks over keys only Redis tells.
+MEETINGS = (
+    [("GET", "dead1"), ("GET", "dead1")], [("MGET", "dead1", "no", "dead2", "dead1")], [("EXISTS", "dead1")],
+    [("TTL", "dead1"), ("TYPE", "dead1")], [("STRLEN", "dead1")], [("SET", "dead1", "new")],
+    [("SET", "dead1", "new", "XX")], [("SET", "dead1", "new", "NX", "GET")], [("SETNX", "dead1", "new")],
+    [("APPEND", "dead1", "x")], [("INCR", "dead1"), ("INCR", "dead1")], [("GETSET", "dead1", "x")],
+    [("GETDEL", "dead1")], [("GETEX", "dead1", "PERSIST")], [("EXPIRE", "dead1", "100")], [("PERSIST", "dead1")],
+    [("DEL", "dead1", "dead2", "dead1")], [("UNLINK", "dead1")], [("MSET", "dead1", "1", "x", "2", "dead2", "3")],
+    [("MSETNX", "dead1", "1", "dead2", "3")], [("RENAME", "dead1", "x")], [("COPY", "dead1", "x")],
+    [("SET", "x", "1"), ("RENAME", "x", "dead1")], [("SET", "x", "1"), ("COPY", "x", "dead1")],
+    [("SET", "x", "1"), ("RENAMENX", "x", "dead1")], [("MOVE", "dead1", "3")], [("BITCOUNT", "dead1")],
+    [("SETBIT", "dead1", "1", "1")], [("SETRANGE", "dead1", "1", "x")], [("DUMP", "dead1")],
+    [("BITOP", "OR", "dest", "dead1", "dead2")], [("SET", "x", "1"), ("BITOP", "NOT", "dead1", "x")], [("OBJECT", "ENCODING", "dead1")],
+    [("MULTI",), ("GET", "dead1"), ("SET", "dead2", "x"), ("GET", "dead1"), ("INCR", "dead3"), ("EXEC",),
+     ("GET", "dead1"), ("GET", "dead3")],
+    [("MULTI",), ("GET", "dead1"), ("DISCARD",), ("GET", "dead1")],
+)
+
+
+def expired(servers):
+    """Told when a command meets the dead key, and once."""
+    p, listener = Both(servers), Both(servers)
+    p.ends[0].command("DEBUG", "SET-ACTIVE-EXPIRE", "0")
+    listener.say("PSUBSCRIBE", "__key*__:*")
+    for flags in ("KEA", "Kx", "ExmKn"):
+        p.say("CONFIG", "SET", "notify-keyspace-events", flags)
+        for meeting in MEETINGS:
+            for key in DEAD:
+                p.ask("SET", key, "5", "PX", "1")
+            wait_for_death(p)
+            for end in listener.ends:
+                say(end)
+            for words in meeting:
+                p.ask(*words)
+                theirs, ours = (say(end) for end in listener.ends)
+                check(theirs == ours, "%s %r:\nredis %r\nkvd   %r" % (flags, words, theirs, ours))
+            p.say("FLUSHALL")
+    counts = [int(end.command("INFO", "stats").split(b"expired_keys:")[1].split(b"\r")[0]) for end in p.ends]
+    check(counts[1] > 3 * len(MEETINGS), "expired_keys: %r" % counts)
+    p.close()
+    listener.close()
+
+
+def wait_for_death(p):
+    """Of keys with a millisecond to live: until both clocks have moved on by more."""
+    for end in p.ends:
+        begun = end.command("TIME")
+        while True:
+            now = end.command("TIME")
+            if (int(now[0]) - int(begun[0])) * 1000000 + int(now[1]) - int(begun[1]) > 4000:
+                break
+
+
 def own_writes_in_resp3(servers):
     c = Both(servers)
     c.say("CONFIG", "SET", "notify-keyspace-events", "KEA")
@@ -117,5 +171,5 @@ def nothing_before_it_is_durable():
 
 if __name__ == "__main__":
     print("seed=%d" % SEED)
-    with_both(settings, commands, own_writes_in_resp3)
+    with_both(settings, commands, expired, own_writes_in_resp3, redis=("--enable-debug-command", "yes"))
     nothing_before_it_is_durable()

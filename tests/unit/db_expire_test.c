@@ -195,6 +195,82 @@ a_snapshot_shows_what_has_died_since(void)
     db_world_deinit(&world);
 }
 
+static bool
+is_there_at(struct db_world *world, const struct db_snapshot *snapshot, const char *key)
+{
+    struct lookup found;
+    struct read_ctx ctx;
+    enum kv_status st;
+
+    read_ctx_init(&ctx, db_block_cache(world->db));
+    do {
+        db_let_time_pass(world->db);
+        db_read_at(world->db, snapshot);
+        st = db_get(world->db, &ctx, CF_DEFAULT, slice_from_text(key), db_snapshot_seq(snapshot),
+                    &found);
+        if (st == KV_WANT_BLOCK)
+            fetch(world, &ctx);
+    } while (st == KV_WANT_BLOCK);
+    CU_ASSERT_EQUAL(st, KV_OK);
+    read_ctx_deinit(&ctx);
+    return found.kind == LOOKUP_VALUE;
+}
+
+/* Method: it dies between the making of two snapshots, and nothing is written there. */
+static void
+snapshots_of_one_sequence_have_their_own_times(void)
+{
+    struct db_world world;
+    struct db_snapshot *first, *second;
+    struct db_stats stats;
+    uint64_t soon;
+
+    open_world(&world);
+    soon = now_ms(&world) + SOON_MS;
+    put_until(&world, "b", "2", soon);
+    CU_ASSERT_EQUAL_FATAL(db_snapshot_create(world.db, &first), KV_OK);
+    wait_until(&world, soon);
+    CU_ASSERT_EQUAL_FATAL(db_snapshot_create(world.db, &second), KV_OK);
+    CU_ASSERT_EQUAL(db_snapshot_seq(first), db_snapshot_seq(second));
+    db_get_stats(world.db, &stats);
+    CU_ASSERT_EQUAL(stats.snapshot_count, 1);
+    for (int place = 0; place < 3; place++) {
+        CU_ASSERT_EQUAL(is_there_at(&world, first, "b"), db_snapshot_time_ms(first) <= soon);
+        CU_ASSERT_FALSE(is_there_at(&world, second, "b"));
+        db_world_flush(&world);
+    }
+    db_snapshot_release(world.db, first);
+    db_get_stats(world.db, &stats);
+    CU_ASSERT_EQUAL(stats.snapshot_count, 1);
+    CU_ASSERT_FALSE(is_there_at(&world, second, "b"));
+    db_snapshot_release(world.db, second);
+    db_get_stats(world.db, &stats);
+    CU_ASSERT_EQUAL(stats.snapshot_count, 0);
+    db_world_deinit(&world);
+}
+
+/* Method: one that dies, one that is put again before that, and one under an operand. */
+static void
+each_death_is_counted_once(void)
+{
+    struct db_world world;
+    struct db_stats stats;
+
+    open_world(&world);
+    put_until(&world, "dead", "v", PAST);
+    put_until(&world, "anew", "v", PAST);
+    put_until(&world, "anew", "v", now_ms(&world) + FAR_MS);
+    put_until(&world, "under", "v", PAST);
+    merge(&world, "under", "x");
+    for (int place = 0; place < 3; place++) {
+        db_world_flush(&world);
+        db_get_stats(world.db, &stats);
+        CU_ASSERT_EQUAL(stats.expired_count, 2);
+        db_world_put(&world, "other", "v");
+    }
+    db_world_deinit(&world);
+}
+
 /* Method: operands written as a foreign program would, above what lives and what is dead, read
  * from memory and from tables, before and after the death. */
 static void
@@ -253,6 +329,7 @@ a_table_of_the_dead_goes_unread(void)
     CU_ASSERT_EQUAL(stats.table_count, 0);
     CU_ASSERT_EQUAL(stats.compaction.drop_count, 1);
     CU_ASSERT_EQUAL(stats.compaction.count, 0);
+    CU_ASSERT_EQUAL(stats.expired_count, 100);
     CU_ASSERT_TRUE(now_ms(&world) > soon);
     db_world_deinit(&world);
 }
@@ -263,6 +340,8 @@ main(int argc, char **argv)
     static const struct unit_test tests[] = {
         UNIT_TEST(the_dead_are_absent_wherever_they_lie),
         UNIT_TEST(a_snapshot_shows_what_has_died_since),
+        UNIT_TEST(snapshots_of_one_sequence_have_their_own_times),
+        UNIT_TEST(each_death_is_counted_once),
         UNIT_TEST(operands_count_for_what_is_below_when_they_are_read),
         UNIT_TEST(a_table_of_the_dead_goes_unread),
         UNIT_TEST_END,

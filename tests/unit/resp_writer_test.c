@@ -29,7 +29,7 @@ write_scalars(struct resp_writer *writer)
 {
     resp_simple(writer, "OK");
     resp_error(writer, "ERR a\r\nb");
-    resp_error_format(writer, "ERR %s %d", "x", 1);
+    resp_error_format(writer, "ERR %s %d\r\n", "x", 1);
     resp_integer(writer, INT64_MIN);
     resp_integer(writer, 0);
     resp_bulk(writer, slice_of("a\0b", 3));

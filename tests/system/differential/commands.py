@@ -44,6 +44,15 @@ PATTERNS = [b"h*", b"cold:0001*", b"h?", b"[hn]1*", b"n*", b"h*[^a-z]", b"h[", b
 
 FIELD_TYPES = [b"u1", b"u7", b"u8", b"i8", b"u16", b"i16", b"i5", b"u32", b"i32", b"u63", b"i64", b"i1"]
 BAD_TYPES = [b"u64", b"i65", b"i0", b"8", b"", b"x8", b"I8", b"u08", b"u-1"]
+# Commands for which any arguments do no harm: none that waits, makes what is huge with a small number
+# (SETRANGE), or takes the one for a deadline that comes while the test runs.
+ANY = (b"APPEND BITCOUNT BITFIELD_RO BITOP BITPOS COPY DBSIZE DECR DECRBY DEL DUMP ECHO EXISTS EXPIRE EXPIREAT "
+       b"EXPIRETIME GET GETBIT GETDEL GETEX GETRANGE GETSET INCR INCRBY INCRBYFLOAT KEYS LASTSAVE MGET MOVE MSET "
+       b"MSETNX OBJECT PERSIST PEXPIRE PEXPIREAT PEXPIRETIME PING PSETEX PTTL PUBLISH RANDOMKEY READONLY READWRITE "
+       b"RENAME RENAMENX RESTORE ROLE SELECT SET SETEX SETNX SPUBLISH STRLEN SUBSTR TIME TOUCH TTL TYPE UNLINK "
+       b"UNWATCH").split()
+ANY_WORDS = SET_WORDS + [b"XX", b"GT", b"LT", b"EX", b"PX", b"EXAT", b"PERSIST", b"REPLACE", b"DB", b"ABSTTL",
+                         b"ENCODING", b"REFCOUNT", b"BIT", b"BYTE", b"AND", b"NOT", b"GET", b"u8", b"#1"]
 # Packed and plain strings and numbers as an RDB has them, a list, and what is none.
 PAYLOADS = [sealed(body) for body in (
     b"\0\xc3\x06\x0b\x01ab\xe0\0\x01", b"\0\xc3\x06\x0c\x01ab\xe0\0\x01", b"\0\xc3\x02\x02\x01ab",
@@ -79,16 +88,21 @@ class Generator:
             (1, self.hello), (1, self.unknown), (3, self.wrong_arity), (1, self.other),
             (1, self.subcommand), (1, self.walk), (4, self.bitfield), (3, self.lcs), (3, self.dump),
             (3, self.restore), (2, self.memory), (2, self.acl), (4, self.expire), (4, self.time_left),
-            (2, self.set_for), (3, self.getex))]
+            (2, self.set_for), (3, self.getex), (8, self.any), (1, self.waiting))]
         # What may stand between MULTI and EXEC and has a reply that both give byte for byte.
         self.queueable = [
             self.get, self.set, self.set, self.setnx, self.getset, self.getdel, self.mget, self.mset,
             self.msetnx, self.delete, self.exists, self.strlen, self.append, self.getrange,
             self.setrange, self.count, self.count, self.count_float, self.type, self.ping, self.bit,
             self.bit_range, self.bitop, self.rename, self.bitfield, self.lcs, self.dump, self.restore,
-            self.expire, self.set_for, self.getex]
+            self.expire, self.set_for, self.getex, self.any_exact]
         self.weights = [weight for weight, _ in self.makers]
         self.functions = [maker for _, maker in self.makers]
+        # With one argument less SHUTDOWN and MONITOR do what they say.
+        not_these = (self.client, self.command, self.config, self.other, self.waiting, self.subcommand, self.acl,
+                     self.hello, self.unknown, self.walk, self.wrong_arity)
+        self.arity_weights = [weight for weight, maker in self.makers if maker not in not_these]
+        self.arity_functions = [maker for _, maker in self.makers if maker not in not_these]
 
     def make(self):
         args = self.random.choices(self.functions, self.weights)[0]()
@@ -492,8 +506,29 @@ class Generator:
         extra = [self.value()[:300] for _ in range(self.random.randrange(6))]
         return [self.pick(UNKNOWN)] + extra
 
+    def any(self, names=ANY):
+        """Whatever arguments; with keys of one's own they would reach others' keys."""
+        if self.prefix:
+            return self.get()
+        makers = [self.key, self.key, self.key, lambda: self.pick(ANY_WORDS), lambda: self.pick(BAD_TIMES),
+                  lambda: self.value()[:10]]
+        return [self.pick(names)] + [self.pick(makers)() for _ in range(self.random.randrange(6))]
+
+    def any_exact(self):
+        """Without what tells a time, or is each server's own: replies inside of EXEC are compared as
+        they are."""
+        return self.any([name for name in ANY if name not in (
+            b"DBSIZE", b"KEYS", b"LASTSAVE", b"OBJECT", b"RANDOMKEY", b"TIME", b"UNWATCH", b"PTTL", b"TTL",
+            b"EXPIRETIME", b"PEXPIRETIME", b"PUBLISH", b"SPUBLISH")])
+
+    def waiting(self):
+        return self.pick([[b"WAIT", b"0", b"0"], [b"WAIT", b"0", b"100"], [b"WAIT", b"1", b"1"], [b"WAIT", b"x", b"0"],
+                          [b"WAIT", b"0", b"-1"], [b"WAIT", b"0", b"x"], [b"WAIT"], [b"WAIT", b"-1", b"1"],
+                          [b"LASTSAVE"], [b"LASTSAVE", b"x"], [b"BGSAVE", b"x"], [b"SAVE", b"x"], [b"BGSAVE", b"a", b"b"],
+                          [b"MONITOR", b"x"], [b"SUBSCRIBE"], [b"PSUBSCRIBE"], [b"SSUBSCRIBE"]])
+
     def wrong_arity(self):
-        args = self.random.choices(self.functions[:20], self.weights[:20])[0]()
+        args = self.random.choices(self.arity_functions, self.arity_weights)[0]()
         kind = self.random.random()
         if kind < 0.3:
             return args[:1]
@@ -509,7 +544,7 @@ class Generator:
                           [b"SHUTDOWN", b"SAVE", b"NOSAVE"], [b"SHUTDOWN", b"ABORT", b"NOW"],
                           [b"AUTH", b"nobody", b"x"], [b"AUTH", b"a", b"b", b"c"], [b"TIME", b"x"],
                           [b"ROLE"], [b"READONLY"], [b"READWRITE"], [b"CLUSTER", b"INFO"],
-                          [b"MODULE", b"LIST"], [b"SLOWLOG", b"LEN"], [b"SLOWLOG", b"GET", b"0"],
+                          [b"MODULE", b"LIST"], [b"MODULE", b"FOO"], [b"MODULE"], [b"MODULE", b"LIST", b"x"], [b"ROLE", b"x"], [b"SLOWLOG", b"LEN"], [b"SLOWLOG", b"GET", b"0"],
                           [b"SLOWLOG", b"GET", b"-2"], [b"SLOWLOG", b"GET", b"x"],
                           [b"SLOWLOG", b"GET", b"1", b"2"], [b"SLOWLOG", b"RESET"],
                           [b"RESET", b"x"], [b"ECHO"], [b"SELECT"], [b"HELLO", b"3", b"2"]])
