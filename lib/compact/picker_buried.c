@@ -55,8 +55,11 @@ tombstone_seq_max(const struct picker *picker, const struct table_file *file)
     return view->snapshot_newest < file->meta.seq_smallest ? SEQUENCE_MAX : view->snapshot_oldest;
 }
 
+/* If not, *clear_end may be the end of a stretch that the table begins in and no tombstone lies
+ * over; else it is left alone. */
 static bool
-is_buried(struct burial *burial, const struct scan_child *place, const struct table_file *file)
+is_buried(struct burial *burial, const struct scan_child *place, const struct table_file *file,
+          struct slice *clear_end)
 {
     const struct tombstone_source *source = burial->source;
     const uint64_t seq_max = tombstone_seq_max(burial->picker, file);
@@ -68,6 +71,9 @@ is_buried(struct burial *burial, const struct scan_child *place, const struct ta
 
         if (st == KV_WANT_BLOCK)
             burial->wants_blocks = true;
+        if (st == KV_OK && i == 0 && stretch.seq == 0 && seq_max == SEQUENCE_MAX &&
+            stretch.keys.has_end)
+            *clear_end = stretch.keys.end;
         if (st != KV_OK || stretch.seq <= file->meta.seq_largest)
             return false;
         if (version_scan_is_within(file, &stretch.keys))
@@ -78,23 +84,47 @@ is_buried(struct burial *burial, const struct scan_child *place, const struct ta
     return false;
 }
 
-/* Of the tables in the range, those that begin in `over` and lie under tombstones of its place. */
+/* Worth a question about tombstones of the table `over`: it begins in there, and it is older. */
+static bool
+is_candidate(const struct burial *burial, const struct table_file *over,
+             const struct table_file *file)
+{
+    return file->meta.seq_largest < over->meta.seq_largest &&
+           slice_compare(file_first_key(file), file_first_key(over)) >= 0 &&
+           slice_compare(file_first_key(file), file_last_key(over)) <= 0 &&
+           !picker_is_busy(burial->picker, file);
+}
+
+/* The next table that doesn't end before the key; a level below 0. */
+static uint32_t
+next_from(const struct version_level *tables, uint32_t index, struct slice key)
+{
+    const uint32_t found = version_level_find_user(tables, key);
+
+    return found > index ? found : index + 1;
+}
+
+/* Of the tables in the range, those that begin in `over` and lie under tombstones of its place.  A
+ * few tombstones far apart are asked few questions, however many tables there are between them. */
 static void
 bury(struct burial *burial, const struct scan_child *place, const struct table_file *over,
      uint32_t level, struct level_range range)
 {
     const struct version_level *tables = &burial->picker->version->levels[level];
+    uint32_t next;
 
-    for (uint32_t i = range.first; i < range.end && burial->count < DROP_COUNT_MAX; i++) {
-        const struct table_file *file = tables->files[i];
+    for (uint32_t i = range.first; i < range.end && burial->count < DROP_COUNT_MAX; i = next) {
+        struct slice clear_end = {0};
 
-        if (burial->is_buried[level][i] || file->meta.seq_largest >= over->meta.seq_largest ||
-            slice_compare(file_first_key(file), file_first_key(over)) < 0 ||
-            slice_compare(file_first_key(file), file_last_key(over)) > 0 ||
-            picker_is_busy(burial->picker, file) || !is_buried(burial, place, file))
+        next = i + 1;
+        if (burial->is_buried[level][i] || !is_candidate(burial, over, tables->files[i]))
             continue;
-        burial->is_buried[level][i] = true;
-        burial->count++;
+        if (is_buried(burial, place, tables->files[i], &clear_end)) {
+            burial->is_buried[level][i] = true;
+            burial->count++;
+        } else if (level > 0 && clear_end.size > 0) {
+            next = next_from(tables, i, clear_end);
+        }
     }
 }
 

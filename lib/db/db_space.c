@@ -126,6 +126,25 @@ start_timer(struct db *db)
     io_timer_start(db->io, timer, io_now_us(db->io) + TIMER_US);
 }
 
+/* Deletions that came while there was space hide what is needed now; in memory they free nothing.
+ */
+static bool
+has_deletions_in_memory(const struct db *db)
+{
+    const uint32_t count = memtable_families(db->active, NULL, 0);
+    struct memtable_family *families;
+    bool found = false;
+
+    if (count == 0)
+        return false;
+    families = kv_alloc(sizeof(families[0]) * count);
+    memtable_families(db->active, families, count);
+    for (uint32_t i = 0; i < count && !found; i++)
+        found = families[i].range_tombstone_count > 0;
+    free(families);
+    return found || memtable_deletion_count(db->active) > 0;
+}
+
 static void
 set_next(struct db *db)
 {
@@ -137,6 +156,8 @@ set_next(struct db *db)
 
     space->next_us = now_us + (is_plenty ? MEASURE_US : MEASURE_TIGHT_US);
     space->has_charged = false;
+    if (space_reserve_is_short(reserve) && has_deletions_in_memory(db))
+        space->has_deletions = true;
     if (reserve->level == SPACE_AMPLE && !space->has_deletions)
         io_timer_stop(db->io, &space->timer);
     else

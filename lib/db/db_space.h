@@ -31,7 +31,7 @@ struct db_space {
     uint64_t probe_floor_bytes; /* a compaction that is tried ends when less is free; 0: none is */
     struct io_timer timer;      /* while not AMPLE */
 
-    /* Deletions that were let in. */
+    /* Deletions that were let in, or are in memory since before. */
     bool has_deletions, is_flushing;
     struct space_range ranges[SPACE_RANGE_COUNT_MAX];
     uint32_t range_count;

@@ -1090,3 +1090,14 @@ ok
 bury style=fifo
 ----
 drop L0: 4 3 (under newer range tombstones)
+
+# Few tombstones, far apart.
+define
+L0 5:[a..z!] 1KB seq=900-950 hides=a..b#950 hides=y..z#950
+L6 30:[a..a5] 1MB 31:[b..b9] 1MB 32:[c..d] 1MB 33:[e..f] 1MB 34:[g..y5] 1MB 35:[y6..y9] 1MB
+----
+ok
+
+bury
+----
+drop L6: 30 35 (under newer range tombstones)

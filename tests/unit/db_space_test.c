@@ -411,6 +411,31 @@ what_is_deleted_goes_without_a_job(void)
     deinit(&world);
 }
 
+/* Goal: so does what was deleted while there was space; nothing else flushes the deletion. */
+static void
+a_deletion_from_before_the_disk_was_full(void)
+{
+    struct world world;
+    uint64_t used_before;
+
+    init(&world);
+    fill_level0(&world);
+    sim_io_options(world.sim)->capacity_bytes = 3 * DISK_BYTES;
+    until_writable(&world, 3);
+    run_for(&world, 60 * SECOND_US);
+    CU_ASSERT_STRING_EQUAL(state_of(&world), "ample");
+    used_before = sim_io_used_bytes(world.sim);
+    CU_ASSERT_EQUAL(delete_all(&world), KV_OK);
+    run_for(&world, 60 * SECOND_US);
+    sim_io_options(world.sim)->capacity_bytes = sim_io_used_bytes(world.sim) + (6 << 20);
+    while (put(&world, 0) == KV_OK) {
+    } /* what was known to be free has been used up, and it is measured anew */
+    until_writable(&world, 20);
+    run_for(&world, SECOND_US);
+    CU_ASSERT_TRUE(sim_io_used_bytes(world.sim) < used_before / 2);
+    deinit(&world);
+}
+
 /* Goal: what a snapshot sees stays until it is released, and goes then. */
 static void
 a_snapshot_keeps_what_is_deleted(void)
@@ -552,6 +577,7 @@ main(int argc, char **argv)
         UNIT_TEST(a_cut_on_the_way_back),
         UNIT_TEST(a_deletion_of_a_range_frees_its_space),
         UNIT_TEST(what_is_deleted_goes_without_a_job),
+        UNIT_TEST(a_deletion_from_before_the_disk_was_full),
         UNIT_TEST(a_snapshot_keeps_what_is_deleted),
         UNIT_TEST(deletions_of_keys_free_their_space),
         UNIT_TEST(compactions_wait_for_space),
