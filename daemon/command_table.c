@@ -48,6 +48,14 @@ is_name(const char *name, struct slice text)
     return name[text.size] == '\0';
 }
 
+/* The name that was looked up last, as it was written, and its row: a pipeline asks for the same
+ * one again and again. */
+static struct {
+    const struct command *row; /* NULL: none yet */
+    size_t size;
+    uint8_t name[COMMAND_NAME_BYTES_MAX];
+} last;
+
 static void
 add_to_index(const struct command *row)
 {
@@ -78,14 +86,20 @@ command_find(struct slice name)
 {
     uint32_t slot;
 
+    if (last.row != NULL && slice_equal(name, slice_of(last.name, last.size)))
+        return last.row;
     ensure_index();
     if (name.size == 0 || name.size > COMMAND_NAME_BYTES_MAX)
         return NULL;
     for (slot = hash(name.data, name.size); slots[slot & (SLOT_COUNT - 1)] != 0; slot++) {
         const struct command *row = &rows[slots[slot & (SLOT_COUNT - 1)] - 1];
 
-        if (is_name(row->name, name))
-            return row;
+        if (!is_name(row->name, name))
+            continue;
+        last.row = row;
+        last.size = name.size;
+        memcpy(last.name, name.data, name.size);
+        return row;
     }
     return NULL;
 }

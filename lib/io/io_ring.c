@@ -273,7 +273,8 @@ ring_submit(struct io *io, struct io_request *request)
     io_guard_submitted(request);
     if (has_opcode(request) && request->offset <= INT64_MAX) {
         enqueue(request);
-        if (request->op == IO_READ && ++op->ring->queued_read_count >= READ_BATCH_COUNT)
+        if ((request->op == IO_READ && ++op->ring->queued_read_count >= READ_BATCH_COUNT) ||
+            (request->op == IO_WRITE && request->write_sync))
             ring_push(op->ring);
         return;
     }

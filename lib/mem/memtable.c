@@ -153,19 +153,42 @@ version_push(struct memtable *memtable, struct mem_family *family, struct mem_en
     }
 }
 
+/* Puts come in the order in which they were looked at, or not at all.  NULL: nothing is known. */
+static const struct mem_hint *
+take_hint(struct mem_hints *hints, const struct batch_record *record)
+{
+    while (hints->next < hints->count) {
+        const struct mem_hint *hint = &hints->items[hints->next++];
+
+        if (hint->finger.family->cf_id == record->cf_id &&
+            slice_equal(hint->finger.key, record->key))
+            return hint;
+    }
+    return NULL;
+}
+
 void
 memtable_add(struct memtable *memtable, const struct batch_record *record)
 {
+    const struct mem_hint *hint;
     struct mem_family *family;
 
     if (record->type == TYPE_RANGE_DELETION && slice_compare(record->key, record->value) >= 0)
         return; /* an empty range deletes nothing */
     count_record(memtable, record->seq);
-    family = mem_family_find_or_add(memtable, record->cf_id);
     if (record->type == TYPE_RANGE_DELETION) {
+        family = mem_family_find_or_add(memtable, record->cf_id);
         mem_tombstone_add(memtable, family, record);
         return;
     }
+    hint = take_hint(&memtable->hints, record);
+    if (hint != NULL) {
+        mem_filter_add(&memtable->filter, hint->hash);
+        version_push(memtable, hint->finger.family, tree_insert_at(memtable, &hint->finger),
+                     record);
+        return;
+    }
+    family = mem_family_find_or_add(memtable, record->cf_id);
     mem_filter_add(&memtable->filter, hash_xxph3(record->key.data, record->key.size));
     version_push(memtable, family, tree_insert(memtable, family, record->key), record);
 }

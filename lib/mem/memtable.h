@@ -64,9 +64,10 @@ void memtable_get_hashed(const struct memtable *memtable, uint32_t cf_id, struct
 uint32_t memtable_prefetch(const struct memtable *memtable, uint32_t cf_id,
                            const struct slice *keys, const uint64_t *hashes, unsigned count);
 /* Brings near what memtable_apply will touch for puts of `count` <= READ_PREFETCH_COUNT_MAX keys
- * that come one by one. */
-void memtable_prefetch_puts(const struct memtable *memtable, uint32_t cf_id,
-                            const struct slice *keys, unsigned count);
+ * that come one by one, and remembers the places of short ones, so that the puts need not look for
+ * them again.  Changes nothing that is ever read.  The keys are borrowed for the call only. */
+void memtable_prefetch_puts(struct memtable *memtable, uint32_t cf_id, const struct slice *keys,
+                            unsigned count);
 /* The sequence of the newest range tombstone <= seq_max that covers `key`; 0: none. */
 uint64_t memtable_covering_tombstone(const struct memtable *memtable, uint32_t cf_id,
                                      struct slice key, uint64_t seq_max);

@@ -26,6 +26,7 @@ enum {
     MEM_FANOUT = 64,
     MEM_PREFIX_INLINE_BYTES = 48,
     MEM_GROUP_COUNT_MAX = 16,
+    MEM_HINT_KEY_BYTES_MAX = 40,
     MEM_TREE_HEIGHT_MAX = 8, /* 32^8 leaves do not fit in a mapping */
 };
 
@@ -112,6 +113,25 @@ _Static_assert(sizeof(struct mem_version) == 24, "layout");
 _Static_assert(sizeof(struct mem_entry) == 8, "layout");
 _Static_assert(sizeof(struct mem_tombstone) == 24, "layout");
 
+/* Where the insert of a key will lead. */
+struct tree_finger {
+    struct mem_family *family;
+    struct slice key;
+    struct mem_node *leaf; /* NULL: not known */
+    uint64_t split_count;  /* the leaf is right as long as the memtable's is the same */
+};
+
+/* What was found out about keys that will probably be put soon.  A hint is true for ever, but for
+ * its leaf, which says itself when it is not: so none has to be taken back. */
+struct mem_hints {
+    uint32_t next, count;
+    struct mem_hint {
+        struct tree_finger finger; /* its key is in `key` */
+        uint64_t hash;
+        uint8_t key[MEM_HINT_KEY_BYTES_MAX];
+    } items[MEM_GROUP_COUNT_MAX];
+};
+
 struct memtable {
     uint8_t *base;     /* owned: the mapping */
     size_t used_bytes; /* everything below has been given out */
@@ -134,6 +154,7 @@ struct memtable {
     uint64_t deletion_count; /* of single keys, since it was made */
     uint32_t deleted_entry;  /* the newest one's; 0: none */
     uint32_t deleted_cf_id;
+    struct mem_hints hints;
 };
 
 static inline struct mem_header *

@@ -113,6 +113,9 @@ memtable_map(struct memtable *memtable, size_t mapped_bytes)
         goto fail;
     }
     memtable->mapped_bytes = mapped_bytes;
+    /* A descent looks at places all over the mapping.  Where the system grants no large pages to
+     * memfds (shmem_enabled), small ones do. */
+    (void)madvise(memtable->base, mapped_bytes, MADV_HUGEPAGE);
     step = "seal";
     if (fcntl(memtable->fd, F_ADD_SEALS, SEALS | F_SEAL_SEAL) != 0)
         goto fail;
@@ -137,6 +140,7 @@ memtable_reset(struct memtable *memtable)
     memtable->ref_count = 1;
     memtable->frozen = false;
     memtable->next_spare = NULL;
+    memtable->hints.next = memtable->hints.count = 0;
     memtable->key_count = memtable->leaf_count = memtable->inner_count = 0;
     if (memtable->family_slot_count > 0)
         memset(memtable->family_slots, 0,

@@ -58,22 +58,42 @@ memtable_prefetch(const struct memtable *memtable, uint32_t cf_id, const struct 
     return found;
 }
 
+/* Keeps what the put of a short key would find out again. */
+static void
+keep_hint(struct mem_hints *hints, const struct tree_finger *finger, uint64_t hash)
+{
+    struct mem_hint *hint = &hints->items[hints->count];
+
+    if (finger->key.size > MEM_HINT_KEY_BYTES_MAX)
+        return;
+    *hint = (struct mem_hint){.finger = *finger, .hash = hash};
+    if (finger->key.size > 0)
+        memcpy(hint->key, finger->key.data, finger->key.size);
+    hint->finger.key.data = hint->key;
+    hints->count++;
+}
+
 void
-memtable_prefetch_puts(const struct memtable *memtable, uint32_t cf_id, const struct slice *keys,
+memtable_prefetch_puts(struct memtable *memtable, uint32_t cf_id, const struct slice *keys,
                        unsigned count)
 {
     struct mem_family *family = mem_family_find(memtable, cf_id);
     struct tree_finger fingers[READ_PREFETCH_COUNT_MAX];
+    uint64_t hashes[READ_PREFETCH_COUNT_MAX];
 
     KV_ASSERT(memtable->pool != NULL);
     KV_ASSERT(count <= READ_PREFETCH_COUNT_MAX);
     if (family == NULL || family->root == 0)
         return;
     for (unsigned i = 0; i < count; i++) {
-        mem_filter_prefetch(&memtable->filter, hash_xxph3(keys[i].data, keys[i].size));
+        hashes[i] = hash_xxph3(keys[i].data, keys[i].size);
+        mem_filter_prefetch(&memtable->filter, hashes[i]);
         fingers[i] = (struct tree_finger){.family = family, .key = keys[i]};
     }
     tree_find_leaves(memtable, fingers, count);
     for (unsigned i = 0; i < count; i++)
         tree_prefetch_entry(memtable, &fingers[i]);
+    memtable->hints.next = memtable->hints.count = 0;
+    for (unsigned i = 0; i < count; i++)
+        keep_hint(&memtable->hints, &fingers[i], hashes[i]);
 }

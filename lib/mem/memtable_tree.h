@@ -32,14 +32,6 @@ double tree_part_below(const struct memtable *memtable, const struct mem_family 
 struct mem_entry *tree_insert(struct memtable *memtable, struct mem_family *family,
                               struct slice key);
 
-/* Where the insert of a key will lead; filled for a whole group by tree_find_leaves. */
-struct tree_finger {
-    struct mem_family *family;
-    struct slice key;
-    struct mem_node *leaf; /* NULL: not known */
-    uint64_t split_count;  /* the leaf is right as long as the memtable's is the same */
-};
-
 /* Descends for all fingers at once, a level at a time, so that their waits for memory overlap. */
 void tree_find_leaves(const struct memtable *memtable, struct tree_finger *fingers, unsigned count);
 /* Begins to load the entry that tree_find_entry will look at.  The finger's leaf is known. */

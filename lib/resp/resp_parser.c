@@ -3,9 +3,10 @@
  *     *3\r\n $3\r\n SET\r\n $1\r\n k\r\n $1\r\n v\r\n      or      SET k v\n
  *
  * Like Redis, it does not look at what stands where a "\n" or the line end behind an argument
- * belongs.  Invariant: all before `position` is remembered in args_expected, bulk_expected and
- * the offsets, so an argument is not looked at twice however finely the input is cut.  Memory grows
- * with what has arrived, never with a length that was only announced.
+ * belongs.  A request that is short and all there, as nearly all are, is read in one pass; any
+ * other piece by piece.  Invariant: all before `position` is remembered in args_expected,
+ * bulk_expected and the offsets, so an argument is not looked at twice however finely the input is
+ * cut.  Memory grows with what has arrived, never with a length that was only announced.
  */
 #include "resp/resp_parser.h"
 
@@ -15,8 +16,14 @@
 #include "base/limits.h"
 #include "resp/resp_inline.h"
 #include "resp/resp_number.h"
+#include "resp/resp_short.h"
 
-enum { ARG_CAPACITY_FIRST = 16, ARG_CAPACITY_KEPT = 1024, INLINE_BYTES_KEPT = 4096 };
+enum {
+    ARG_CAPACITY_FIRST = 16,
+    ARG_CAPACITY_KEPT = 1024,
+    INLINE_BYTES_KEPT = 4096,
+    SHORT_BULK_BYTES_MAX = 65535,
+};
 
 enum line { LINE_OK, LINE_MORE, LINE_TOO_LONG };
 
@@ -88,6 +95,31 @@ finish(struct resp_parser *parser, const uint8_t *bytes)
     parser->arg_count = parser->args_read;
     resp_parser_restart(parser);
     return RESP_PARSE_COMMAND;
+}
+
+/* A whole short request, in one pass; nearly all are.  False: to be read piece by piece, from its
+ * first byte. */
+static bool
+read_short(struct resp_parser *parser, struct slice input, size_t *consumed_out)
+{
+    struct slice rest = input;
+    uint32_t count;
+
+    KV_ASSERT(parser->position == 0 && parser->args_read == 0);
+    if (parser->is_anonymous || parser->bulk_bytes_max < SHORT_BULK_BYTES_MAX ||
+        parser->arg_count_max < ARG_CAPACITY_FIRST)
+        return false;
+    if (!resp_take_length(&rest, '*', ARG_CAPACITY_FIRST, &count) || count == 0)
+        return false;
+    if (parser->arg_capacity < ARG_CAPACITY_FIRST)
+        resize_args(parser, ARG_CAPACITY_FIRST);
+    for (uint32_t i = 0; i < count; i++) {
+        if (!resp_take_bulk(&rest, SHORT_BULK_BYTES_MAX, &parser->args[i]))
+            return false;
+    }
+    parser->arg_count = count;
+    *consumed_out = input.size - rest.size;
+    return true;
 }
 
 /* Nearly all lines are "$3": a few compares are quicker than a call. */
@@ -256,6 +288,8 @@ resp_parser_next(struct resp_parser *parser, struct slice input, size_t *consume
         resize_args(parser, ARG_CAPACITY_KEPT);
     if (parser->position == 0 && parser->inline_bytes.capacity > INLINE_BYTES_KEPT)
         buffer_deinit(&parser->inline_bytes);
+    if (parser->position == 0 && read_short(parser, input, consumed_out))
+        return RESP_PARSE_COMMAND;
     if (input.data[0] == '*')
         return read_multibulk(parser, input, consumed_out);
     return read_inline(parser, input, consumed_out);

@@ -244,6 +244,66 @@ integers_are_strict(void)
         CU_ASSERT_FALSE(resp_parse_int64(slice_from_text(bad[i]), &value));
 }
 
+/* Now and then a byte is another one, and the end is missing. */
+static void
+put_doubtful_request(struct buffer *bytes, struct random *random)
+{
+    static const char strange[] = "*$0129\r\n-a";
+    const unsigned count = (unsigned)random_below(random, 19);
+
+    buffer_clear(bytes);
+    buffer_append_format(bytes, "*%u\r\n", count);
+    for (unsigned i = 0; i < count; i++) {
+        const unsigned size = (unsigned)random_below(random, random_below(random, 8) ? 20 : 200);
+
+        buffer_append_format(bytes, "$%u\r\n%0*u\r\n", size, (int)size, size > 0 ? 7 : 0);
+    }
+    for (uint64_t i = random_below(random, 3); i > 0; i--)
+        bytes->data[random_below(random, bytes->size)] =
+            (uint8_t)strange[random_below(random, sizeof(strange) - 1)];
+    bytes->size -= random_below(random, 3) > 0 ? 0 : random_below(random, bytes->size);
+}
+
+/* Goal: reading a short request in one pass is a matter of time only.
+ * Method: random requests, many of them damaged, are read by two parsers, one of which has limits
+ * that make it read all piece by piece. */
+static void
+one_pass_and_many_agree(void)
+{
+    struct resp_parser fast, slow;
+    struct buffer bytes = {0};
+    struct random random;
+    size_t consumed_fast, consumed_slow;
+    uint32_t command_count = 0;
+
+    random_init(&random, unit_seed());
+    for (unsigned round = 0; round < 20000; round++) {
+        enum resp_parse parse;
+
+        resp_parser_init(&fast);
+        resp_parser_init(&slow);
+        slow.bulk_bytes_max = 65534; /* below what a short request may have */
+        fast.bulk_bytes_max = 65535;
+        put_doubtful_request(&bytes, &random);
+        parse = resp_parser_next(&fast, buffer_slice(&bytes), &consumed_fast);
+        CU_ASSERT_EQUAL_FATAL(resp_parser_next(&slow, buffer_slice(&bytes), &consumed_slow), parse);
+        CU_ASSERT_EQUAL(consumed_fast, consumed_slow);
+        if (parse == RESP_PARSE_ERROR)
+            CU_ASSERT_STRING_EQUAL(fast.error, slow.error);
+        if (parse == RESP_PARSE_COMMAND) {
+            command_count++;
+            CU_ASSERT_EQUAL_FATAL(fast.arg_count, slow.arg_count);
+            for (uint32_t i = 0; i < fast.arg_count; i++)
+                CU_ASSERT_TRUE(slice_equal(fast.args[i], slow.args[i]));
+        }
+        CU_ASSERT_EQUAL(fast.position, slow.position);
+        resp_parser_deinit(&fast);
+        resp_parser_deinit(&slow);
+    }
+    CU_ASSERT_TRUE(command_count > 1000);
+    buffer_deinit(&bytes);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -254,6 +314,7 @@ main(int argc, char **argv)
         UNIT_TEST(strangers_get_small_limits),
         UNIT_TEST(the_missing_bytes_of_a_bulk_are_known),
         UNIT_TEST(cuts_change_nothing),
+        UNIT_TEST(one_pass_and_many_agree),
         UNIT_TEST(integers_are_strict),
         UNIT_TEST_END,
     };
