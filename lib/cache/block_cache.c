@@ -39,7 +39,7 @@ enum {
     CHUNK_HEAD_BYTES = 16, /* malloc's, in front of a block */
     SPARE_BYTES_MAX = 16 * 1024,
     SPARE_SLACK_BYTES_MAX = 512, /* wasted in a block, which is charged for it */
-    SLOTS_TOO_MANY = 16,         /* times as many as the budget asks for */
+    INDEX_PART_MAX = 16,         /* an index that takes more of the budget is made smaller */
     HITS_MAX = 3,                /* turns of the clock that the busiest block survives unasked */
 };
 
@@ -355,8 +355,9 @@ block_cache_set_bytes_max(struct block_cache *cache, size_t bytes_max)
 
     cache->bytes_max = bytes_max;
     evict_to_budget(cache);
-    if (slot_count > cache->slot_count || (slot_count <= cache->slot_count / SLOTS_TOO_MANY &&
-                                           cache->stats.block_count <= 2 * slot_count))
+    if (slot_count > cache->slot_count ||
+        (slot_count < cache->slot_count && cache->stats.block_count <= 2 * slot_count &&
+         index_bytes(cache->slot_count) > bytes_max / INDEX_PART_MAX))
         index_resize(cache, slot_count);
     evict_to_budget(cache);
 }
