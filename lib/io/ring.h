@@ -43,8 +43,9 @@ struct ring_turn_times {
 };
 const struct ring_turn_times *ring_turn_times(const struct ring *ring);
 
-/* For handlers: enough has been done in this turn.  The last few completions keep their order and
- * wait for the next one, which first submits what is queued, and does not wait. */
+/* For handlers: enough has been done in this turn.  The other completions keep their order and wait
+ * for the next one, which first submits what is queued, and does not wait; of bytes received no
+ * more than half a megabyte is left. */
 void ring_cut_turn(struct ring *ring);
 
 /* From now on ring_turn looks for so long whether something has completed before it sleeps, 0: not
