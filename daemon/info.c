@@ -266,6 +266,7 @@ info_kvd(struct server *server, struct buffer *target)
     LINE("wal_write_usec_avg:%" PRIu64 "\r\n",
          stats.wal.group_count > 0 ? stats.wal.write_us_total / stats.wal.group_count : 0);
     LINE("wal_direct_io:%d\r\n", stats.wal.direct_io);
+    turn_watch_format(&server->stats.turn_watch, target);
 }
 
 /* What a byte of a user's has cost in bytes written to tables. */

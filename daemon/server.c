@@ -312,19 +312,28 @@ server_end_long_turn(struct server *server)
 static void
 turn(struct server *server, uint64_t timeout_us)
 {
+    const struct ring_turn_times *times = ring_turn_times(server->ring);
+    struct turn_watch *watch = &server->stats.turn_watch;
+
     server->stats.turn_count++;
     server->turn_began_at = server->stats.command_count;
     server_share_client_memory(server);
     (void)ring_turn(server->ring, has_work(server) ? 0 : timeout_us);
-    server->now_us = io_now_us(server->io);
+    server->now_us = times->done_us;
+    turn_watch_mark(watch, TURN_COMPLETIONS, times->timers_us);
+    turn_watch_mark(watch, TURN_TIMERS, times->done_us);
     core_watch_turn(&server->core_watch, server->pool, server->now_us);
     run_writers(server);
     run_runnable(server);
+    turn_watch_mark(watch, TURN_WRITERS, io_now_us(server->io));
     if (server->db != NULL)
         db_turn(server->db);
+    turn_watch_mark(watch, TURN_ENGINE, io_now_us(server->io));
     release_submitted(server);
     flush_clients(server);
     retire_closed(server);
+    turn_watch_mark(watch, TURN_SENDS, io_now_us(server->io));
+    turn_watch_end(watch, times->woken_us);
 }
 
 /* The list is in the order of activity, so this looks at no more than it closes. */

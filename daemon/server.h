@@ -18,6 +18,7 @@
 #include "daemon/read_ahead.h"
 #include "daemon/slowlog.h"
 #include "daemon/snapshot_leases.h"
+#include "daemon/turn_watch.h"
 #include "db/db.h"
 #include "io/ring.h"
 
@@ -65,6 +66,7 @@ struct server_stats {
     uint64_t output_limit_close_count, query_limit_close_count, timeout_close_count;
     uint64_t memory_close_count; /* clients closed for the memory of all */
     uint64_t turn_count;
+    struct turn_watch turn_watch;
     uint64_t peak_memory_bytes;                       /* of clients */
     struct command_stats commands[COMMAND_COUNT_MAX]; /* by command_index */
     struct error_stats errors[ERROR_PREFIX_COUNT_MAX];

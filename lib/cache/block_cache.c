@@ -20,7 +20,8 @@
  *
  * All is O(1) but growing the index (doubling; a budget that is set makes it large enough for
  * blocks of 4 KiB at once) and block_cache_drop_table, which walks the blocks whose tables share
- * a list.
+ * a list.  To move a hundred thousand blocks to another index takes tens of milliseconds, and a
+ * budget that memtables share goes up and down all the time; so the index stays large.
  */
 #include "cache/block_cache.h"
 
@@ -38,6 +39,7 @@ enum {
     CHUNK_HEAD_BYTES = 16, /* malloc's, in front of a block */
     SPARE_BYTES_MAX = 16 * 1024,
     SPARE_SLACK_BYTES_MAX = 512, /* wasted in a block, which is charged for it */
+    INDEX_PART_MAX = 16,         /* an index that takes more of the budget is made smaller */
     HITS_MAX = 3,                /* turns of the clock that the busiest block survives unasked */
 };
 
@@ -353,7 +355,9 @@ block_cache_set_bytes_max(struct block_cache *cache, size_t bytes_max)
 
     cache->bytes_max = bytes_max;
     evict_to_budget(cache);
-    if (slot_count != cache->slot_count && cache->stats.block_count <= 2 * slot_count)
+    if (slot_count > cache->slot_count ||
+        (slot_count < cache->slot_count && cache->stats.block_count <= 2 * slot_count &&
+         index_bytes(cache->slot_count) > bytes_max / INDEX_PART_MAX))
         index_resize(cache, slot_count);
     evict_to_budget(cache);
 }

@@ -38,6 +38,7 @@ void
 compaction_free(struct compaction *compaction)
 {
     io_timer_stop(compaction->db->io, &compaction->park_timer);
+    compaction_end_opening(compaction);
     list_remove(&compaction->link);
     for (uint32_t i = 0; i < compaction->part_count; i++) {
         compaction_drop_tables(&compaction->parts[i]);
@@ -281,6 +282,19 @@ finish(struct compaction *compaction)
     const enum kv_status st = compaction_check_tables(compaction);
 
     KV_ASSERT(!has_part(compaction, PART_RUNNING));
+    if (st != KV_OK) {
+        compaction_cancel(compaction, st);
+        return;
+    }
+    compaction->state = COMPACTION_OPENING;
+    compaction_open_tables(compaction);
+}
+
+void
+compaction_on_opened(struct compaction *compaction, enum kv_status st)
+{
+    KV_ASSERT(compaction->state == COMPACTION_OPENING);
+    compaction->state = COMPACTION_RUNNING;
     if (st != KV_OK)
         compaction_cancel(compaction, st);
     else

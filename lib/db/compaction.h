@@ -47,6 +47,19 @@ MUST_CHECK enum kv_status compaction_check_tables(const struct compaction *compa
 void compaction_make_edit(struct compaction *compaction, const struct version *version,
                           struct version_edit *edit);
 
+/* The current version has the input. */
+const struct table_file *compaction_input_file(const struct version *version,
+                                               const struct compaction_input *input);
+
+/* --- compaction_open.c --- */
+
+/* compaction_on_opened comes, perhaps from inside. */
+void compaction_open_tables(struct compaction *compaction);
+/* What was opened for nothing is closed. */
+void compaction_end_opening(struct compaction *compaction);
+/* compaction.c: KV_OK, or KV_CORRUPT: one of the tables may not be installed. */
+void compaction_on_opened(struct compaction *compaction, enum kv_status st);
+
 /* --- compactor.c --- */
 
 /* A compaction is over: KV_OK, or why not. */

@@ -405,18 +405,24 @@ first_from(const struct version_level *files, struct slice smallest)
     return low;
 }
 
-static const struct table_meta *
-find_meta(const struct version *version, const struct compaction_input *input)
+const struct table_file *
+compaction_input_file(const struct version *version, const struct compaction_input *input)
 {
     const struct version_level *files = &version->levels[input->level];
 
     for (uint32_t i = input->level == 0 ? 0 : first_from(files, input->smallest); i < files->count;
          i++) {
         if (files->files[i]->meta.number == input->number)
-            return &files->files[i]->meta;
+            return files->files[i];
     }
     KV_ASSERT(false && "an input has left the version");
     return NULL;
+}
+
+static const struct table_meta *
+find_meta(const struct version *version, const struct compaction_input *input)
+{
+    return &compaction_input_file(version, input)->meta;
 }
 
 /* The oldest data decide when a table is due by age.  0: not known of all. */

@@ -5,6 +5,7 @@
  *
  *     compactor.c          what runs next
  *     compaction.c         one plan: its jobs, its end, what is tried again
+ *     compaction_open.c    new tables are opened before they are installed
  *     compaction_job.c     from a plan to what a job is told, and from its answer to an edit
  *     compactor_buried.c   what lies under range tombstones
  *     compactor_manual.c   KV.COMPACT: level by level to the bottom
@@ -64,9 +65,9 @@ struct compaction_part {
 /* A plan on its way to a new version.  From the beginning to the end the picker sees it among
  * those that run, so nothing else touches its inputs or its part of the output level.
  *
- *     made --nothing to rewrite----------------------.
- *       |                                            v
- *       `---> RUNNING --all parts DONE, they fit--> INSTALLING --durable--> gone
+ *     made --nothing to rewrite--------------------------------------------------.
+ *       |                                                                        v
+ *       `---> RUNNING --all parts DONE, they fit--> OPENING --tables open--> INSTALLING --> gone
  *              |   ^ `--paused: parts are cancelled,
  *              |   '---- go on at RESUME
  *              `--a part failed, CANCEL, stop--> ENDING --no part RUNNING--> outputs deleted,
@@ -76,6 +77,7 @@ enum compaction_state {
     COMPACTION_RUNNING,
     COMPACTION_ENDING,
     COMPACTION_PARKED, /* its tables are left alone for a while */
+    COMPACTION_OPENING,
     COMPACTION_INSTALLING,
 };
 
@@ -91,6 +93,7 @@ struct compaction {
     struct compaction_part *parts; /* owned array; none if nothing is rewritten */
     uint32_t part_count;
     struct compact_range *grandparents; /* owned; for all parts */
+    struct table_opening *opening;      /* owned; from OPENING on */
     uint64_t creation_time_s;
     uint64_t output_bytes;
     uint64_t started_us;

@@ -50,6 +50,7 @@ compaction_state_name(const struct compaction *compaction)
         return "ending";
     case COMPACTION_PARKED:
         return "resting";
+    case COMPACTION_OPENING:
     case COMPACTION_INSTALLING:
         return "installing";
     }

@@ -235,6 +235,19 @@ plan_outputs(struct frozen *frozen)
     free(families);
 }
 
+void
+db_guard_frozen(struct db *db)
+{
+    for (struct list *node = db->frozen.next; node != &db->frozen; node = node->next) {
+        struct frozen *frozen = LIST_ENTRY(node, struct frozen, link);
+
+        if (!frozen->sealed || frozen->guarded)
+            continue;
+        frozen->guarded = memtable_guard(frozen->memtable);
+        return;
+    }
+}
+
 /* Nobody can be told of a version that is not durable, so no table may hold one. */
 static void
 start_flush(struct frozen *frozen)

@@ -41,6 +41,7 @@ struct frozen {
     struct memtable *memtable;   /* owned reference */
     struct db_family **families; /* owned array of references: of the job's outputs */
     bool sealed;                 /* memtable_freeze was called: all of it is durable */
+    bool guarded;                /* memtable_guard has nothing left to do */
     uint64_t log_next;           /* the WAL that goes on after it; 0: not known before the repair */
     struct flush_job job;
     uint64_t *snapshots;        /* owned: those that the job was told of */
@@ -126,6 +127,9 @@ struct db {
     uint64_t flush_drain_bytes_per_s; /* measured; 0: not yet */
     uint64_t paced_count, paced_us;
 
+    uint64_t cache_goal_bytes; /* where the cache's budget goes: see db_budget.c */
+    struct io_timer budget_timer;
+
     struct db_space space;
     struct db_checkpoint *checkpoint; /* owned: the one that is being made; NULL: none */
 
@@ -200,6 +204,8 @@ MUST_CHECK enum kv_status db_merge_configure(struct db *db);
 /* db_flush.c */
 MUST_CHECK enum kv_status db_freeze(struct db *db);
 void db_start_flushes(struct db *db);
+/* A step towards sealed memtables that this process cannot write to by mistake. */
+void db_guard_frozen(struct db *db);
 /* Those that have failed needn't wait any longer. */
 void db_retry_flushes(struct db *db);
 void db_install_built(struct db *db);
@@ -251,6 +257,9 @@ size_t db_memtable_capacity(uint64_t memtable_bytes);
 void db_wake_writer(struct db *db);
 /* What was a hole has the keys of a batch again, which is well-formed. */
 void db_fill_holes(struct db *db, struct slice batch);
+
+/* db_budget.c */
+/* What memtables or open tables take has changed. */
 void db_update_budget(struct db *db);
 
 #endif

@@ -16,7 +16,7 @@
 #include "io/file.h"
 #include "version/file_name.h"
 
-enum { UNLINK_PAUSE_US = 2000, DROP_COUNT_MAX = 2000 /* blocks, in about half a millisecond */ };
+enum { UNLINK_PAUSE_US = 2000, DROP_COUNT_MAX = 250 /* blocks, in some 150 us */ };
 
 struct obsolete_file {
     struct list link;

@@ -208,6 +208,7 @@ db_destroy(struct db *db)
     io_timer_stop(db->io, &db->stall_timer);
     io_timer_stop(db->io, &db->pace_timer);
     io_timer_stop(db->io, &db->repair_timer);
+    io_timer_stop(db->io, &db->budget_timer);
     db_space_deinit(db);
     db_forget_obsolete(db);
     db_sweep_deinit(&db->sweep);

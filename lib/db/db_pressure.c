@@ -59,7 +59,7 @@ level0_left(const struct db *db, const struct column_family *family, uint32_t fi
         const struct compaction_plan *plan = &compaction->plan;
 
         if (plan->cf_id != family->id || plan->input_bytes == 0 ||
-            compaction->state != COMPACTION_RUNNING)
+            (compaction->state != COMPACTION_RUNNING && compaction->state != COMPACTION_OPENING))
             continue;
         for (uint32_t i = 0; i < plan->input_count && plan->inputs[i].level == 0; i++)
             amount -= (double)compaction_bytes_done(compaction) / (double)plan->input_bytes;

@@ -18,21 +18,6 @@ db_memtable_capacity(uint64_t memtable_bytes)
     return (size_t)(memtable_bytes + memtable_bytes / 8);
 }
 
-/* The cache gets what the memtables and the open tables leave. */
-void
-db_update_budget(struct db *db)
-{
-    const uint64_t limit = db->options.memory_limit_bytes;
-    uint64_t used = memtable_bytes_mapped(db->active);
-    uint64_t cache_bytes;
-
-    for (struct list *node = db->frozen.next; node != &db->frozen; node = node->next)
-        used += memtable_bytes_mapped(LIST_ENTRY(node, struct frozen, link)->memtable);
-    used += version_set_reader_bytes(db->versions);
-    cache_bytes = used < limit - limit / 8 ? limit - used : limit / 8;
-    block_cache_set_bytes_max(db->cache, cache_bytes);
-}
-
 /* Somebody was told KV_BUSY: there is room again, or a reason to refuse. */
 void
 db_wake_writer(struct db *db)
@@ -221,6 +206,7 @@ db_turn(struct db *db)
     db_family_changes_turn(db);
     db_install_built(db);
     db_start_flushes(db);
+    db_guard_frozen(db);
     db_space_turn(db);
     compactor_turn(db->compactor);
     db_update_pressure(db);

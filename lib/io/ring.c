@@ -324,6 +324,12 @@ ring_cut_turn(struct ring *ring)
     ring->is_cut = true;
 }
 
+const struct ring_turn_times *
+ring_turn_times(const struct ring *ring)
+{
+    return &ring->times;
+}
+
 uint32_t
 ring_turn(struct ring *ring, uint64_t timeout_us)
 {
@@ -331,12 +337,16 @@ ring_turn(struct ring *ring, uint64_t timeout_us)
 
     KV_ASSERT(!ring->dispatching);
     submit_and_wait(ring, wait_us(ring, timeout_us));
+    ring->times.woken_us = io_system_now_us(&ring->io);
     ring->dispatching = true;
     ring->is_cut = false;
     called_count += dispatch_ready(ring);
     called_count += io_ring_deliver(ring);
-    if (timer_heap_next_us(&ring->timers) != UINT64_MAX)
-        called_count += timer_heap_expire(&ring->timers, io_system_now_us(&ring->io));
+    ring->times.timers_us = ring->times.done_us = io_system_now_us(&ring->io);
+    if (timer_heap_next_us(&ring->timers) <= ring->times.timers_us) {
+        called_count += timer_heap_expire(&ring->timers, ring->times.timers_us);
+        ring->times.done_us = io_system_now_us(&ring->io);
+    }
     ring->dispatching = false;
     return called_count;
 }

@@ -37,6 +37,12 @@ struct io_uring_sqe *ring_get_sqe(struct ring *ring, struct ring_event *event);
  * Returns the number of handlers called. */
 uint32_t ring_turn(struct ring *ring, uint64_t timeout_us);
 
+/* Of the latest turn: when it began to call handlers, and those of timers, and was over. */
+struct ring_turn_times {
+    uint64_t woken_us, timers_us, done_us;
+};
+const struct ring_turn_times *ring_turn_times(const struct ring *ring);
+
 /* For handlers: enough has been done in this turn.  The other completions keep their order and wait
  * for the next one, which first submits what is queued, and does not wait; of bytes received no
  * more than half a megabyte is left. */

@@ -17,6 +17,7 @@ struct ring {
     struct list arrived;        /* reads whose result is known, likewise; a few a turn */
     uint32_t queued_read_count; /* since the last submission */
     uint64_t busy_poll_us;
+    struct ring_turn_times times;
     bool dispatching;
     bool is_cut; /* by ring_cut_turn */
 };

@@ -97,8 +97,11 @@ double memtable_part_below(const struct memtable *memtable, uint32_t cf_id, stru
  * reader has been told of them.  Not after freeze. */
 void memtable_rollback(struct memtable *memtable, uint64_t seq_max);
 
-/* No more writes; the mapping becomes read-only here too. */
+/* No more writes. */
 void memtable_freeze(struct memtable *memtable);
+/* Makes the next part of a frozen one read-only in this process, too, in some 50 us.  True: that
+ * was the last one. */
+bool memtable_guard(struct memtable *memtable);
 /* Borrowed; sealed so that nobody can map it writable or change its size. */
 int memtable_fd(const struct memtable *memtable);
 

@@ -137,6 +137,9 @@ struct memtable {
     size_t used_bytes; /* everything below has been given out */
     size_t mapped_bytes;
     size_t populated_bytes;     /* pages below are known to be there */
+    size_t ready_bytes;         /* what is below may be written to; memtable_pool.c draws it */
+    size_t locked_bytes;        /* what is below, from ready_bytes on, was guarded; 0: nothing is */
+    size_t guarded_bytes;       /* what is below may be written to by nobody */
     struct memtable_pool *pool; /* NULL: opened from a descriptor; outlives its memtables */
     struct memtable *next_spare;
     uint32_t ref_count;

@@ -5,7 +5,12 @@
  * memtable starts in it by resetting the header: nothing behind used_bytes is ever read.
  *
  * Sealing: the size is fixed from the start, and once kvd has its own mapping nobody can make
- * another writable one.  kvd's mapping turns read-only with freeze and writable again with reuse.
+ * another writable one.  kvd's mapping turns read-only after freeze and writable again with reuse.
+ * To change all of it at once takes milliseconds, so it goes by steps: what is frozen is guarded a
+ * step each turn, and what is used again is opened as it is filled.
+ *
+ *     0 ........ guarded_bytes ........ ready_bytes ........ locked_bytes ........ populated_bytes
+ *     read-only  |  writable (frozen: the rest to guard)  |  read-only            |  writable
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +22,7 @@
 #include "base/log.h"
 #include "mem/memtable_internal.h"
 
-enum { POPULATE_BYTES = 256 * 1024 };
+enum { POPULATE_BYTES = 256 * 1024, GUARD_BYTES = 1024 * 1024 };
 
 /* The last page is left out so that no offset behind an object overflows. */
 static const size_t MAPPED_BYTES_MAX = ((size_t)1 << 32) - MEM_HEADER_BYTES;
@@ -137,6 +142,7 @@ memtable_reset(struct memtable *memtable)
     memtable->deletion_count = 0;
     memtable->deleted_entry = 0;
     memtable->used_bytes = MEM_HEADER_BYTES;
+    memtable->guarded_bytes = 0;
     memtable->ref_count = 1;
     memtable->frozen = false;
     memtable->next_spare = NULL;
@@ -145,6 +151,37 @@ memtable_reset(struct memtable *memtable)
     if (memtable->family_slot_count > 0)
         memset(memtable->family_slots, 0,
                memtable->family_slot_count * sizeof(memtable->family_slots[0]));
+}
+
+/* The next part of what was guarded in an earlier use.  False: the system would not. */
+static bool
+unlock_ahead(struct memtable *memtable)
+{
+    const size_t start = memtable->ready_bytes;
+    const size_t left = memtable->locked_bytes - start;
+    const size_t size = left < GUARD_BYTES ? left : GUARD_BYTES;
+
+    KV_ASSERT(start < memtable->locked_bytes);
+    if (mprotect(memtable->base + start, size, PROT_READ | PROT_WRITE) != 0)
+        return false;
+    memtable->ready_bytes = start + size;
+    if (size == left) {
+        memtable->locked_bytes = 0;
+        memtable->ready_bytes = memtable->populated_bytes;
+    }
+    return true;
+}
+
+/* What may have been guarded in any use is locked in the next one until it is reached. */
+static bool
+unlock_front(struct memtable *memtable)
+{
+    if (memtable->locked_bytes < memtable->guarded_bytes)
+        memtable->locked_bytes = memtable->guarded_bytes;
+    if (memtable->locked_bytes == 0)
+        return true;
+    memtable->ready_bytes = 0;
+    return unlock_ahead(memtable);
 }
 
 /* NULL: no spare, or it cannot be made writable again and was dropped. */
@@ -158,8 +195,7 @@ pool_take_spare(struct memtable_pool *pool)
     KV_ASSERT(pool->spare_count > 0);
     pool->spares = memtable->next_spare;
     pool->spare_count--;
-    if (memtable->frozen &&
-        mprotect(memtable->base, memtable->mapped_bytes, PROT_READ | PROT_WRITE) != 0) {
+    if (!unlock_front(memtable)) {
         memtable_destroy(memtable);
         return NULL;
     }
@@ -305,7 +341,17 @@ populate_ahead(struct memtable *memtable)
 
     /* If the kernel cannot, the pages come by faults. */
     (void)madvise(memtable->base + start, size, MADV_POPULATE_WRITE);
-    memtable->populated_bytes = start + size;
+    memtable->populated_bytes = memtable->ready_bytes = start + size;
+}
+
+/* Unlocking moves the border of two mappings that are there, which takes no memory. */
+static void
+make_ready(struct memtable *memtable)
+{
+    if (memtable->locked_bytes == 0)
+        populate_ahead(memtable);
+    else if (!unlock_ahead(memtable))
+        KV_ASSERT(false && "a memtable is writable");
 }
 
 void *
@@ -316,8 +362,8 @@ mem_allocate(struct memtable *memtable, size_t size, size_t alignment)
 
     KV_ASSERT(!memtable->frozen);
     KV_ASSERT(end <= memtable->mapped_bytes);
-    while (end > memtable->populated_bytes)
-        populate_ahead(memtable);
+    while (end > memtable->ready_bytes)
+        make_ready(memtable);
     memtable->used_bytes = end;
     return memtable->base + start;
 }
@@ -332,9 +378,24 @@ memtable_freeze(struct memtable *memtable)
     header->used_bytes = memtable->used_bytes;
     header->frozen = 1;
     memtable->frozen = true;
+}
+
+bool
+memtable_guard(struct memtable *memtable)
+{
+    const size_t start = memtable->guarded_bytes;
+    const size_t end = mapped_bytes_for(memtable->used_bytes) - MEM_HEADER_BYTES;
+    const size_t size = end - start < GUARD_BYTES ? end - start : GUARD_BYTES;
+
+    KV_ASSERT(memtable->frozen && memtable->pool != NULL);
+    KV_ASSERT(start < end && end <= memtable->mapped_bytes);
     /* Only a safety net against our own stray writes, so a failure changes nothing. */
-    if (mprotect(memtable->base, memtable->mapped_bytes, PROT_READ) != 0)
+    if (mprotect(memtable->base + start, size, PROT_READ) != 0) {
         kv_log(LOG_LEVEL_WARNING, "memtable: mprotect: %s", strerror(errno));
+        return true;
+    }
+    memtable->guarded_bytes = start + size;
+    return memtable->guarded_bytes == end;
 }
 
 int

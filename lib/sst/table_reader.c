@@ -101,6 +101,12 @@ table_reader_set_fd(struct table_reader *table, struct io *io, int fd)
     table->fd = fd;
 }
 
+bool
+table_reader_is_open(const struct table_reader *table)
+{
+    return table->state == TABLE_OPEN;
+}
+
 size_t
 table_reader_bytes_used(const struct table_reader *table)
 {

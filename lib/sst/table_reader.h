@@ -44,6 +44,7 @@ const char *table_reader_path(const struct table_reader *table);
 /* -1 until set; owned from then on (the last unref closes it with close(2) through `io`). */
 int table_reader_fd(const struct table_reader *table);
 void table_reader_set_fd(struct table_reader *table, struct io *io, int fd);
+bool table_reader_is_open(const struct table_reader *table);
 /* Memory that the open reader holds outside the block cache. */
 size_t table_reader_bytes_used(const struct table_reader *table);
 

@@ -13,9 +13,25 @@
 #include "version/file_name.h"
 #include "version/version_set_internal.h"
 
+/* NULL: there is none. */
+static struct table_reader *
+take_ahead(struct version_set *set, uint64_t number)
+{
+    for (uint32_t i = 0; i < set->ahead_count; i++) {
+        struct table_reader *reader = set->ahead[i];
+
+        if (table_reader_number(reader) != number)
+            continue;
+        set->ahead[i] = set->ahead[--set->ahead_count];
+        return reader;
+    }
+    return NULL;
+}
+
 struct table_reader *
 version_set_make_reader(struct version_set *set, const struct table_meta *meta)
 {
+    struct table_reader *ahead = take_ahead(set, meta->number);
     char path[PATH_BYTES_MAX];
     const struct table_reader_options options = {
         .file_number = meta->number,
@@ -26,8 +42,36 @@ version_set_make_reader(struct version_set *set, const struct table_meta *meta)
         .seq_largest = meta->seq_largest,
     };
 
+    if (ahead != NULL)
+        return ahead;
     file_name_format(path, set->dir, FILE_TABLE, meta->number);
     return table_reader_new(&options);
+}
+
+struct table_reader *
+version_set_make_ahead(struct version_set *set, const struct table_meta *meta)
+{
+    struct table_reader *reader = version_set_make_reader(set, meta);
+
+    set->ahead = kv_realloc(set->ahead, ((size_t)set->ahead_count + 1) * sizeof(reader));
+    set->ahead[set->ahead_count++] = reader;
+    return reader;
+}
+
+void
+version_set_forget_ahead(struct version_set *set, uint64_t number_first, uint64_t number_count)
+{
+    uint32_t kept_count = 0;
+
+    for (uint32_t i = 0; i < set->ahead_count; i++) {
+        const uint64_t number = table_reader_number(set->ahead[i]);
+
+        if (number >= number_first && number - number_first < number_count)
+            table_reader_unref(set->ahead[i]);
+        else
+            set->ahead[kept_count++] = set->ahead[i];
+    }
+    set->ahead_count = kept_count;
 }
 
 void

@@ -115,6 +115,12 @@ void version_set_apply(struct version_set *set, struct version_edit *edits, uint
                        version_applied_fn *on_applied, void *owner);
 bool version_set_is_failing(const struct version_set *set);
 
+/* The reader of a table that is to come into a version by a change: the version takes it over,
+ * opened or not.  The set keeps it until then, or until it is forgotten. */
+struct table_reader *version_set_make_ahead(struct version_set *set, const struct table_meta *meta);
+void version_set_forget_ahead(struct version_set *set, uint64_t number_first,
+                              uint64_t number_count);
+
 /* Appends the bytes of a MANIFEST that says what is current, and the numbers taken so far. */
 void version_set_describe(struct version_set *set, struct buffer *target);
 

@@ -129,6 +129,9 @@ struct version_set {
     uint64_t live_version_count;
     struct buffer named; /* owned: as uint64_t, all tables that the replayed MANIFEST ever added */
 
+    struct table_reader **ahead; /* owned array of owned: of tables that are to come */
+    uint32_t ahead_count;
+
     struct list queue; /* of version_change */
     struct list batch; /* those being written */
     struct draft_set drafts;

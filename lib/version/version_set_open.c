@@ -420,6 +420,8 @@ version_set_close(struct version_set *set)
     set->on_obsolete = NULL;
     batch_drop(set);
     manifest_deinit(set);
+    version_set_forget_ahead(set, 0, UINT64_MAX);
+    free(set->ahead);
     while (set->family_count > 0)
         version_set_remove_family(set, set->families[set->family_count - 1]);
     KV_ASSERT(set->live_version_count == 0);

@@ -23,6 +23,8 @@ version_set_reader_bytes(const struct version_set *set)
 
     for (uint32_t i = 0; i < set->family_count; i++)
         bytes += version_reader_bytes(set->families[i]->current);
+    for (uint32_t i = 0; i < set->ahead_count; i++)
+        bytes += table_reader_bytes_used(set->ahead[i]);
     return bytes;
 }
 

@@ -4,7 +4,7 @@
 
 #include "version/version_set.h"
 
-/* Memory of the open table readers of all current versions. */
+/* Memory of the open table readers of all current versions, and of those that are to come. */
 uint64_t version_set_reader_bytes(const struct version_set *set);
 /* No MANIFEST work is under way. */
 bool version_set_is_idle(const struct version_set *set);

@@ -1,0 +1,57 @@
+/* Goal: a long turn counts for the part that took most of it, a short one not at all, and the
+ * longest is remembered.  Method: turns whose parts took given times. */
+#include <CUnit/Basic.h>
+
+#include "base/buffer.h"
+#include "daemon/turn_watch.h"
+#include "support/unit.h"
+
+static void
+watch_turn(struct turn_watch *watch, const uint64_t *parts_us)
+{
+    const uint64_t begun_us = 1000000;
+    uint64_t now_us = begun_us;
+
+    for (uint32_t part = 0; part < TURN_PART_COUNT; part++) {
+        now_us += parts_us[part];
+        turn_watch_mark(watch, (enum turn_part)part, now_us);
+    }
+    turn_watch_end(watch, begun_us);
+}
+
+static void
+long_turns_count_for_their_largest_part(void)
+{
+    static const uint64_t turns[][TURN_PART_COUNT] = {
+        {TURN_LONG_US - 1, 0, 0, 0, 0}, /* not long */
+        {0, 400, 400, 800, 400},        /* long together */
+        {100, 0, 0, 9000, 0},           {100, 3000, 0, 0, 0}, {100, 0, 0, 0, 5000},
+    };
+    struct turn_watch watch = {0};
+    struct buffer text = {0};
+
+    for (size_t i = 0; i < sizeof(turns) / sizeof(turns[0]); i++)
+        watch_turn(&watch, turns[i]);
+    turn_watch_format(&watch, &text);
+    CU_ASSERT_TRUE(
+        slice_equal(buffer_slice(&text), slice_from_text("turns_long:4\r\n"
+                                                         "turns_long_completions:0\r\n"
+                                                         "turns_long_timers:1\r\n"
+                                                         "turns_long_writers:0\r\n"
+                                                         "turns_long_engine:2\r\n"
+                                                         "turns_long_sends:1\r\n"
+                                                         "turn_usec_max:9100\r\n"
+                                                         "turn_usec_max_part:engine\r\n")));
+    buffer_deinit(&text);
+}
+
+int
+main(int argc, char **argv)
+{
+    static const struct unit_test tests[] = {
+        UNIT_TEST(long_turns_count_for_their_largest_part),
+        UNIT_TEST_END,
+    };
+
+    return unit_main("daemon_turn_watch", tests, argc, argv);
+}
