@@ -1,8 +1,8 @@
 /* table_scan.h - all point entries of one table from front to back, past every cache.
  *
- * For compactions: reads large windows of the file with O_DIRECT where that is possible and wanted,
- * checks and uncompresses block by block, and keeps nothing behind it.  Blocking: never
- * KV_WANT_BLOCK. Unlike other iterators (iter.h) a scan is of no further use after a failure.
+ * For compactions: reads large windows of the file, with O_DIRECT where that is possible and
+ * wanted, checks and uncompresses block by block, and keeps nothing behind it.  Blocking: never
+ * KV_WANT_BLOCK.  Unlike other iterators (iter.h) a scan is of no further use after a failure.
  */
 #ifndef KV_SST_TABLE_SCAN_H
 #define KV_SST_TABLE_SCAN_H
