@@ -1,8 +1,11 @@
 /* checkpoint_keeper.c - what to remove is looked up in the folder each time, so a crash, or
  * somebody who removes one by hand, needs no thought of its own.
  *
- *     tidy: list -> something called *.tmp that is not being made -> removed -> tidy
+ *     tidy: list -> something called *.tmp that is not being made -> synced -> removed -> tidy
  *                -> more save-* than are kept -> the oldest one is called *.tmp -> tidy
+ *
+ * The folder is synced before the first file goes: a power cut must not leave a checkpoint under
+ * its own name that lacks some.  Nor may one be made under a name while what is left of it goes.
  *
  * A removal that fails ends the tidying until the next save.
  */
@@ -95,12 +98,35 @@ on_removed(struct dir_removal *removal, enum kv_status st)
 }
 
 static void
+submit(struct checkpoint_keeper *keeper, struct io_request request)
+{
+    keeper->request = request;
+    keeper->request.owner = keeper;
+    keeper->has_request = true;
+    io_submit(keeper->server->io, &keeper->request);
+}
+
+static void
+on_name_synced(struct io_request *request)
+{
+    struct checkpoint_keeper *keeper = request->owner;
+
+    keeper->has_request = false;
+    if (request->result < 0)
+        kv_log(LOG_LEVEL_WARNING, "cannot sync %s: %s", request->path,
+               strerror((int)-request->result));
+    else if (!keeper->removal.is_cancelled)
+        dir_removal_start(&keeper->removal, keeper->server->io, on_removed);
+}
+
+static void
 remove_remnant(struct checkpoint_keeper *keeper, const char *name)
 {
     if (file_path(keeper->parent, name, keeper->removal.dir, sizeof(keeper->removal.dir)) != KV_OK)
         return;
     keeper->removal.owner = keeper;
-    dir_removal_start(&keeper->removal, keeper->server->io, on_removed);
+    submit(keeper,
+           (struct io_request){.op = IO_SYNC_DIR, .path = keeper->parent, .done = on_name_synced});
 }
 
 static void
@@ -108,7 +134,7 @@ on_renamed(struct io_request *request)
 {
     struct checkpoint_keeper *keeper = request->owner;
 
-    keeper->is_renaming = false;
+    keeper->has_request = false;
     if (request->result == 0)
         tidy(keeper);
     else
@@ -128,13 +154,10 @@ retire_save(struct checkpoint_keeper *keeper, uint64_t ms)
         file_path(keeper->parent, name_tmp, keeper->removal.dir, sizeof(keeper->removal.dir)) !=
             KV_OK)
         return;
-    keeper->is_renaming = true;
-    keeper->request = (struct io_request){.op = IO_RENAME,
-                                          .path = keeper->path,
-                                          .path_to = keeper->removal.dir,
-                                          .done = on_renamed,
-                                          .owner = keeper};
-    io_submit(keeper->server->io, &keeper->request);
+    submit(keeper, (struct io_request){.op = IO_RENAME,
+                                       .path = keeper->path,
+                                       .path_to = keeper->removal.dir,
+                                       .done = on_renamed});
 }
 
 static void
@@ -142,7 +165,7 @@ tidy(struct checkpoint_keeper *keeper)
 {
     struct folder_scan scan = {.current = db_checkpoint_current(keeper->server->db)};
 
-    if (keeper->is_renaming || dir_removal_is_busy(&keeper->removal) ||
+    if (keeper->has_request || dir_removal_is_busy(&keeper->removal) ||
         keeper->server->shutdown != SHUTDOWN_NONE)
         return;
     scan_folder(keeper, &scan);
@@ -186,7 +209,7 @@ checkpoint_keeper_stop(struct checkpoint_keeper *keeper)
 bool
 checkpoint_keeper_is_idle(const struct checkpoint_keeper *keeper)
 {
-    return !keeper->is_renaming && !dir_removal_is_busy(&keeper->removal);
+    return !keeper->has_request && !dir_removal_is_busy(&keeper->removal);
 }
 
 void
@@ -197,7 +220,28 @@ checkpoint_keeper_deinit(struct checkpoint_keeper *keeper)
     *keeper = (struct checkpoint_keeper){0};
 }
 
-/* --- SAVE --- */
+/* --- making them --- */
+
+/* Both would be at work in the same NAME.tmp. */
+static bool
+is_removing(const struct checkpoint_keeper *keeper, const char *name)
+{
+    char path[PATH_BYTES_MAX];
+    const int size =
+        snprintf(path, sizeof(path), "%s/%s" CHECKPOINT_TMP_SUFFIX, keeper->parent, name);
+
+    return !checkpoint_keeper_is_idle(keeper) && size < (int)sizeof(path) &&
+           strcmp(path, keeper->removal.dir) == 0;
+}
+
+enum kv_status
+checkpoint_keeper_make(const struct checkpoint_keeper *keeper, const char *name,
+                       db_checkpoint_done_fn *on_done, void *owner)
+{
+    if (is_removing(keeper, name))
+        return KV_BUSY;
+    return db_checkpoint(keeper->server->db, keeper->parent, name, on_done, owner);
+}
 
 static void
 on_saved(void *owner, enum kv_status st, const struct db_checkpoint_info *info)
@@ -232,7 +276,7 @@ checkpoint_keeper_save(struct checkpoint_keeper *keeper, checkpoint_saved_fn *te
 
     (void)snprintf(name, sizeof(name), CHECKPOINT_SAVE_PREFIX "%" PRIu64,
                    io_wall_us(server->io) / 1000);
-    st = db_checkpoint(server->db, keeper->parent, name, on_saved, keeper);
+    st = checkpoint_keeper_make(keeper, name, on_saved, keeper);
     if (st != KV_OK)
         return st;
     KV_ASSERT(!keeper->is_saving);

@@ -32,7 +32,7 @@ struct checkpoint_keeper {
     uint64_t save_count;
 
     /* Tidying: one directory at a time is renamed and removed. */
-    bool is_renaming;
+    bool has_request; /* in flight */
     struct io_request request;
     char path[PATH_BYTES_MAX];
     struct dir_removal removal;
@@ -45,6 +45,11 @@ void checkpoint_keeper_stop(struct checkpoint_keeper *keeper);
 bool checkpoint_keeper_is_idle(const struct checkpoint_keeper *keeper);
 void checkpoint_keeper_deinit(struct checkpoint_keeper *keeper);
 
+/* As db_checkpoint in the folder; KV_BUSY also while what a crash has left of this one is removed.
+ */
+MUST_CHECK enum kv_status checkpoint_keeper_make(const struct checkpoint_keeper *keeper,
+                                                 const char *name, db_checkpoint_done_fn *on_done,
+                                                 void *owner);
 /* on_saved may be NULL.  As db_checkpoint returns; KV_BUSY also while another checkpoint is made.
  */
 MUST_CHECK enum kv_status checkpoint_keeper_save(struct checkpoint_keeper *keeper,

@@ -222,6 +222,10 @@ client_close_after_reply(struct client *client)
 {
     if (client->is_closing)
         return;
+    if (client == client->server->current_client) {
+        client->ends_after_command = true; /* unless it has to be tried again */
+        return;
+    }
     KV_ASSERT(!client->fetch_armed);
     list_remove(&client->wait_link);
     client->wait = CLIENT_WAITS_FOR_FLUSH;

@@ -98,7 +98,8 @@ struct client {
     /* the command in progress */
     bool command_started; /* ctx is initialised; a try wanted a block or was busy */
     bool fetch_armed;
-    bool is_first_writer; /* the command has stood in line for room: it need not again */
+    bool ends_after_command; /* it has asked for that itself, in the try that runs */
+    bool is_first_writer;    /* the command has stood in line for room: it need not again */
     uint32_t try_count;
     bool is_cold;              /* the last command had to wait for blocks */
     uint64_t command_us;       /* spent in earlier tries */

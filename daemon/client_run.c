@@ -300,6 +300,7 @@ try_command(struct client *client, struct command_call *call, size_t reply_start
     if (client_has_to_stand_in_line(client, call->command))
         return KV_BUSY;
     client->fetch_status = KV_OK;
+    client->ends_after_command = false;
     read_ctx_clear_wants(&client->ctx);
     write_batch_clear(&server->batch);
     db_let_time_pass(server->db);
@@ -413,6 +414,8 @@ execute(struct client *client, struct slice input_behind)
                      call.command->flags & COMMAND_PUSHES);
     if (server->gate & GATE_MONITORS)
         monitor_show_parsed(client);
+    if (client->ends_after_command)
+        client_close_after_reply(client);
     return true;
 }
 

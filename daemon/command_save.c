@@ -74,7 +74,7 @@ begin_waiting(struct command_call *call, struct checkpoint_wait *wait, enum kv_s
     free(wait);
     if (st != KV_BUSY)
         return st;
-    resp_error(&call->reply, "ERR another checkpoint is being made");
+    resp_error(&call->reply, "ERR another checkpoint is being made or removed");
     return KV_OK;
 }
 
@@ -131,8 +131,7 @@ begin_checkpoint(struct command_call *call)
     }
     memcpy(name, call->args[1].data, call->args[1].size);
     wait = wait_new(call);
-    return begin_waiting(call, wait,
-                         db_checkpoint(server->db, server->keeper.parent, name, on_made, wait));
+    return begin_waiting(call, wait, checkpoint_keeper_make(&server->keeper, name, on_made, wait));
 }
 
 enum kv_status

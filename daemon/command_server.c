@@ -19,8 +19,12 @@ command_info(struct command_call *call)
 enum kv_status
 command_dbsize(struct command_call *call)
 {
-    resp_integer(&call->reply, (int64_t)db_key_count_estimate(call->server->db, call->cf_id));
-    return KV_OK;
+    struct db_key_counts counts;
+    const enum kv_status st = db_count_keys(call->server->db, call->ctx, call->cf_id, &counts);
+
+    if (st == KV_OK)
+        resp_integer(&call->reply, (int64_t)counts.key_count);
+    return st;
 }
 
 /* The sections of INFO that are about the engine, alone. */

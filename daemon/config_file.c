@@ -323,6 +323,22 @@ append_missing(const struct config *config, struct buffer *target)
     config_deinit(&of_file);
 }
 
+/* False: errno says why. */
+static bool
+write_all(int fd, struct slice content)
+{
+    while (content.size > 0) {
+        const ssize_t written = write(fd, content.data, content.size);
+
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return false;
+        content = slice_of(content.data + written, content.size - (size_t)written);
+    }
+    return true;
+}
+
 /* Durable, with the mode of the old file; the old file or the new one is there, never half. */
 static bool
 replace_file(const char *path, struct slice content)
@@ -337,11 +353,11 @@ replace_file(const char *path, struct slice content)
                                                (int)getpid()) >= (int)sizeof(temporary))
         return false;
     (void)snprintf(folder, sizeof(folder), "%.*s", (int)(strrchr(path, '/') - path + 1), path);
+    (void)unlink(temporary); /* of a process with our number that a crash ended */
     fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, stat_old.st_mode & 0777);
     if (fd < 0)
         return false;
-    if (write(fd, content.data, content.size) == (ssize_t)content.size &&
-        fchmod(fd, stat_old.st_mode & 0777) == 0 && fsync(fd) == 0 &&
+    if (write_all(fd, content) && fchmod(fd, stat_old.st_mode & 0777) == 0 && fsync(fd) == 0 &&
         rename(temporary, path) == 0) {
         folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         is_done = folder_fd >= 0 && fsync(folder_fd) == 0;

@@ -32,7 +32,7 @@ struct worker_pool_options {
     const char *binary_path;      /* worker-path; copied; NULL or empty: beside this program */
     uint32_t worker_count;        /* processes to start; 0: only external ones */
     const char *socket_path;      /* worker-socket; copied; NULL or empty: none */
-    uint64_t timeout_us;          /* worker-timeout; 0: 10 s */
+    uint64_t timeout_us;          /* of a silent worker; 0: 10 s */
     bool no_jail;
     const char *merge_library; /* copied; NULL: none */
     bool journal;              /* the workers' log lines are for the journal */

@@ -281,6 +281,10 @@ void db_get_space(struct db *db, struct db_space_info *info_out);
 struct db_key_counts {
     uint64_t key_count, deadline_count;
 };
+/* KV_WANT_BLOCK while a table is not open whose deletions may count. */
+MUST_CHECK enum kv_status db_count_keys(struct db *db, struct read_ctx *ctx, uint32_t cf_id,
+                                        struct db_key_counts *counts_out);
+/* Of what is in memory: deletions in tables that nobody has opened don't count. */
 void db_key_counts(struct db *db, uint32_t cf_id, struct db_key_counts *counts_out);
 uint64_t db_key_count_estimate(struct db *db, uint32_t cf_id);
 const char *db_identity(const struct db *db);

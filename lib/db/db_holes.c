@@ -189,14 +189,15 @@ drop_if_empty(struct db_holes *holes, uint32_t at)
         remove_at(holes, at);
 }
 
-/* [begin, key) stays where it is, and what is behind the key becomes a hole of its own. */
+/* [begin, key) stays where it is, and what is behind the key becomes a hole of its own; a
+ * key that is too long to be an end takes all of it along. */
 static void
 cut(struct db_holes *holes, uint32_t at, struct slice key)
 {
     struct db_hole *left = &holes->items[at], *right;
     const uint64_t half = left->entry_count / 2;
 
-    if (half < HOLE_ENTRY_COUNT_MIN) {
+    if (half < HOLE_ENTRY_COUNT_MIN || key.size >= HOLE_KEY_BYTES_MAX) {
         remove_at(holes, at);
         return;
     }

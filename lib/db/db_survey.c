@@ -39,8 +39,7 @@ raise_to_table(const struct table_file *file, struct buffer *bound, bool *found)
 {
     const struct slice largest = buffer_slice(&file->meta.largest);
 
-    raise_bound(bound, found, internal_key_user(largest),
-                internal_key_footer(largest) == footer_pack(SEQUENCE_MAX, TYPE_RANGE_DELETION));
+    raise_bound(bound, found, internal_key_user(largest), internal_key_is_tombstone_end(largest));
 }
 
 static void
@@ -87,39 +86,58 @@ db_key_bound(struct db *db, uint32_t cf_id, struct buffer *end_out, bool *found)
 
 /* --- how many keys there are --- */
 
-/* Whether a memtable newer than `seq_newest` has a tombstone over all keys from first to last. */
-static bool
-is_under_memtable(const struct db_view *view, uint32_t memtable_count, struct slice first,
-                  struct slice last, uint64_t seq_newest)
+static void
+stretch_at(const struct db_view *view, uint32_t memtable, struct slice key,
+           struct tombstone_stretch *stretch)
 {
-    for (uint32_t i = 0; i < memtable_count; i++) {
-        struct tombstone_stretch stretch;
-
-        memtable_tombstone_stretch(view->memtables[i], view->cf_id, first, SEQUENCE_MAX, &stretch);
-        if (stretch.seq > seq_newest && key_stretch_contains(&stretch.keys, last))
-            return true;
-    }
-    return false;
+    memtable_tombstone_stretch(view->memtables[memtable], view->cf_id, key, SEQUENCE_MAX, stretch);
 }
 
 struct table_survey {
     const struct db_view *view;
-    struct read_ctx ctx;
+    struct read_ctx *ctx;
+    enum kv_status st; /* of the first look into a table that failed */
 };
 
+/* Whether a single tombstone that is newer lies over all of the table. */
 static bool
 is_table_deleted(void *owner, const struct table_file *file)
 {
     struct table_survey *survey = owner;
     const struct db_view *view = survey->view;
-    bool is_deleted = is_under_memtable(view, view->memtable_count,
-                                        internal_key_user(buffer_slice(&file->meta.smallest)),
-                                        internal_key_user(buffer_slice(&file->meta.largest)),
-                                        file->meta.seq_largest) ||
-                      version_scan_is_deleted(view->version, file, &survey->ctx);
+    bool is_deleted;
+    enum kv_status st;
 
-    read_ctx_clear_wants(&survey->ctx);
-    return is_deleted;
+    for (uint32_t i = 0; i < view->memtable_count; i++) {
+        struct tombstone_stretch stretch;
+
+        stretch_at(view, i, internal_key_user(buffer_slice(&file->meta.smallest)), &stretch);
+        if (stretch.seq > file->meta.seq_largest && version_scan_is_within(file, &stretch.keys))
+            return true;
+    }
+    st = version_scan_is_deleted(view->version, file, survey->ctx, &is_deleted);
+    if (survey->st == KV_OK)
+        survey->st = st;
+    return st == KV_OK && is_deleted;
+}
+
+/* Likewise for a memtable, and the ones that are newer. */
+static bool
+is_memtable_deleted(const struct db_view *view, uint32_t memtable)
+{
+    const uint64_t seq_last = memtable_seq_last(view->memtables[memtable]);
+    struct slice first, last;
+
+    if (!memtable_key_span(view->memtables[memtable], view->cf_id, &first, &last))
+        return false;
+    for (uint32_t i = 0; i < memtable; i++) {
+        struct tombstone_stretch stretch;
+
+        stretch_at(view, i, first, &stretch);
+        if (stretch.seq > seq_last && key_stretch_contains(&stretch.keys, last))
+            return true;
+    }
+    return false;
 }
 
 /* Puts minus deletions of the memtables, but of those that a newer one's tombstone has emptied. */
@@ -129,14 +147,10 @@ count_memtables(const struct db_view *view, int64_t *with_deadline)
     int64_t count = 0;
 
     for (uint32_t i = 0; i < view->memtable_count; i++) {
-        const struct memtable *memtable = view->memtables[i];
         struct memtable_family family;
-        struct slice first, last;
 
-        if (!memtable_find_family(memtable, view->cf_id, &family))
-            continue;
-        if (i > 0 && memtable_key_span(memtable, view->cf_id, &first, &last) &&
-            is_under_memtable(view, i, first, last, memtable_seq_last(memtable)))
+        if (!memtable_find_family(view->memtables[i], view->cf_id, &family) ||
+            is_memtable_deleted(view, i))
             continue;
         count += (int64_t)family.key_count_delta;
         *with_deadline += (int64_t)family.entity_count;
@@ -146,28 +160,38 @@ count_memtables(const struct db_view *view, int64_t *with_deadline)
 
 /* RocksDB's estimate-num-keys, a key in several places is counted several times; but what lies
  * under a single range tombstone is not counted, so that an emptied family shows as empty. */
-void
-db_key_counts(struct db *db, uint32_t cf_id, struct db_key_counts *counts_out)
+enum kv_status
+db_count_keys(struct db *db, struct read_ctx *ctx, uint32_t cf_id, struct db_key_counts *counts_out)
 {
-    struct table_survey survey;
+    struct table_survey survey = {.ctx = ctx};
     struct db_view view;
     int64_t count, with_deadline;
 
     *counts_out = (struct db_key_counts){0};
     if (version_set_family(db->versions, cf_id) == NULL)
-        return;
+        return KV_OK;
     db_view_pin(&view, db, cf_id, SEQUENCE_MAX);
     survey.view = &view;
-    read_ctx_init(&survey.ctx, db->cache);
     count = version_key_count_estimate(view.version, db->cache, is_table_deleted, &survey,
                                        view.now_ms, &with_deadline);
     count += count_memtables(&view, &with_deadline);
-    read_ctx_deinit(&survey.ctx);
     db_view_unpin(&view);
-    if (count <= 0)
-        return;
-    counts_out->key_count = (uint64_t)count;
-    counts_out->deadline_count = (uint64_t)(with_deadline < count ? with_deadline : count);
+    if (count > 0) {
+        counts_out->key_count = (uint64_t)count;
+        counts_out->deadline_count = (uint64_t)(with_deadline < count ? with_deadline : count);
+    }
+    return survey.st;
+}
+
+void
+db_key_counts(struct db *db, uint32_t cf_id, struct db_key_counts *counts_out)
+{
+    struct read_ctx ctx;
+
+    read_ctx_init(&ctx, db->cache);
+    if (db_count_keys(db, &ctx, cf_id, counts_out) != KV_OK)
+        read_ctx_clear_wants(&ctx); /* a table that is not open is taken for not deleted */
+    read_ctx_deinit(&ctx);
 }
 
 uint64_t

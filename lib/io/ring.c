@@ -24,7 +24,7 @@ enum {
     CQ_ENTRIES_PER_SQ_ENTRY = 8,
     SUBMIT_TRY_COUNT_MAX = 1000000,
     LOOKS_PER_CLOCK = 16,
-    LEFT_COUNT_MAX = 32,
+    LEFT_BYTES_MAX = 512 * 1024,
     LINE_BYTES = 64,
     OWNER_LINE_COUNT = 5,
 };
@@ -262,23 +262,58 @@ submit_and_wait(struct ring *ring, uint64_t timeout_us)
         check_entered(io_uring_submit_and_wait_timeout(&ring->uring, &cqe, 1, &timeout, NULL));
 }
 
+/* What the kernel has received into a buffer that it took from a ring of them. */
+static uint32_t
+received_bytes(int32_t result, uint32_t flags)
+{
+    return (flags & IORING_CQE_F_BUFFER) != 0 && result > 0 ? (uint32_t)result : 0;
+}
+
+/* Of the first `count` completions. */
+static uint64_t
+waiting_bytes(const struct ring *ring, uint32_t count)
+{
+    const struct io_uring_cqe *cqe;
+    uint64_t bytes = 0;
+    unsigned head;
+
+    io_uring_for_each_cqe(&ring->uring, head, cqe)
+    {
+        if (count-- == 0)
+            break;
+        bytes += received_bytes(cqe->res, cqe->flags);
+    }
+    return bytes;
+}
+
+/* Returns the bytes that came with it. */
+static uint32_t
+dispatch_one(struct ring *ring, uint32_t *called_count)
+{
+    struct ring_completion completion;
+
+    take_completion(ring, &completion);
+    if (completion.event != NULL) {
+        completion.event->on_complete(completion.event, completion.result, completion.flags);
+        ++*called_count;
+    }
+    return received_bytes(completion.result, completion.flags);
+}
+
 /* Only what is there now: handlers add more, and timers must get their turn.  A turn that is cut
- * leaves a few: each turn fetches more, and a client that sends faster than its commands are run is
- * held back by nothing as long as its bytes wait here. */
+ * leaves the rest, but not much of what clients have sent: each turn fetches more, and a client
+ * that sends faster than its commands are run is held back by nothing as long as its bytes wait
+ * here. */
 static uint32_t
 dispatch_ready(struct ring *ring)
 {
-    uint32_t called_count = 0;
+    uint32_t left = io_uring_cq_ready(&ring->uring), called_count = 0;
 
-    for (uint32_t left = io_uring_cq_ready(&ring->uring);
-         left > (ring->is_cut ? LEFT_COUNT_MAX : 0); left--) {
-        struct ring_completion completion;
-
-        take_completion(ring, &completion);
-        if (completion.event == NULL)
-            continue;
-        completion.event->on_complete(completion.event, completion.result, completion.flags);
-        called_count++;
+    for (; left > 0 && !ring->is_cut; left--)
+        (void)dispatch_one(ring, &called_count);
+    for (uint64_t bytes = waiting_bytes(ring, left); bytes > LEFT_BYTES_MAX; left--) {
+        KV_ASSERT(left > 0);
+        bytes -= dispatch_one(ring, &called_count);
     }
     return called_count;
 }

@@ -37,8 +37,9 @@ struct io_uring_sqe *ring_get_sqe(struct ring *ring, struct ring_event *event);
  * Returns the number of handlers called. */
 uint32_t ring_turn(struct ring *ring, uint64_t timeout_us);
 
-/* For handlers: enough has been done in this turn.  The last few completions keep their order and
- * wait for the next one, which first submits what is queued, and does not wait. */
+/* For handlers: enough has been done in this turn.  The other completions keep their order and wait
+ * for the next one, which first submits what is queued, and does not wait; of bytes received no
+ * more than half a megabyte is left. */
 void ring_cut_turn(struct ring *ring);
 
 /* From now on ring_turn looks for so long whether something has completed before it sleeps, 0: not

@@ -54,6 +54,13 @@ internal_key_footer(struct slice encoded)
     return load_fixed64(encoded.data + encoded.size - KEY_FOOTER_BYTES);
 }
 
+/* A largest key that is only the end of a range tombstone: no version of that user key is meant. */
+static inline bool
+internal_key_is_tombstone_end(struct slice encoded)
+{
+    return internal_key_footer(encoded) == footer_pack(SEQUENCE_MAX, TYPE_RANGE_DELETION);
+}
+
 /* Both at least KEY_FOOTER_BYTES long. */
 static inline int
 internal_key_compare(struct slice a, struct slice b)

@@ -472,7 +472,7 @@ tombstone_bounds_of(struct table_reader *table)
     };
 
     KV_ASSERT(table->bounded);
-    if (internal_key_footer(largest) == footer_pack(SEQUENCE_MAX, TYPE_RANGE_DELETION))
+    if (internal_key_is_tombstone_end(largest))
         return bounds;
     buffer_clear(&table->tombstone_last);
     buffer_append_slice(&table->tombstone_last, bounds.end);

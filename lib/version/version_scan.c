@@ -147,24 +147,38 @@ version_scan_stretch(const struct scan_child *child, struct read_ctx *ctx, struc
                                : level_stretch(child->level, ctx, key, seq_max, stretch_out);
 }
 
+/* A table may end where one of its tombstones does: no key of it is there. */
 bool
+version_scan_is_within(const struct table_file *file, const struct key_stretch *keys)
+{
+    if (internal_key_is_tombstone_end(table_largest(file)))
+        return !keys->has_end || slice_compare(largest_user(file), keys->end) <= 0;
+    return key_stretch_contains(keys, largest_user(file));
+}
+
+enum kv_status
 version_scan_is_deleted(const struct version *version, const struct table_file *file,
-                        struct read_ctx *ctx)
+                        struct read_ctx *ctx, bool *is_deleted)
 {
     const struct version_level *level = &version->levels[0];
 
+    *is_deleted = false;
     for (uint32_t i = 0; i < level->count; i++) {
         const struct table_file *newer = level->files[i];
         struct tombstone_stretch stretch;
+        enum kv_status st;
 
-        if (newer == file || table_reader_fd(newer->reader) < 0 ||
-            file_stretch(newer, ctx, smallest_user(file), SEQUENCE_MAX, &stretch) != KV_OK)
+        if (newer == file || newer->meta.seq_largest <= file->meta.seq_largest)
             continue;
-        if (stretch.seq > file->meta.seq_largest &&
-            key_stretch_contains(&stretch.keys, largest_user(file)))
-            return true;
+        st = file_stretch(newer, ctx, smallest_user(file), SEQUENCE_MAX, &stretch);
+        if (st != KV_OK)
+            return st;
+        if (stretch.seq > file->meta.seq_largest && version_scan_is_within(file, &stretch.keys)) {
+            *is_deleted = true;
+            return KV_OK;
+        }
     }
-    return false;
+    return KV_OK;
 }
 
 /* Whether all of the table, or nothing of it, lies in the stretch. */

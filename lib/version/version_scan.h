@@ -29,9 +29,13 @@ MUST_CHECK enum kv_status version_scan_stretch(const struct scan_child *child, s
                                                struct slice key, uint64_t seq_max,
                                                struct tombstone_stretch *stretch_out);
 
-/* Whether a table that is newer than `file` has a range tombstone over all of it. */
-bool version_scan_is_deleted(const struct version *version, const struct table_file *file,
-                             struct read_ctx *ctx);
+/* Whether a stretch around the table's smallest key holds all of its keys. */
+bool version_scan_is_within(const struct table_file *file, const struct key_stretch *keys);
+/* Whether a table of level 0 that is newer than `file` has a range tombstone over all of it.
+ * KV_WANT_BLOCK while one is not open that might. */
+MUST_CHECK enum kv_status version_scan_is_deleted(const struct version *version,
+                                                  const struct table_file *file,
+                                                  struct read_ctx *ctx, bool *is_deleted);
 /* What the tables hold of a stretch of keys; see table_reader_bytes_between. */
 MUST_CHECK enum kv_status version_scan_bytes(struct version *version, struct read_ctx *ctx,
                                              const struct key_stretch *keys, uint64_t *bytes_out,

@@ -1,17 +1,9 @@
 /* Goal: no bytes upset the batch reader. */
 #include "base/assert.h"
-#include "base/log.h"
 #include "key/write_batch.h"
+#include "support/quiet_log.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-ignore_line(void *owner, enum log_level level, const char *line)
-{
-    (void)owner;
-    (void)level;
-    (void)line;
-}
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -21,7 +13,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint64_t record_count = 0;
     bool found = true;
 
-    log_set_sink(ignore_line, NULL);
+    quiet_log();
     if (write_batch_reader_init(&reader, slice_of(data, size)) != KV_OK)
         return 0;
     while (write_batch_reader_next(&reader, &record, &found) == KV_OK && found) {

@@ -10,11 +10,11 @@
 #include <unistd.h>
 
 #include "base/assert.h"
-#include "base/log.h"
 #include "compact/compaction_run.h"
 #include "io/io_blocking.h"
 #include "sst/block_checksum.h"
 #include "sst/sst_format.h"
+#include "support/quiet_log.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -26,14 +26,6 @@ struct world {
     struct buffer files[INPUT_COUNT];
     struct table_summary summaries[INPUT_COUNT];
 };
-
-static void
-discard(void *owner, enum log_level level, const char *line)
-{
-    (void)owner;
-    (void)level;
-    (void)line;
-}
 
 static enum kv_status
 append_bytes(void *owner, struct slice bytes)
@@ -184,7 +176,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .spec = &spec, .io = world->io, .dir = world->dir, .session_identity = "", .sink = &sink};
     struct compaction_result result;
 
-    log_set_sink(discard, NULL);
+    quiet_log();
     for (uint32_t i = 0; i < INPUT_COUNT; i++)
         inputs[i] = (struct compact_input){
             .file_number = 1 + i,

@@ -3,21 +3,13 @@
  *
  * Method: the first byte chooses the type and the second how much of the rest is a dictionary. */
 #include "base/alloc.h"
-#include "base/log.h"
 #include "sst/block_checksum.h"
 #include "sst/compression.h"
+#include "support/quiet_log.h"
 
 enum { RECOMPRESS_BYTES_MAX = 64 * 1024 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-ignore_log(void *owner, enum log_level level, const char *line)
-{
-    (void)owner;
-    (void)level;
-    (void)line;
-}
 
 static void
 expect_return(enum compression compression, struct slice raw)
@@ -46,7 +38,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size < 2)
         return 0;
-    log_set_sink(ignore_log, NULL);
+    quiet_log();
     dictionary_size = data[1] < size - 2 ? data[1] : 0;
     dictionary = slice_of(data + 2, dictionary_size);
     stored = slice_of(data + 2 + dictionary_size, size - 2 - dictionary_size);

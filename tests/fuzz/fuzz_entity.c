@@ -3,19 +3,11 @@
 #include <stdlib.h>
 
 #include "base/coding.h"
-#include "base/log.h"
 #include "compact/dead_value.h"
 #include "key/entity.h"
+#include "support/quiet_log.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-discard_line(void *owner, enum log_level level, const char *line)
-{
-    (void)owner;
-    (void)level;
-    (void)line;
-}
 
 static void
 check(bool holds)
@@ -48,7 +40,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct entity before, to = {.deadline_ms = DEADLINE_NONE};
     struct buffer key = {0}, buried = {0};
 
-    log_set_sink(discard_line, NULL);
+    quiet_log();
     if (!get_fixed64(&input, &to.deadline_ms) || !get_lstr(&input, &to.value))
         return 0;
     internal_key_append(&key, slice_from_text("k"), 7, TYPE_ENTITY);

@@ -4,20 +4,12 @@
 #include "base/assert.h"
 #include "base/coding.h"
 #include "base/crc32c.h"
-#include "base/log.h"
 #include "cli/kvbench/journal.h"
+#include "support/quiet_log.h"
 
 enum { KEY_COUNT_MAX = 1000 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-ignore_line(void *owner, enum log_level level, const char *line)
-{
-    (void)owner;
-    (void)level;
-    (void)line;
-}
 
 static void
 parse(struct slice bytes)
@@ -58,7 +50,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const uint8_t head[] = {'H', 1, 0, 0, 0, 1, 2, 3, 4, 100, 12, 4, 'k', 'e', 'y', ':'};
     struct buffer file = {0};
 
-    log_set_sink(ignore_line, NULL);
+    quiet_log();
     parse(slice_of(data, size));
     append_frame(&file, slice_of(head, sizeof(head)));
     append_frame(&file, slice_of(data, size));

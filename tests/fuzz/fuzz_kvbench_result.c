@@ -4,20 +4,12 @@
  */
 #include <stdlib.h>
 
-#include "base/log.h"
 #include "cli/kvbench/compare.h"
 #include "cli/kvbench/report.h"
 #include "cli/kvbench/result_read.h"
+#include "support/quiet_log.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-ignore_line(void *owner, enum log_level level, const char *line)
-{
-    (void)owner;
-    (void)level;
-    (void)line;
-}
 
 static void
 check_same(const struct result *a, const struct result *b)
@@ -41,7 +33,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t text_bytes = 0;
     FILE *target;
 
-    log_set_sink(ignore_line, NULL);
+    quiet_log();
     if (result_parse(slice_of(data, size), "fuzz", &result) != KV_OK)
         return 0;
     target = open_memstream(&text, &text_bytes);

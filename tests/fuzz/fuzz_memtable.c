@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "base/log.h"
 #include "mem/memtable_internal.h"
+#include "support/quiet_log.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -15,14 +15,6 @@ enum { KEY_COUNT = 700, FAMILY_COUNT = 3, STEP_COUNT_MAX = 100000 };
 
 static struct memtable_pool *sound_pool;
 static struct memtable *sound;
-
-static void
-swallow(void *owner, enum log_level level, const char *line)
-{
-    (void)owner;
-    (void)level;
-    (void)line;
-}
 
 static void
 add(uint32_t number, uint64_t seq)
@@ -49,7 +41,7 @@ make_sound(void)
     sound_pool = memtable_pool_new(1 << 20, 0);
     st = memtable_new(sound_pool, 0, &sound);
     KV_ASSERT(st == KV_OK);
-    log_set_sink(swallow, NULL);
+    quiet_log();
     for (uint32_t i = 0; i < 2 * KEY_COUNT; i++)
         add(i % KEY_COUNT, i + 1);
     for (uint32_t i = 0; i < 50; i++)

@@ -4,21 +4,13 @@
 #include <stdlib.h>
 
 #include "base/coding.h"
-#include "base/log.h"
 #include "key/entity.h"
 #include "merge/merge_fold.h"
+#include "support/quiet_log.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { OPERAND_COUNT_MAX = 8 };
-
-static void
-discard_line(void *owner, enum log_level level, const char *line)
-{
-    (void)owner;
-    (void)level;
-    (void)line;
-}
 
 static void
 check(bool holds)
@@ -95,7 +87,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct merge_operator op;
     uint32_t count = 0;
 
-    log_set_sink(discard_line, NULL);
+    quiet_log();
     if (!get_lstr(&input, &spec) || !read_operator(spec, &op) || input.size == 0)
         return 0;
     base.type = bases[input.data[0] % 3];

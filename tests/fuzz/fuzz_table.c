@@ -8,22 +8,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/log.h"
 #include "sst/block_checksum.h"
 #include "sst/sst_format.h"
+#include "support/quiet_log.h"
 #include "support/test_table.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { CACHE_BYTES = 1 << 20, PASS_COUNT_MAX = 100000, EDIT_BYTES = 3, EDIT_INPUT_BYTES_MAX = 60 };
-
-static void
-discard(void *owner, enum log_level level, const char *line)
-{
-    (void)owner;
-    (void)level;
-    (void)line;
-}
 
 static void
 build_seed(struct buffer *seed, enum compression compression)
@@ -179,7 +171,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct buffer file = {0};
     struct test_table table;
 
-    log_set_sink(discard, NULL);
+    quiet_log();
     make_file(&file, data, size);
     test_table_from_bytes(&table, 1, buffer_slice(&file));
     walk(&table, cache);

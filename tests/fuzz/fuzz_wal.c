@@ -6,21 +6,13 @@
 
 #include "base/coding.h"
 #include "base/crc32c.h"
-#include "base/log.h"
 #include "io/file.h"
+#include "support/quiet_log.h"
 #include "support/sim_io.h"
 #include "wal/log_writer.h"
 #include "wal/wal_replay.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-ignore_line(void *owner, enum log_level level, const char *line)
-{
-    (void)owner;
-    (void)level;
-    (void)line;
-}
 
 static enum kv_status
 on_batch(void *owner, uint64_t log_number, struct slice batch)
@@ -61,7 +53,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size < 2)
         return 0;
-    log_set_sink(ignore_line, NULL);
+    quiet_log();
     copy = malloc(size - 1);
     memcpy(copy, data + 1, size - 1);
     if ((data[0] & 4) != 0)

@@ -2,18 +2,10 @@
  * encodes again (which asserts the limits), and that decodes to the same bytes; whether it came in
  * a packet or in a file. */
 #include "base/assert.h"
-#include "base/log.h"
 #include "ipc/worker_msg.h"
+#include "support/quiet_log.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-drop_line(void *owner, enum log_level level, const char *line)
-{
-    (void)owner;
-    (void)level;
-    (void)line;
-}
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -21,7 +13,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct buffer first = {0}, second = {0};
     struct worker_msg msg, again;
 
-    log_set_sink(drop_line, NULL);
+    quiet_log();
     if (worker_msg_decode_large(slice_of(data, size), &msg) == KV_OK)
         worker_msg_deinit(&msg);
     if (worker_msg_decode(slice_of(data, size), &msg) != KV_OK)

@@ -17,6 +17,7 @@
 #include "db/db_family.h"
 #include "support/arrival.h"
 #include "support/inline_port.h"
+#include "support/quiet_log.h"
 #include "support/sim_liar.h"
 #include "support/unit.h"
 
@@ -53,14 +54,6 @@ struct checkpoint_world {
 
 static uint64_t world_count = WORLD_COUNT_DEFAULT;
 static uint64_t made_count, refused_count, whole_count;
-
-static void
-discard_line(void *owner, enum log_level level, const char *line)
-{
-    (void)owner;
-    (void)level;
-    (void)line;
-}
 
 static uint64_t
 draw(struct checkpoint_world *world, uint64_t bound)
@@ -375,7 +368,7 @@ checkpoints_are_whole_or_not_there(void)
 {
     const uint64_t base = unit_seed();
 
-    log_set_sink(discard_line, NULL);
+    quiet_log();
     for (uint64_t i = 0; i < world_count; i++) {
         const unsigned failures = CU_get_number_of_failures();
 

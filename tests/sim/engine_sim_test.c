@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/log.h"
+#include "support/quiet_log.h"
 #include "support/sim_world.h"
 #include "support/unit.h"
 
@@ -34,14 +34,6 @@ static uint64_t seed_count = SEED_COUNT_DEFAULT;
 static bool seed_count_is_given;
 static bool is_traced;
 static char seed_text[100]; /* for the handler */
-
-static void
-discard_line(void *owner, enum log_level level, const char *line)
-{
-    (void)owner;
-    (void)level;
-    (void)line;
-}
 
 /* An assertion has failed: which seed was it? */
 static void
@@ -218,6 +210,6 @@ main(int argc, char **argv)
     mallopt(M_TRIM_THRESHOLD, 512 << 20);
     signal(SIGABRT, on_abort);
     if (!is_traced)
-        log_set_sink(discard_line, NULL);
+        quiet_log();
     return unit_main("engine_sim", tests, argc, argv);
 }

@@ -16,6 +16,7 @@
 #include "db/db_family.h"
 #include "support/arrival.h"
 #include "support/inline_port.h"
+#include "support/quiet_log.h"
 #include "support/sim_liar.h"
 #include "support/unit.h"
 
@@ -63,14 +64,6 @@ struct ask {
 
 static uint64_t world_count = WORLD_COUNT_DEFAULT;
 static struct ask asks[NAME_COUNT];
-
-static void
-discard_line(void *owner, enum log_level level, const char *line)
-{
-    (void)owner;
-    (void)level;
-    (void)line;
-}
 
 static uint64_t
 draw(struct family_world *world, uint64_t bound)
@@ -480,7 +473,7 @@ run_world(uint64_t seed)
 static void
 families_survive_power_cuts(void)
 {
-    log_set_sink(discard_line, NULL);
+    quiet_log();
     for (uint64_t i = 0; i < world_count; i++) {
         const unsigned failures_before = CU_get_number_of_failures();
 

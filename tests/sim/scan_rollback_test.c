@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "db/db.h"
 #include "support/inline_port.h"
+#include "support/quiet_log.h"
 #include "support/sim_io.h"
 #include "support/unit.h"
 
@@ -23,14 +24,6 @@ on_write_failed(void *owner, uint64_t seq_durable)
 }
 
 static void
-discard_line(void *owner, enum log_level level, const char *line)
-{
-    (void)owner;
-    (void)level;
-    (void)line;
-}
-
-static void
 start(void)
 {
     struct db_options options = {
@@ -43,7 +36,7 @@ start(void)
         .on_write_failed = on_write_failed,
     };
 
-    log_set_sink(discard_line, NULL);
+    quiet_log();
     failed_above = UINT64_MAX;
     sim = sim_io_new(&(struct sim_options){.seed = unit_seed()});
     options.io = sim_io_base(sim);

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "db/db_view.h"
 #include "io/file.h"
+#include "support/quiet_log.h"
 
 enum { PATIENCE_TURN_COUNT = 2000000, FILE_BYTES_LIMIT = 1 << 30 };
 
@@ -361,21 +362,13 @@ write_again(struct diff_engine *engine, uint64_t seq_durable)
 }
 
 /* What dies is expected to complain. */
-static void
-ignore_line(void *owner, enum log_level level, const char *line)
-{
-    (void)owner;
-    (void)level;
-    (void)line;
-}
-
 static bool
 crash(struct diff_engine *engine, bool is_power)
 {
     const uint64_t seq_durable = db_durable_seq(engine->db);
 
     engine->crash_count++;
-    log_set_sink(ignore_line, NULL);
+    quiet_log();
     if (is_power)
         sim_io_power_cut(engine->sim);
     else

@@ -19,10 +19,13 @@ unit_seed(void)
 static void
 choose_seed(int argc, char **argv)
 {
+    const char *given = getenv("KV_SEED");
     struct timespec now;
 
     clock_gettime(CLOCK_REALTIME, &now);
     seed = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    if (given != NULL && given[0] != '\0')
+        seed = strtoull(given, NULL, 10);
     for (int i = 1; i < argc; i++) {
         if (strncmp(argv[i], "seed=", 5) == 0)
             seed = strtoull(argv[i] + 5, NULL, 10);

@@ -1,7 +1,8 @@
 /* unit.h - a main() around CUnit: runs a table of tests and exits 1 if any assertion failed.
  *
  * Program arguments: names of tests to run (default: all), and seed=N, which random tests take
- * from unit_seed(); without it the seed comes from the clock.  The seed is printed first.
+ * from unit_seed(); without it the seed is the environment's KV_SEED, or the clock's.  It is
+ * printed first.
  */
 #ifndef KV_TESTS_SUPPORT_UNIT_H
 #define KV_TESTS_SUPPORT_UNIT_H

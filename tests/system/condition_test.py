@@ -3,6 +3,7 @@
 
 Method: what Redis 8.4 and Valkey 8.1 document, one by one and inside of MULTI, as no server of the
 distribution has it; then random conditions against a dictionary; then a lock as people make it."""
+import os
 import random
 import sys
 
@@ -101,8 +102,8 @@ def check_counter(kvd):
 
 
 def main():
-    seed = random.SystemRandom().randrange(1 << 31)
-    print("seed=%d" % seed)
+    seed = int(os.environ.get("KV_SEED") or random.randrange(1 << 31))
+    print("KV_SEED=%d" % seed)
     with Kvd() as kvd:
         connection = kvd.connect()
         check_dialogue(connection)

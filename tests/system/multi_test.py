@@ -175,6 +175,32 @@ def all_or_nothing():
     shutil.rmtree(directory)
 
 
+def the_last_command_of_its_client():
+    """CLIENT KILL ends the client that says it when EXEC is over, however often that is tried: behind
+    it stand reads of what is in no memory after a start."""
+    directory, port = tempfile.mkdtemp(prefix="kvd-test-"), free_port()
+    argv = [os.path.join(BIN, "kvd"), "--dir", directory, "--port", str(port)]
+    with Process(argv, port) as kvd:
+        c = kvd.connect()
+        for i in range(100):
+            expect(c, b"+OK", "SET", "k%d" % i, b"%d" % i * 500)
+        expect(c, b"+OK", "KV.FLUSH")
+        kvd.stop()
+    with Process(argv, port) as kvd:
+        for i in (7, 50, 93):
+            c = kvd.connect()
+            me = c.command("CLIENT", "ID")[1:]
+            expect(c, b"+OK", "MULTI")
+            for words in (("CLIENT", "KILL", "ID", me, "SKIPME", "no"), ("GET", "k%d" % i), ("INCR", "n")):
+                expect(c, b"+QUEUED", *words)
+            c.send(encode("EXEC") + encode("INCR", "n"))
+            got = c.reply()
+            check(got[:2] == [b":1", b"%d" % i * 500], got)
+            check(c.is_closed(), "ended")
+        expect(kvd.connect(), b"3", "GET", "n")
+    shutil.rmtree(directory)
+
+
 if __name__ == "__main__":
     print("seed=%d" % SEED)
     with Kvd("--memory-limit", "16mb", "--memtable-size", "1mb", "--merge-operator", "int64add") as kvd:
@@ -182,4 +208,5 @@ if __name__ == "__main__":
         refusals(kvd)
         watching(kvd)
         cold_reads(kvd)
+    the_last_command_of_its_client()
     all_or_nothing()

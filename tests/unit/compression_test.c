@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "sst/block_checksum.h"
 #include "sst/compression.h"
+#include "support/quiet_log.h"
 #include "support/unit.h"
 
 static const struct slice no_dictionary = {.data = NULL, .size = 0};
@@ -20,14 +21,6 @@ static const enum compression writable[] = {COMPRESSION_SNAPPY, COMPRESSION_ZLIB
                                             COMPRESSION_LZ4HC, COMPRESSION_ZSTD};
 
 enum { WRITABLE_COUNT = sizeof(writable) / sizeof(writable[0]) };
-
-static void
-ignore_log(void *owner, enum log_level level, const char *line)
-{
-    (void)owner;
-    (void)level;
-    (void)line;
-}
 
 /* Text-like bytes that every algorithm can shrink. */
 static void
@@ -215,7 +208,7 @@ dictionaries_are_used(void)
     random_init(&random, unit_seed());
     fill_text(&dictionary, 8000, &random);
     buffer_append(&raw, dictionary.data + 1000, 4000);
-    log_set_sink(ignore_log, NULL);
+    quiet_log();
     for (unsigned i = 0; i < 3; i++) {
         struct buffer stored = {0};
         void *found = NULL;
@@ -258,7 +251,7 @@ damaged_blocks_are_refused(void)
 
     random_init(&random, unit_seed());
     fill_text(&raw, 2000, &random);
-    log_set_sink(ignore_log, NULL);
+    quiet_log();
     for (unsigned i = 0; i < WRITABLE_COUNT; i++) {
         const uint8_t type = (uint8_t)writable[i];
 

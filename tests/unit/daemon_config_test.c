@@ -185,6 +185,30 @@ a_rewrite_changes_what_changed(void)
     (void)rmdir(folder);
 }
 
+/* Method: a process with this one's number, as in a container each is, died in the middle of a
+ * rewrite. */
+static void
+a_rewrite_that_a_crash_ended_is_in_nobodys_way(void)
+{
+    char folder[] = "/tmp/daemon_config_test.XXXXXX", path[64], remnant[96];
+    char error[CONFIG_ERROR_BYTES];
+    struct config config;
+
+    CU_ASSERT_TRUE_FATAL(mkdtemp(folder) != NULL);
+    (void)snprintf(path, sizeof(path), "%s/kvd.conf", folder);
+    (void)snprintf(remnant, sizeof(remnant), "%s.tmp-%d", path, (int)getpid());
+    write_file(path, "timeout 5\n");
+    write_file(remnant, "timeo");
+    config_init(&config);
+    CU_ASSERT_TRUE(config_file_load(&config, path, error));
+    set(&config, "timeout", "7");
+    CU_ASSERT_TRUE(config_file_rewrite(&config, error));
+    CU_ASSERT_TRUE(access(remnant, F_OK) != 0);
+    config_deinit(&config);
+    (void)unlink(path);
+    (void)rmdir(folder);
+}
+
 /* Method: each pair of settings that do not go together. */
 static void
 settings_that_disagree_are_found(void)
@@ -224,9 +248,13 @@ int
 main(int argc, char **argv)
 {
     static const struct unit_test tests[] = {
-        UNIT_TEST(values_are_read_by_kind),          UNIT_TEST(every_value_survives_its_own_text),
-        UNIT_TEST(files_are_read_by_line),           UNIT_TEST(a_rewrite_changes_what_changed),
-        UNIT_TEST(settings_that_disagree_are_found), UNIT_TEST_END,
+        UNIT_TEST(values_are_read_by_kind),
+        UNIT_TEST(every_value_survives_its_own_text),
+        UNIT_TEST(files_are_read_by_line),
+        UNIT_TEST(a_rewrite_changes_what_changed),
+        UNIT_TEST(a_rewrite_that_a_crash_ended_is_in_nobodys_way),
+        UNIT_TEST(settings_that_disagree_are_found),
+        UNIT_TEST_END,
     };
 
     return unit_main("daemon_config", tests, argc, argv);

@@ -20,6 +20,7 @@
 #include "daemon/worker_result.h"
 #include "mem/memtable.h"
 #include "support/compact_rig.h"
+#include "support/quiet_log.h"
 #include "support/unit.h"
 
 enum {
@@ -57,14 +58,6 @@ struct bench {
     uint32_t flushed_count;
     enum kv_status flush_st;
 };
-
-static void
-drop_line(void *owner, enum log_level level, const char *line)
-{
-    (void)owner;
-    (void)level;
-    (void)line;
-}
 
 static void
 on_compacted(struct compact_job *job, enum kv_status st, const struct table_summary *tables,
@@ -158,7 +151,7 @@ bench_open_with(struct bench *bench, uint32_t worker_count, uint64_t timeout_us)
     struct random random;
 
     memset(bench, 0, sizeof(*bench));
-    log_set_sink(drop_line, NULL);
+    quiet_log();
     random_init(&random, unit_seed());
     compact_rig_init(&bench->rig);
     for (uint32_t i = 0; i < INPUT_COUNT; i++)
@@ -764,7 +757,7 @@ no_impossible_table_is_believed(void)
     struct table_summary before = {0};
     struct claim claim;
 
-    log_set_sink(drop_line, NULL);
+    quiet_log();
     put_key(&small, "a", 9, TYPE_VALUE);
     put_key(&large, "z", 9, TYPE_VALUE);
     inputs[0] = (struct compact_input){.file_number = 1,

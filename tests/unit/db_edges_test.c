@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "db/db_survey.h"
 #include "support/db_world.h"
 #include "support/unit.h"
 #include "wal/log_writer.h"
@@ -211,6 +212,63 @@ wal_sync_always_holds_from_the_next_write_on(void)
     }
 }
 
+static void
+delete_up_to(struct db_world *world, struct slice begin, struct slice end)
+{
+    struct write_batch batch;
+    uint64_t seq;
+
+    write_batch_init(&batch);
+    write_batch_delete_range(&batch, CF_DEFAULT, begin, end);
+    CU_ASSERT_EQUAL_FATAL(db_write(world->db, &batch, &seq), KV_OK);
+    db_world_settle(world);
+    write_batch_deinit(&batch);
+}
+
+static uint64_t
+key_count(struct db_world *world)
+{
+    struct db_key_counts counts;
+    struct read_ctx ctx;
+    enum kv_status st;
+
+    read_ctx_init(&ctx, db_block_cache(world->db));
+    while ((st = db_count_keys(world->db, &ctx, CF_DEFAULT, &counts)) == KV_WANT_BLOCK)
+        CU_ASSERT_EQUAL_FATAL(db_world_fetch(world, &ctx), KV_OK);
+    CU_ASSERT_EQUAL(st, KV_OK);
+    read_ctx_deinit(&ctx);
+    return counts.key_count;
+}
+
+/* Method: the last table ends where a tombstone does, so all is deleted up to there; asked in
+ * memory, of a table, and of one that nobody has opened. */
+static void
+what_is_emptied_counts_as_empty(void)
+{
+    struct db_world world;
+    struct buffer end = {0};
+    bool found;
+
+    db_world_init(&world);
+    CU_ASSERT_EQUAL_FATAL(db_world_open(&world), KV_OK);
+    for (char key[2] = "a"; key[0] <= 'm'; key[0]++)
+        db_world_put(&world, key, "value");
+    delete_up_to(&world, slice_from_text("f"), slice_from_text("z"));
+    db_world_flush(&world);
+    CU_ASSERT_TRUE(key_count(&world) > 0);
+    CU_ASSERT_EQUAL_FATAL(db_key_bound(world.db, CF_DEFAULT, &end, &found), KV_OK);
+    CU_ASSERT_TRUE_FATAL(found);
+    delete_up_to(&world, slice_of(NULL, 0), buffer_slice(&end));
+    CU_ASSERT_EQUAL(key_count(&world), 0);
+    db_world_flush(&world);
+    CU_ASSERT_EQUAL(key_count(&world), 0);
+    db_world_close(&world);
+    CU_ASSERT_EQUAL_FATAL(db_world_open(&world), KV_OK);
+    CU_ASSERT_EQUAL(key_count(&world), 0);
+    buffer_deinit(&end);
+    db_world_deinit(&world);
+}
+
 /* Method: after a restart no table is open, so only the MANIFEST can know. */
 static void
 the_number_of_keys_survives_a_restart(void)
@@ -247,6 +305,7 @@ main(int argc, char **argv)
         UNIT_TEST(the_largest_memtable_size_opens),
         UNIT_TEST(memtable_size_can_grow_and_shrink_while_running),
         UNIT_TEST(wal_sync_always_holds_from_the_next_write_on),
+        UNIT_TEST(what_is_emptied_counts_as_empty),
         UNIT_TEST(the_number_of_keys_survives_a_restart),
         UNIT_TEST_END,
     };

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/limits.h"
 #include "base/random.h"
 #include "db/db_holes.h"
 #include "support/unit.h"
@@ -178,6 +179,32 @@ a_hole_that_nobody_uses_is_forgotten(void)
     db_holes_clear(&holes);
 }
 
+/* Method: the longest key that there is is put into a hole, and one of each length at the border.
+ */
+static void
+a_long_key_takes_no_memory(void)
+{
+    const struct hole_found found = {.begin = slice_from_text("a"),
+                                     .end = slice_from_text("c"),
+                                     .seq = 1,
+                                     .entry_count = 1000000};
+    static const size_t sizes[] = {HOLE_KEY_BYTES_MAX - 1, HOLE_KEY_BYTES_MAX,
+                                   HOLE_KEY_BYTES_MAX + 1, KEY_BYTES_MAX};
+    static uint8_t key[KEY_BYTES_MAX];
+
+    memset(key, 'b', sizeof(key));
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        db_holes_add(&holes, 0, &found);
+        db_holes_put(&holes, 0, slice_of(key, sizes[i]));
+        CU_ASSERT_PTR_NULL(db_holes_find(&holes, 0, slice_of(key, sizes[i]), 1, 0));
+        for (uint32_t j = 0; j < holes.count; j++) {
+            CU_ASSERT_TRUE(holes.items[j].begin.size <= HOLE_KEY_BYTES_MAX);
+            CU_ASSERT_TRUE(holes.items[j].end.size <= HOLE_KEY_BYTES_MAX);
+        }
+        db_holes_clear(&holes);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -185,6 +212,7 @@ main(int argc, char **argv)
         UNIT_TEST(a_hole_is_empty),
         UNIT_TEST(the_least_useful_one_is_forgotten),
         UNIT_TEST(a_hole_that_nobody_uses_is_forgotten),
+        UNIT_TEST(a_long_key_takes_no_memory),
         UNIT_TEST_END,
     };
 

@@ -12,6 +12,7 @@
 #include "merge/merge_operator.h"
 #include "support/db_world.h"
 #include "support/merge_model.h"
+#include "support/quiet_log.h"
 #include "support/unit.h"
 
 /* Held flushes go on. */
@@ -252,21 +253,13 @@ operands_that_do_not_fit_are_an_error_of_their_key(void)
 }
 
 static void
-discard_line(void *owner, enum log_level level, const char *line)
-{
-    (void)owner;
-    (void)level;
-    (void)line;
-}
-
-static void
 the_operator_is_stored_and_cannot_be_exchanged(void)
 {
     struct buffer value = {0};
     struct db_world world;
     bool exists;
 
-    log_set_sink(discard_line, NULL);
+    quiet_log();
     db_world_init(&world);
     CU_ASSERT_EQUAL_FATAL(db_world_open(&world), KV_OK);
     CU_ASSERT_PTR_NULL(db_merge_operator(world.db, CF_DEFAULT)->kind);

@@ -7,20 +7,13 @@
 #include "base/random.h"
 #include "key/deadlines.h"
 #include "key/entity.h"
+#include "support/quiet_log.h"
 #include "support/unit.h"
 
 static const uint8_t with_deadline[] = {1,   2,   0,   1,   10,  'k', 'v', 'd', '.',
                                         'e', 'x', 'p', 'i', 'r', 'e', 8,   'v', 8,
                                         7,   6,   5,   4,   3,   2,   1};
 #define DEADLINE UINT64_C(0x0102030405060708)
-
-static void
-discard_line(void *owner, enum log_level level, const char *line)
-{
-    (void)owner;
-    (void)level;
-    (void)line;
-}
 
 /* Method: bytes written down by hand. */
 static void
@@ -97,7 +90,7 @@ damaged_bytes_do_no_harm(void)
     struct buffer target = {0};
 
     random_init(&random, unit_seed());
-    log_set_sink(discard_line, NULL);
+    quiet_log();
     for (int round = 0; round < 20000; round++) {
         const struct entity to = {.value = slice_from_text("new"), .deadline_ms = (uint64_t)round};
         const size_t size = random_below(&random, sizeof(with_deadline) + 1);

@@ -11,15 +11,8 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "cli/kvbench/journal.h"
+#include "support/quiet_log.h"
 #include "support/unit.h"
-
-static void
-ignore_line(void *owner, enum log_level level, const char *line)
-{
-    (void)owner;
-    (void)level;
-    (void)line;
-}
 
 /* Method: the share that LZ4 takes away is what was asked for, to some percent. */
 static void
@@ -224,7 +217,7 @@ a_journal_is_read_as_it_was_written_and_continued(void)
     ledger_deinit(&ledger);
     CU_ASSERT_EQUAL(journal_key_name(&head, 17, name), 16);
     CU_ASSERT_STRING_EQUAL(name, "key:000000000017");
-    log_set_sink(ignore_line, NULL);
+    quiet_log();
     head.key_count++;
     CU_ASSERT_EQUAL(journal_open(&journal, path, &head, &ledger), KV_INVALID);
     CU_ASSERT_EQUAL(journal_read("/nonexistent/journal", &found, &read, &torn_bytes), KV_NO_FILE);
@@ -291,7 +284,7 @@ torn_tails_are_dropped_and_damage_is_refused(void)
     work(&journal, &ledger, &random, 100);
     CU_ASSERT_EQUAL(journal_close(&journal), KV_OK);
     content = read_file(path);
-    log_set_sink(ignore_line, NULL);
+    quiet_log();
     for (size_t cut = 0; cut < content.size; cut++) {
         const enum kv_status st =
             journal_parse(slice_of(content.data, cut), 1000, &found, &read, &whole_bytes);

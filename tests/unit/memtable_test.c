@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "key/words.h"
 #include "mem/memtable_internal.h"
+#include "support/quiet_log.h"
 #include "support/unit.h"
 
 enum { FAMILY_COUNT = 4, CAPACITY_BYTES = 8 * 1024 * 1024 };
@@ -703,14 +704,6 @@ mappings_are_sealed_and_used_again(void)
     memtable_pool_free(pool);
 }
 
-static void
-swallow(void *owner, enum log_level level, const char *line)
-{
-    (void)owner;
-    (void)level;
-    (void)line;
-}
-
 /* Method: descriptors that are no memfd, not sealed, empty, and not frozen. */
 static void
 only_a_sealed_frozen_memtable_opens(void)
@@ -721,7 +714,7 @@ only_a_sealed_frozen_memtable_opens(void)
     int fds[2];
     const int unsealed = memfd_create("test", 0);
 
-    log_set_sink(swallow, NULL);
+    quiet_log();
     CU_ASSERT_EQUAL(pipe(fds), 0);
     CU_ASSERT_EQUAL(ftruncate(unsealed, 65536), 0);
     CU_ASSERT_EQUAL(memtable_open(-1, &opened), KV_CORRUPT);

@@ -11,6 +11,7 @@
 #include "key/entity.h"
 #include "merge/merge_entity.h"
 #include "merge/merge_fold.h"
+#include "support/quiet_log.h"
 #include "support/unit.h"
 
 enum { OPERAND_COUNT_MAX = 12 };
@@ -315,14 +316,6 @@ a_fold_keeps_copies_and_order(void)
 }
 
 static void
-discard_line(void *owner, enum log_level level, const char *line)
-{
-    (void)owner;
-    (void)level;
-    (void)line;
-}
-
-static void
 a_fold_has_bounds(void)
 {
     const struct merge_operator op = operator_of("uint64add");
@@ -333,7 +326,7 @@ a_fold_has_bounds(void)
     struct slice operand;
     struct merge_fold fold;
 
-    log_set_sink(discard_line, NULL);
+    quiet_log();
     merge_fold_init(&fold, &op);
     merge_fold_start(&fold, eight);
     for (uint32_t i = 0; i < MERGE_OPERAND_COUNT_MAX; i++) {
@@ -406,7 +399,7 @@ damaged_entities_are_refused(void)
     struct buffer target = {0};
 
     random_init(&random, unit_seed());
-    log_set_sink(discard_line, NULL);
+    quiet_log();
     for (int round = 0; round < 20000; round++) {
         const size_t size = random_below(&random, sizeof(good) + 1);
         uint8_t *copy = malloc(size + 1);

@@ -8,17 +8,10 @@
 #include "base/random.h"
 #include "io/file.h"
 #include "io/io_blocking.h"
+#include "support/quiet_log.h"
 #include "support/unit.h"
 #include "version/file_name.h"
 #include "version/options_file.h"
-
-static void
-discard_line(void *owner, enum log_level level, const char *line)
-{
-    (void)owner;
-    (void)level;
-    (void)line;
-}
 
 static void
 make_options(struct options_file *options)
@@ -82,7 +75,7 @@ text_is_read_leniently_but_not_blindly(void)
 {
     struct options_file options;
 
-    log_set_sink(discard_line, NULL);
+    quiet_log();
     CU_ASSERT_EQUAL(parse("# hello\r\n[Version]\n x=1\n[DBOptions] # c\n max_open_files=-1\n"
                           "[CFOptions \"default\"]\r\n merge_operator=nullptr\n"
                           "  merge_operator={id=StringAppendOperator;delimiter=\\#;} # yes\n"
@@ -116,7 +109,7 @@ damaged_text_does_no_harm(void)
     struct buffer text = {0};
     struct random random;
 
-    log_set_sink(discard_line, NULL);
+    quiet_log();
     random_init(&random, unit_seed());
     make_options(&options);
     options_file_format(&options, &text);

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "io/file.h"
+#include "support/quiet_log.h"
 #include "support/sim_call.h"
 #include "support/sim_io.h"
 #include "support/unit.h"
@@ -414,14 +415,6 @@ a_write_in_flight_survives_in_part(void)
     CU_ASSERT_TRUE(part_count > 200);
 }
 
-static void
-ignore_line(void *owner, enum log_level level, const char *line)
-{
-    (void)owner;
-    (void)level;
-    (void)line;
-}
-
 /* Method: the power fails in every operation of file_replace in turn, under many seeds; the name
  * holds the old or the new content; after success the new one. */
 static void
@@ -429,7 +422,7 @@ a_replacement_survives_a_cut_at_every_operation(void)
 {
     uint32_t old_count = 0, new_count = 0;
 
-    log_set_sink(ignore_line, NULL);
+    quiet_log();
     for (uint64_t seed = 0; seed < 100; seed++) {
         for (uint64_t op_number = 1;; op_number++) {
             enum kv_status st;

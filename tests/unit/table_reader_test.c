@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "sst/sst_format.h"
+#include "support/quiet_log.h"
 #include "support/test_table.h"
 #include "support/unit.h"
 
@@ -362,14 +363,6 @@ tombstones_are_cut_to_the_bounds(void)
     }
 }
 
-static void
-discard(void *owner, enum log_level level, const char *line)
-{
-    (void)owner;
-    (void)level;
-    (void)line;
-}
-
 /* Walks all; whatever comes is fine but a crash, a leak or nonsense among the entries. */
 static enum kv_status
 walk(struct test_table *table)
@@ -398,7 +391,7 @@ no_damage_goes_unnoticed(void)
     struct test_table whole, damaged;
     size_t unnoticed = 0;
 
-    log_set_sink(discard, NULL);
+    quiet_log();
     test_table_begin(&whole, NULL);
     for (unsigned i = 0; i < 30; i++) {
         char key[16];
@@ -434,7 +427,7 @@ other_formats_are_refused_by_name(void)
     struct test_table whole, other;
     uint8_t *footer;
 
-    log_set_sink(discard, NULL);
+    quiet_log();
     test_table_begin(&whole, NULL);
     test_table_add(&whole, "a", 1, TYPE_VALUE, "1");
     test_table_finish(&whole);

@@ -7,16 +7,9 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "key/internal_key.h"
+#include "support/quiet_log.h"
 #include "support/unit.h"
 #include "version/version_edit.h"
-
-static void
-discard_line(void *owner, enum log_level level, const char *line)
-{
-    (void)owner;
-    (void)level;
-    (void)line;
-}
 
 /* Method: the second edit of FORMAT's section 13.4, made by hand and compared to its bytes. */
 static void
@@ -152,7 +145,7 @@ damaged_edits_do_no_harm(void)
 {
     struct random random;
 
-    log_set_sink(discard_line, NULL);
+    quiet_log();
     random_init(&random, unit_seed());
     for (int i = 0; i < 20000; i++) {
         struct version_edit edit = {0}, back = {0};
@@ -193,7 +186,7 @@ foreign_tags_are_skipped_or_refused(void)
 {
     struct version_edit edit;
 
-    log_set_sink(discard_line, NULL);
+    quiet_log();
     /* WAL additions in the old form are not length-prefixed; log number 5 follows. */
     CU_ASSERT_EQUAL(DECODE("\x84\x40\x07\x02\x64\x01\x02\x05", &edit), KV_OK);
     CU_ASSERT_EQUAL(edit.log_number, 5);

@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "io/file.h"
 #include "key/internal_key.h"
+#include "support/quiet_log.h"
 #include "support/sim_io.h"
 #include "support/unit.h"
 #include "version/file_name.h"
@@ -31,14 +32,6 @@ struct world {
     uint64_t applied;   /* reported */
     bool has_second;
 };
-
-static void
-discard_line(void *owner, enum log_level level, const char *line)
-{
-    (void)owner;
-    (void)level;
-    (void)line;
-}
 
 static void
 on_applied(void *owner, enum kv_status st)
@@ -237,7 +230,7 @@ run_seed(uint64_t seed)
 static void
 changes_survive_power_cuts(void)
 {
-    log_set_sink(discard_line, NULL);
+    quiet_log();
     for (uint64_t i = 0; i < SEED_COUNT; i++)
         run_seed(unit_seed() + i);
     log_set_sink(NULL, NULL);
@@ -251,7 +244,7 @@ a_change_waits_for_space(void)
     struct sim_options *options;
     uint64_t used_bytes;
 
-    log_set_sink(discard_line, NULL);
+    quiet_log();
     world.sim = sim_io_new(&(struct sim_options){.seed = unit_seed()});
     world.io = sim_io_base(world.sim);
     options = sim_io_options(world.sim);

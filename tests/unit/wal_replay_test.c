@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "io/file.h"
 #include "key/write_batch.h"
+#include "support/quiet_log.h"
 #include "support/sim_io.h"
 #include "support/unit.h"
 #include "wal/log_writer.h"
@@ -55,14 +56,6 @@ struct replayed {
     char letters[64];
     size_t count;
 };
-
-static void
-ignore_line(void *owner, enum log_level level, const char *line)
-{
-    (void)owner;
-    (void)level;
-    (void)line;
-}
 
 static enum kv_status
 on_batch(void *owner, uint64_t log_number, struct slice encoded)
@@ -179,7 +172,7 @@ every_cell_of_the_table(void)
 {
     static const uint64_t numbers[] = {1, 2, 3};
 
-    log_set_sink(ignore_line, NULL);
+    quiet_log();
     for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
         for (int mode = 0; mode < 4; mode++) {
             struct sim_io *sim = sim_io_new(NULL);
@@ -226,7 +219,7 @@ what_cannot_be_replayed_is_refused(void)
     static const uint8_t prepare[] = {100, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x09};
     static const uint64_t number = 1;
 
-    log_set_sink(ignore_line, NULL);
+    quiet_log();
     for (int mode = 0; mode < 4; mode++) {
         struct sim_io *sim = sim_io_new(NULL);
         struct replayed replayed = {.count = 0};

@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "io/file.h"
 #include "key/write_batch.h"
+#include "support/quiet_log.h"
 #include "support/sim_io.h"
 #include "support/unit.h"
 #include "wal/wal.h"
@@ -35,14 +36,6 @@ struct world {
     uint64_t seq_first; /* the replay's first */
     bool replay_is_bad;
 };
-
-static void
-ignore_line(void *owner, enum log_level level, const char *line)
-{
-    (void)owner;
-    (void)level;
-    (void)line;
-}
 
 static uint64_t
 next_file_number(void *owner)
@@ -282,7 +275,7 @@ a_power_cut_loses_nothing_durable(void)
 {
     const uint64_t base = unit_seed();
 
-    log_set_sink(ignore_line, NULL);
+    quiet_log();
     for (uint64_t i = 0; i < SEEDS; i++) {
         struct life life = {0};
         struct world *world = &life.world;
@@ -322,7 +315,7 @@ a_failure_is_reported_once_and_nothing_later_is_durable(void)
 {
     const uint64_t base = unit_seed();
 
-    log_set_sink(ignore_line, NULL);
+    quiet_log();
     for (uint64_t i = 0; i < SEEDS / 3; i++) {
         const bool fails_sync = i % 6 == 0;
         struct world world;
@@ -375,7 +368,7 @@ a_drained_log_has_everything(void)
 {
     const uint64_t base = unit_seed();
 
-    log_set_sink(ignore_line, NULL);
+    quiet_log();
     for (uint64_t i = 0; i < SEEDS / 3; i++) {
         struct life life = {0};
         struct world *world = &life.world;
@@ -421,7 +414,7 @@ a_power_cut_loses_nothing_synced(void)
     const uint64_t base = unit_seed();
     uint32_t mattered_count = 0;
 
-    log_set_sink(ignore_line, NULL);
+    quiet_log();
     for (uint64_t i = 0; i < SEEDS / 10; i++) {
         struct life life = {0};
         struct world *world = &life.world;

@@ -11,11 +11,11 @@
 
 #include "base/alloc.h"
 #include "base/crc32c.h"
-#include "base/log.h"
 #include "base/random.h"
 #include "io/io_blocking.h"
 #include "ipc/worker_channel.h"
 #include "mem/memtable.h"
+#include "support/quiet_log.h"
 #include "support/unit.h"
 #include "worker/flush_job.h"
 #include "worker/output_file.h"
@@ -33,14 +33,6 @@ struct bench {
     struct worker_flush_output output;
     struct worker_flush flush;
 };
-
-static void
-drop_line(void *owner, enum log_level level, const char *line)
-{
-    (void)owner;
-    (void)level;
-    (void)line;
-}
 
 static void
 put_text(struct buffer *target, const char *text)
@@ -270,6 +262,6 @@ main(int argc, char **argv)
         UNIT_TEST_END,
     };
 
-    log_set_sink(drop_line, NULL);
+    quiet_log();
     return unit_main("flush_job", tests, argc, argv);
 }

@@ -10,19 +10,11 @@
 
 #include "base/alloc.h"
 #include "base/limits.h"
-#include "base/log.h"
 #include "base/random.h"
 #include "ipc/worker_channel.h"
 #include "key/internal_key.h"
+#include "support/quiet_log.h"
 #include "support/unit.h"
-
-static void
-drop_line(void *owner, enum log_level level, const char *line)
-{
-    (void)owner;
-    (void)level;
-    (void)line;
-}
 
 static void
 put(struct buffer *target, const char *text)
@@ -487,6 +479,6 @@ main(int argc, char **argv)
         UNIT_TEST_END,
     };
 
-    log_set_sink(drop_line, NULL);
+    quiet_log();
     return unit_main("worker_msg", tests, argc, argv);
 }

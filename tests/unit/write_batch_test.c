@@ -5,15 +5,8 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "key/write_batch.h"
+#include "support/quiet_log.h"
 #include "support/unit.h"
-
-static void
-ignore_line(void *owner, enum log_level level, const char *line)
-{
-    (void)owner;
-    (void)level;
-    (void)line;
-}
 
 /* Reads all; the status of the last call. */
 static enum kv_status
@@ -146,7 +139,7 @@ each_tag_gets_its_due(void)
         {"\xff", 1, 0, KV_CORRUPT},
     };
 
-    log_set_sink(ignore_line, NULL);
+    quiet_log();
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct buffer encoded = {0};
         uint32_t record_count;
@@ -167,7 +160,7 @@ headers_and_keys_out_of_range_are_refused(void)
     uint32_t record_count;
     uint8_t *big = calloc(1, KEY_BYTES_MAX + 1);
 
-    log_set_sink(ignore_line, NULL);
+    quiet_log();
     write_batch_init(&batch);
     for (size_t size = 0; size < WRITE_BATCH_HEADER_BYTES; size++)
         CU_ASSERT_EQUAL(read_through(slice_of(batch.bytes.data, size), &record_count), KV_CORRUPT);
@@ -193,7 +186,7 @@ damaged_batches_are_read_within_their_bounds(void)
     uint32_t record_count;
 
     random_init(&random, unit_seed());
-    log_set_sink(ignore_line, NULL);
+    quiet_log();
     write_batch_init(&batch);
     add_one_of_each(&batch, 0, slice_from_text("key"), slice_from_text("value"));
     add_one_of_each(&batch, 3, slice_from_text("key"), slice_from_text("value"));
