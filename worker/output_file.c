@@ -20,6 +20,7 @@
 
 enum {
     BLOCK_BYTES = 512 * 1024,
+    DIRECT_READ_BYTES = 1024 * 1024,
     CACHED_READ_BYTES = 128 * 1024, /* see read_back */
     BLOCK_ALIGNMENT = 4096,
     SYNC_INTERVAL_BYTES = 16 * 1024 * 1024, /* without O_DIRECT: no sync may take long */
@@ -145,8 +146,10 @@ static enum kv_status
 read_back(struct io *io, struct heartbeat *heartbeat, int fd, bool direct, uint8_t *block,
           uint32_t *checksum_out, uint64_t *bytes_out)
 {
-    struct io_request request = {
-        .op = IO_READ, .fd = fd, .buffer = block, .size = direct ? BLOCK_BYTES : CACHED_READ_BYTES};
+    struct io_request request = {.op = IO_READ,
+                                 .fd = fd,
+                                 .buffer = block,
+                                 .size = direct ? DIRECT_READ_BYTES : CACHED_READ_BYTES};
     enum kv_status st = KV_OK;
     uint32_t checksum = 0;
 
@@ -193,7 +196,7 @@ enum kv_status
 output_file_verify(struct io *io, struct heartbeat *heartbeat,
                    const struct output_expected *expected)
 {
-    uint8_t *block = kv_alloc_aligned(BLOCK_ALIGNMENT, BLOCK_BYTES);
+    uint8_t *block = kv_alloc_aligned(BLOCK_ALIGNMENT, DIRECT_READ_BYTES);
     uint32_t checksum = 0;
     uint64_t size = 0;
     enum kv_status st;

@@ -17,7 +17,7 @@
 
 enum {
     WINDOWS_BYTES_MAX = 64 * 1024 * 1024, /* of all runs together, if there are not too many */
-    WINDOW_BYTES_MAX = 1024 * 1024,
+    WINDOW_BYTES_MAX = 2 * 1024 * 1024,
     WINDOW_BYTES_CACHED = 128 * 1024, /* copied in one call of the kernel */
     WINDOW_BYTES_MIN = 128 * 1024,
     TABLE_PATH_BYTES_MAX = 4096,
