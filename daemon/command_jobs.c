@@ -48,6 +48,26 @@ parse_compact(struct command_call *call, struct db_compact_request *request, boo
            command_find_family(call, call->args[1], &request->cf_id);
 }
 
+/* What has been compacted until then stays so. */
+static void
+reply_no_compaction(struct command_call *call, enum kv_status why)
+{
+    struct db_space_info space;
+
+    if (why == KV_CANCELLED) {
+        resp_error(&call->reply, "ERR the compaction was cancelled");
+        return;
+    }
+    db_get_space(call->server->db, &space);
+    resp_error_format(&call->reply,
+                      "ERR the compaction has no space on the disk: %" PRIu64
+                      " MB are free, %" PRIu64
+                      " MB are kept to flush and compact. Give the disk more room, or delete data: "
+                      "FLUSHALL, FLUSHDB and KV.DELRANGE free whole tables without any; then try "
+                      "again. KV.JOBS shows what waits.",
+                      space.free_bytes >> 20, (space.kept_bytes >> 20) + 1);
+}
+
 enum kv_status
 command_kv_compact(struct command_call *call)
 {
@@ -67,8 +87,8 @@ command_kv_compact(struct command_call *call)
         (void)db_compact(call->server->db, &request, flush_ticket_done,
                          flush_ticket_new(call, true));
     st = flush_ticket_take(call);
-    if (st == KV_CANCELLED) {
-        resp_error(&call->reply, "ERR the compaction was cancelled");
+    if (st == KV_CANCELLED || st == KV_NO_SPACE) {
+        reply_no_compaction(call, st);
         return KV_OK;
     }
     if (st == KV_OK)
@@ -97,7 +117,7 @@ reply_job(struct command_call *call, const struct db_job_info *job)
     const size_t count = sizeof(numbers) / sizeof(numbers[0]);
     struct resp_writer *reply = &call->reply;
 
-    resp_map(reply, count + 4);
+    resp_map(reply, count + 5);
     resp_bulk_text(reply, "id");
     resp_integer(reply, (int64_t)job->id);
     resp_bulk_text(reply, "kind");
@@ -110,6 +130,8 @@ reply_job(struct command_call *call, const struct db_job_info *job)
         resp_bulk_text(reply, numbers[i].name);
         resp_integer(reply, (int64_t)numbers[i].value);
     }
+    resp_bulk_text(reply, "last-error");
+    resp_bulk_text(reply, job->last_error == KV_OK ? "" : kv_status_text(job->last_error));
 }
 
 /* All, or the one with this id. */

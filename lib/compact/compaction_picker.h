@@ -11,7 +11,7 @@
  *
  *     pick -> plan -+-> MERGE: jobs (compaction_plan_cut) -> one edit: inputs out, outputs in
  *                   +-> MOVE: one edit: the same tables, at output_level
- *                   +-> DROP: one edit: inputs out (FIFO, or all of them is dead)
+ *                   +-> DROP: one edit: inputs out (FIFO, or all of them is dead or buried)
  *
  * Ask again after each flush and each installed plan, until the answer is no; and once a minute,
  * for tables that became due by age or by deadlines.
@@ -20,6 +20,7 @@
 #define KV_COMPACT_COMPACTION_PICKER_H
 
 #include "version/compaction_options.h"
+#include "version/version_scan.h"
 #include "version/version_set.h"
 
 enum compaction_kind {
@@ -37,6 +38,7 @@ enum compaction_reason {
     COMPACTION_MARKED,       /* the MANIFEST says marked for compaction */
     COMPACTION_DELETIONS,    /* many deletions */
     COMPACTION_DEAD,         /* many values whose deadline has passed, or nothing else */
+    COMPACTION_BURIED,       /* all of it lies under newer range tombstones */
     COMPACTION_TTL,
     COMPACTION_PERIODIC,
     COMPACTION_SPACE_AMP,  /* universal: the newer runs weigh too much against the oldest */
@@ -120,6 +122,21 @@ struct compaction_view {
 
 /* The most pressing plan that can start now.  False: none; *plan_out is empty. */
 bool compaction_pick(const struct compaction_view *view, struct compaction_plan *plan_out);
+
+/* Who knows the range tombstones of tables: as version_scan_stretch, of a place of the version. */
+struct tombstone_source {
+    enum kv_status (*stretch)(void *owner, const struct scan_child *place, struct slice key,
+                              uint64_t seq_max, struct tombstone_stretch *stretch_out);
+    void *owner;
+};
+
+/* Any style, apart from the other rules, since it costs no job: the idle tables of which all lies
+ * under range tombstones that are newer, and which no snapshot sees, as one DROP.  Without inputs:
+ * there are none.  KV_WANT_BLOCK: none that can be told without what the source lacks; ask again
+ * when it is there.  A place that the source cannot read hides nothing. */
+MUST_CHECK enum kv_status compaction_pick_buried(const struct compaction_view *view,
+                                                 const struct tombstone_source *source,
+                                                 struct compaction_plan *plan_out);
 
 /* KV.COMPACT: everything in begin..end that was written before the request goes down to the last
  * level; there tables are rewritten that hold deletions or sequence numbers that no snapshot

@@ -24,6 +24,7 @@ static const char *const reason_names[COMPACTION_REASON_COUNT] = {
     [COMPACTION_MARKED] = "marked in the manifest",
     [COMPACTION_DELETIONS] = "many deletions",
     [COMPACTION_DEAD] = "deadlines have passed",
+    [COMPACTION_BURIED] = "under newer range tombstones",
     [COMPACTION_TTL] = "older than ttl",
     [COMPACTION_PERIODIC] = "periodic",
     [COMPACTION_SPACE_AMP] = "space amplification",
@@ -52,6 +53,26 @@ compaction_plan_deinit(struct compaction_plan *plan)
 }
 
 static void
+add_input(struct compaction_plan *plan, const struct table_file *file)
+{
+    const struct table_meta *meta = &file->meta;
+
+    plan->inputs[plan->input_count++] = (struct compaction_input){
+        .level = file->level,
+        .number = meta->number,
+        .bytes = meta->bytes,
+        .smallest = file_smallest(file),
+        .largest = file_largest(file),
+        .seq_smallest = meta->seq_smallest,
+        .seq_largest = meta->seq_largest,
+        .entry_count = meta->has_counts ? meta->entry_count : 0,
+        .deletion_count = meta->has_counts ? meta->deletion_count : 0,
+        .deadline_count = meta->has_counts ? meta->deadlines.count : 0,
+    };
+    plan->input_bytes += meta->bytes;
+}
+
+static void
 fill_inputs(const struct picker *picker, const struct draft *draft, struct compaction_plan *plan)
 {
     uint32_t count = 0;
@@ -60,28 +81,11 @@ fill_inputs(const struct picker *picker, const struct draft *draft, struct compa
         count += draft->ranges[level].end - draft->ranges[level].first;
     KV_ASSERT(count > 0);
     plan->inputs = kv_alloc_zero(count * sizeof(plan->inputs[0]));
-    for (uint32_t level = LEVEL_COUNT; level-- > 0;)
-        if (!level_range_is_empty(draft->ranges[level]))
-            plan->input_level = level;
     for (uint32_t level = 0; level < LEVEL_COUNT; level++) {
-        for (uint32_t i = draft->ranges[level].first; i < draft->ranges[level].end; i++) {
-            const struct table_file *file = picker->version->levels[level].files[i];
-
-            plan->inputs[plan->input_count++] = (struct compaction_input){
-                .level = level,
-                .number = file->meta.number,
-                .bytes = file->meta.bytes,
-                .smallest = file_smallest(file),
-                .largest = file_largest(file),
-                .seq_smallest = file->meta.seq_smallest,
-                .seq_largest = file->meta.seq_largest,
-                .entry_count = file->meta.has_counts ? file->meta.entry_count : 0,
-                .deletion_count = file->meta.has_counts ? file->meta.deletion_count : 0,
-                .deadline_count = file->meta.has_counts ? file->meta.deadlines.count : 0,
-            };
-            plan->input_bytes += file->meta.bytes;
-        }
+        for (uint32_t i = draft->ranges[level].first; i < draft->ranges[level].end; i++)
+            add_input(plan, picker->version->levels[level].files[i]);
     }
+    plan->input_level = plan->inputs[0].level;
 }
 
 /* Tables in the order of their first keys, taken from several sources that have it. */
@@ -310,6 +314,31 @@ plan_from_draft(const struct picker *picker, const struct draft *draft,
         plan_out->grandparent_bytes_max = GRANDPARENT_OUTPUTS_MAX * plan_out->output_bytes_max;
     plan_out->compression = compaction_options_compression(
         options, picker->view->compression, draft->output_level, base, plan_out->is_bottommost);
+    own_keys(plan_out);
+    describe(picker, plan_out);
+}
+
+void
+plan_of_drop(const struct picker *picker, const struct table_file *const *files, uint32_t count,
+             enum compaction_reason reason, struct compaction_plan *plan_out)
+{
+    KV_ASSERT(count > 0);
+    *plan_out = (struct compaction_plan){
+        .cf_id = picker->version->cf_id, .kind = COMPACTION_DROP, .reason = reason, .score = 1};
+    plan_out->inputs = kv_alloc_zero(count * sizeof(plan_out->inputs[0]));
+    for (uint32_t i = 0; i < count; i++) {
+        KV_ASSERT(i == 0 || files[i - 1]->level <= files[i]->level);
+        add_input(plan_out, files[i]);
+    }
+    plan_out->input_level = plan_out->inputs[0].level;
+    plan_out->smallest = internal_key_user(plan_out->inputs[0].smallest);
+    plan_out->largest = internal_key_user(plan_out->inputs[0].largest);
+    for (uint32_t i = 1; i < count; i++) {
+        if (slice_compare(file_first_key(files[i]), plan_out->smallest) < 0)
+            plan_out->smallest = file_first_key(files[i]);
+        if (slice_compare(file_last_key(files[i]), plan_out->largest) > 0)
+            plan_out->largest = file_last_key(files[i]);
+    }
     own_keys(plan_out);
     describe(picker, plan_out);
 }

@@ -6,6 +6,7 @@
  *     picker_universal.c    sorted runs
  *     picker_fifo.c         oldest out
  *     picker_dead.c         tables of which all is dead out
+ *     picker_buried.c       tables under range tombstones out
  *     picker_manual.c       KV.COMPACT
  *     picker_draft.c        which tables belong together, and whether they may start
  *     compaction_plan.c     from a draft to a plan that owns itself; cutting it
@@ -116,6 +117,9 @@ bool draft_is_move(const struct picker *picker, const struct draft *draft);
 /* The plan of a draft that can start. */
 void plan_from_draft(const struct picker *picker, const struct draft *draft,
                      struct compaction_plan *plan_out);
+/* A DROP of idle tables, by level, then by key. */
+void plan_of_drop(const struct picker *picker, const struct table_file *const *files,
+                  uint32_t count, enum compaction_reason reason, struct compaction_plan *plan_out);
 
 /* compaction_shape.c */
 void picker_measure(struct picker *picker);

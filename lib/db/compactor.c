@@ -22,6 +22,7 @@ compactor_new(struct db *db)
     compactor->must_pick = true;
     list_init(&compactor->compactions);
     list_init(&compactor->manuals);
+    buried_search_init(&compactor->buried, compactor);
     return compactor;
 }
 
@@ -31,6 +32,7 @@ compactor_free(struct compactor *compactor)
     if (compactor == NULL)
         return;
     io_timer_stop(compactor->db->io, &compactor->retry_timer);
+    buried_search_deinit(&compactor->buried);
     while (!list_empty(&compactor->manuals))
         manual_free(LIST_ENTRY(compactor->manuals.next, struct manual_compaction, link));
     while (!list_empty(&compactor->compactions))
@@ -42,6 +44,7 @@ void
 compactor_poke(struct compactor *compactor)
 {
     compactor->must_pick = true;
+    compactor->buried.is_due = true;
     compactor->db->pressure_is_stale = true;
 }
 
@@ -129,6 +132,20 @@ compactor_view_init(struct compactor *compactor, const struct column_family *fam
 
         if (compaction->plan.cf_id == family->id)
             running[view->running_count++] = &compaction->plan;
+    }
+}
+
+void
+compactor_view_hide_parked(struct compaction_view *view)
+{
+    const struct compaction_plan **running =
+        (const struct compaction_plan **)(uintptr_t)view->running;
+    const uint32_t count = view->running_count;
+
+    view->running_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (KV_CONTAINER_OF(running[i], const struct compaction, plan)->state != COMPACTION_PARKED)
+            running[view->running_count++] = running[i];
     }
 }
 
@@ -246,19 +263,23 @@ look_for_age(struct compactor *compactor)
 void
 compactor_turn(struct compactor *compactor)
 {
+    bool may_start;
+
     if (compactor->db->is_closing || compactor->db->options.port->start_compact == NULL)
         return;
+    manual_look_at_flushes(compactor);
     manual_finish_cancelled(compactor);
     if (compactor->is_paused || compactor->db->is_holding)
         return;
     look_for_age(compactor);
+    may_start = buried_search_turn(&compactor->buried);
     /* Level 0 does not wait until a large plan is through all its parts. */
-    if (compactor->has_waiting_parts && compactor->must_pick &&
+    if (compactor->has_waiting_parts && compactor->must_pick && may_start &&
         compactor_free_slots(compactor) > 0 && compactor->db->urgency == JOB_PRESSING)
         (void)start_automatic(compactor, true);
     if (compactor->has_waiting_parts)
         go_on_with_parts(compactor);
-    for (uint32_t i = 0; i < COMPACT_STARTS_PER_TURN; i++) {
+    for (uint32_t i = 0; i < COMPACT_STARTS_PER_TURN && may_start; i++) {
         if (!compactor->must_pick || compactor_free_slots(compactor) == 0)
             break;
         compactor->must_pick = start_next(compactor);

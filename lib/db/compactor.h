@@ -6,6 +6,7 @@
  *     compactor.c          what runs next
  *     compaction.c         one plan: its jobs, its end, what is tried again
  *     compaction_job.c     from a plan to what a job is told, and from its answer to an edit
+ *     compactor_buried.c   what lies under range tombstones
  *     compactor_manual.c   KV.COMPACT: level by level to the bottom
  *     compactor_admin.c    KV.JOBS and the numbers
  *
@@ -15,6 +16,7 @@
 #define KV_DB_COMPACTOR_H
 
 #include "compact/compaction_picker.h"
+#include "db/compactor_buried.h"
 #include "db/db_internal.h"
 
 enum {
@@ -29,6 +31,11 @@ enum {
     COMPACT_UNWANTED_RETRY_US = 60 * 1000 * 1000,
     COMPACT_SPACE_RETRY_US = 1000 * 1000, /* no try: a look at what is free */
     COMPACT_STARTS_PER_TURN = 8,
+    /* A KV.COMPACT gives up when it has found so many times, about a second apart, that nothing can
+     * run; or when what it waits for could not be flushed for so long, through several tries. */
+    COMPACT_REFUSAL_COUNT_MAX = 10,
+    COMPACT_REFUSAL_US = COMPACT_SPACE_RETRY_US * 9 / 10,
+    COMPACT_FLUSH_WAIT_US = 3 * FLUSH_RETRY_US_MAX,
     COMPACT_LOST_COUNT_MAX = 8, /* workers; then the plan has failed */
     COMPACT_AGE_CHECK_US = 60 * 1000 * 1000,
     COMPACT_DEADLINE_CHECK_US = 5 * 1000 * 1000,
@@ -96,8 +103,9 @@ struct compaction {
  *
  *     FLUSHING --what was in memory is in tables--> STEPPING <--+
  *                                                     | | `-----' next plan, level by level
- *                                                     | `--nothing left--> gone, on_done(KV_OK)
- *                                                     `--a step failed, CANCEL--> gone, on_done
+ *                    |                                | `--nothing left--> gone, on_done(KV_OK)
+ *                    `--------------------------------`--a step failed, none could be started for
+ *                          too long, CANCEL--> gone, on_done
  */
 enum manual_state { MANUAL_FLUSHING, MANUAL_STEPPING };
 
@@ -107,7 +115,11 @@ struct manual_compaction {
     uint64_t id;
     enum manual_state state;
     bool is_paused;
-    enum kv_status ending; /* not KV_OK: it ends with this as soon as its step is back */
+    bool is_patient;           /* for want of space it waits, however long */
+    uint32_t refusal_count;    /* since a step went well: nothing could run */
+    uint64_t refused_us;       /* when that was counted last */
+    enum kv_status last_error; /* why */
+    enum kv_status ending;     /* not KV_OK: it ends with this as soon as its step is back */
     uint32_t cf_id;
     struct buffer begin, end; /* owned */
     struct compaction_request request;
@@ -124,14 +136,15 @@ struct compactor {
     bool must_pick;         /* something has changed since the picker was asked */
     bool has_waiting_parts; /* of plans that have begun */
     bool is_paused;
-    bool manual_is_next;                    /* turns are taken */
-    uint32_t family_next;                   /* where the round over the families goes on */
-    uint32_t failure_count;                 /* in a row */
-    uint32_t lost_count;                    /* jobs whose workers were lost, in a row */
-    uint64_t drain_bytes_per_s;             /* of level 0, measured; 0: not yet */
-    uint64_t age_check_us;                  /* when to ask for tables that became due by age */
-    uint64_t deadline_check_us;             /* the same, where there are deadlines */
-    struct io_timer retry_timer;            /* asks again for a KV.COMPACT that lacks space */
+    bool manual_is_next;         /* turns are taken */
+    uint32_t family_next;        /* where the round over the families goes on */
+    uint32_t failure_count;      /* in a row */
+    uint32_t lost_count;         /* jobs whose workers were lost, in a row */
+    uint64_t drain_bytes_per_s;  /* of level 0, measured; 0: not yet */
+    uint64_t age_check_us;       /* when to ask for tables that became due by age */
+    uint64_t deadline_check_us;  /* the same, where there are deadlines */
+    struct io_timer retry_timer; /* asks again for a KV.COMPACT that lacks space */
+    struct buried_search buried;
     struct compaction_options view_options; /* of the family that the picker looks at */
     struct db_compaction_totals totals;
 };
@@ -152,6 +165,8 @@ void compactor_stop(struct compactor *compactor);
  * allocated. */
 void compactor_view_init(struct compactor *compactor, const struct column_family *family,
                          struct compaction_view *view);
+/* Plans that rest don't count as running. */
+void compactor_view_hide_parked(struct compaction_view *view);
 void compactor_view_deinit(struct compaction_view *view);
 void compactor_get_stats(struct compactor *compactor, struct db_stats *stats);
 /* Bytes of the inputs that its jobs have not read. */

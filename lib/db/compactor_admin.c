@@ -34,6 +34,7 @@ describe_flush(const struct frozen *frozen, struct db_job_info *info)
         .state = frozen_state_name(frozen),
         .bytes_done = frozen->state >= FROZEN_BUILT ? bytes : 0,
         .bytes_total = bytes,
+        .last_error = frozen->last_error,
     };
     (void)snprintf(info->text, sizeof(info->text), "a memtable of %llu entries",
                    (unsigned long long)memtable_entry_count(frozen->memtable));
@@ -82,6 +83,7 @@ describe_compaction(const struct compaction *compaction, struct db_job_info *inf
         .bytes_total = compaction->plan.input_bytes,
         .bytes_per_s = rate_of(compaction),
         .age_us = io_now_us(compaction->db->io) - compaction->started_us,
+        .last_error = compaction->state == COMPACTION_PARKED ? compaction->ending : KV_OK,
     };
     (void)snprintf(info->text, sizeof(info->text), "%s", compaction->plan.text);
 }
@@ -104,6 +106,7 @@ describe_manual(const struct manual_compaction *manual, struct db_job_info *info
         .bytes_total = manual->bytes_done + (step != NULL ? step->plan.input_bytes : 0),
         .bytes_per_s = step != NULL ? rate_of(step) : 0,
         .age_us = io_now_us(manual->db->io) - manual->started_us,
+        .last_error = manual->last_error,
     };
     (void)snprintf(info->text, sizeof(info->text), "asked for, %llu steps so far",
                    (unsigned long long)manual->step_count);
@@ -251,9 +254,9 @@ compactor_get_stats(struct compactor *compactor, struct db_stats *stats)
 
     stats->compaction = compactor->totals;
     stats->compaction_is_paused = compactor->is_paused;
-    stats->compaction_is_settled = !compactor->must_pick && !compactor->has_waiting_parts &&
-                                   list_empty(&compactor->compactions) &&
-                                   list_empty(&compactor->manuals);
+    stats->compaction_is_settled =
+        !compactor->must_pick && !compactor->has_waiting_parts && !compactor->buried.is_fetching &&
+        list_empty(&compactor->compactions) && list_empty(&compactor->manuals);
     for (struct list *node = compactor->compactions.next; node != &compactor->compactions;
          node = node->next) {
         const struct compaction *compaction = LIST_ENTRY(node, struct compaction, link);

@@ -7,6 +7,7 @@
 #include "db/compactor_manual.h"
 
 #include "base/alloc.h"
+#include "base/log.h"
 #include "db/compaction.h"
 
 void
@@ -75,6 +76,7 @@ db_compact(struct db *db, const struct db_compact_request *request, db_done_fn *
     manual->started_us = io_now_us(db->io);
     manual->on_done = on_done;
     manual->owner = owner;
+    manual->is_patient = request->is_patient;
     buffer_append_slice(&manual->begin, request->begin);
     buffer_append_slice(&manual->end, request->end);
     manual->request = (struct compaction_request){
@@ -91,25 +93,69 @@ db_compact(struct db *db, const struct db_compact_request *request, db_done_fn *
 
 /* --- steps --- */
 
-/* Whether all that is in the way are plans that met a bad table since the request; they rest for
- * minutes, and what became of them is the answer.  KV_OK: no. */
+static void
+give_up(struct manual_compaction *manual, enum kv_status why)
+{
+    kv_log(LOG_LEVEL_WARNING, "KV.COMPACT %llu gives up after %llu steps: %s",
+           (unsigned long long)manual->id, (unsigned long long)manual->step_count,
+           kv_status_text(why));
+    finish(manual, why);
+}
+
+/* Nothing can run, for this reason.  That may pass, but not forever without an answer. */
+static void
+was_refused(struct manual_compaction *manual, enum kv_status why)
+{
+    struct compactor *compactor = manual->db->compactor;
+    const uint64_t now_us = io_now_us(manual->db->io);
+
+    KV_ASSERT(why != KV_OK);
+    manual->last_error = why;
+    if (compactor->running_count == 0 && now_us - manual->refused_us >= COMPACT_REFUSAL_US) {
+        manual->refusal_count++;
+        manual->refused_us = now_us;
+    }
+    if (manual->refusal_count >= COMPACT_REFUSAL_COUNT_MAX && !manual->is_patient)
+        give_up(manual, why);
+    else
+        compactor_retry_later(compactor);
+}
+
+/* Whether all that is in the way are plans that have failed and rest; what became of them is then
+ * the answer, at once if it was a bad table, which rests for minutes.  KV_OK: no. */
 static enum kv_status
-why_blocked_for_long(const struct manual_compaction *manual)
+why_blocked(const struct manual_compaction *manual, bool *is_for_long)
 {
     const struct list *head = &manual->db->compactor->compactions;
     enum kv_status why = KV_OK;
 
+    *is_for_long = false;
     for (const struct list *node = head->next; node != head; node = node->next) {
         const struct compaction *other = LIST_ENTRY(node, const struct compaction, link);
 
         if (other->plan.cf_id != manual->cf_id)
             continue;
-        if (other->state != COMPACTION_PARKED)
+        if (other->state != COMPACTION_PARKED || other->is_unwanted)
             return KV_OK;
-        if (compaction_met_bad_table(other))
-            why = other->ending;
+        if (*is_for_long)
+            continue;
+        *is_for_long = compaction_met_bad_table(other);
+        why = other->ending;
     }
     return why;
+}
+
+/* It has come as far as it can now. */
+static void
+stand_still(struct manual_compaction *manual)
+{
+    bool is_for_long;
+    const enum kv_status why = why_blocked(manual, &is_for_long);
+
+    if (is_for_long)
+        give_up(manual, why);
+    else if (why != KV_OK)
+        was_refused(manual, why);
 }
 
 /* True: a step was started. */
@@ -121,7 +167,6 @@ start_step(struct manual_compaction *manual)
     struct compaction_view view;
     struct compaction_plan plan;
     enum compaction_manual answer;
-    enum kv_status why;
 
     if (family == NULL) { /* dropped: nothing is left of it */
         finish(manual, KV_OK);
@@ -130,21 +175,53 @@ start_step(struct manual_compaction *manual)
     compactor_view_init(compactor, family, &view);
     answer = compaction_pick_manual(&view, &manual->request, &plan);
     compactor_view_deinit(&view);
-    if (answer == COMPACTION_MANUAL_PLAN && !db_space_may_start(manual->db, &plan)) {
+    if (answer == COMPACTION_MANUAL_DONE) {
+        finish(manual, KV_OK);
+    } else if (answer == COMPACTION_MANUAL_WAIT) {
+        stand_still(manual);
+    } else if (!db_space_may_start(manual->db, &plan)) {
         compaction_plan_deinit(&plan);
-        compactor_retry_later(compactor);
-        return false;
-    }
-    if (answer == COMPACTION_MANUAL_PLAN) {
+        was_refused(manual, KV_NO_SPACE);
+    } else {
         manual->step_count++;
         manual->step = compaction_new(manual->db, &plan, manual, compactor_free_slots(compactor));
         compaction_start(manual->step);
         return true;
     }
-    why = why_blocked_for_long(manual);
-    if (answer == COMPACTION_MANUAL_DONE || why != KV_OK)
-        finish(manual, answer == COMPACTION_MANUAL_DONE ? KV_OK : why);
     return false;
+}
+
+/* What was in memory at the request may not be able to become tables. */
+static void
+look_at_flushes(struct manual_compaction *manual)
+{
+    struct db *db = manual->db;
+    const struct frozen *oldest;
+
+    if (list_empty(&db->frozen))
+        return;
+    oldest = LIST_ENTRY(db->frozen.next, const struct frozen, link);
+    manual->last_error = oldest->failure_count > 0 ? oldest->last_error : KV_OK;
+    if (oldest->failure_count == 0 || oldest->state != FROZEN_WAITING || manual->is_patient ||
+        io_now_us(db->io) - manual->started_us < COMPACT_FLUSH_WAIT_US)
+        return;
+    db_flush_forget(db, manual);
+    manual->state = MANUAL_STEPPING;
+    give_up(manual, oldest->last_error);
+}
+
+void
+manual_look_at_flushes(struct compactor *compactor)
+{
+    struct list *node, *next;
+
+    for (node = compactor->manuals.next; node != &compactor->manuals; node = next) {
+        struct manual_compaction *manual = LIST_ENTRY(node, struct manual_compaction, link);
+
+        next = node->next;
+        if (manual->state == MANUAL_FLUSHING)
+            look_at_flushes(manual);
+    }
 }
 
 bool
@@ -174,6 +251,10 @@ manual_step_ended(struct manual_compaction *manual, const struct compaction *ste
     manual->bytes_done += step->plan.input_bytes;
     if (st != KV_OK && manual->ending == KV_OK)
         manual->ending = st;
+    if (st == KV_OK) {
+        manual->refusal_count = 0;
+        manual->last_error = KV_OK;
+    }
 }
 
 /* --- from outside --- */

@@ -8,6 +8,8 @@
 /* The next step of the first one that can make one.  False: none can now.  May report the end of
  * those that have nothing left to do. */
 bool manual_start_next(struct compactor *compactor);
+/* Ends those that wait for flushes that go on failing. */
+void manual_look_at_flushes(struct compactor *compactor);
 /* Reports those that were cancelled. */
 void manual_finish_cancelled(struct compactor *compactor);
 /* Its step is over. */

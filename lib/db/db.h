@@ -194,12 +194,14 @@ typedef void db_done_fn(void *owner, enum kv_status st);
 void db_flush(struct db *db, db_done_fn *on_done, void *owner);
 /* Compacts the user keys begin..end, both included (empty: no bound), down to the last level, with
  * all that was written before the call; writers aren't slowed for it.  is_forced: also tables that
- * have nothing to shed.  on_done (may be NULL): KV_OK, KV_CANCELLED, or why a table could not be
- * rewritten; never when the engine is closed first.  Returns the job's id. */
+ * have nothing to shed.  on_done (may be NULL): KV_OK, KV_CANCELLED, or why it could not go on: a
+ * table cannot be rewritten, or for want of space nothing could be started or flushed for some
+ * seconds, which is_patient waits out.  Never when the engine is closed first.  Returns the job's
+ * id. */
 struct db_compact_request {
     uint32_t cf_id;
     struct slice begin, end;
-    bool is_forced;
+    bool is_forced, is_patient;
 };
 uint64_t db_compact(struct db *db, const struct db_compact_request *request, db_done_fn *on_done,
                     void *owner);
@@ -214,6 +216,7 @@ struct db_job_info {
     uint32_t cf_id;
     uint32_t level_from, level_to, part_count;
     uint64_t bytes_done, bytes_total, bytes_per_s, age_us;
+    enum kv_status last_error; /* why it rests or waits; KV_OK: for no failure */
 };
 /* Returns how many there are; writes at most `max` of them. */
 uint32_t db_jobs(const struct db *db, struct db_job_info *infos, uint32_t max);

@@ -89,10 +89,12 @@ db_fill_table_meta(struct table_meta *meta, const struct table_summary *table,
     meta->oldest_ancestor_time_s = creation_time_s;
     meta->checksum_crc32c = table->checksum_crc32c;
     meta->has_checksum = true;
-    meta->has_counts =
-        table->entry_count <= TABLE_ENTRY_COUNT_MAX && table->deletion_count <= table->entry_count;
+    meta->has_counts = table->entry_count <= TABLE_ENTRY_COUNT_MAX &&
+                       table->deletion_count <= table->entry_count &&
+                       table->range_tombstone_count <= table->deletion_count;
     meta->entry_count = table->entry_count;
     meta->deletion_count = table->deletion_count;
+    meta->range_tombstone_count = table->range_tombstone_count;
     meta->deadlines = table->deadlines;
 }
 
@@ -123,7 +125,7 @@ on_retry_timer(struct io_timer *timer)
 }
 
 static void
-retry_later(struct frozen *frozen)
+retry_later(struct frozen *frozen, enum kv_status why)
 {
     struct db *db = frozen->db;
     uint64_t delay_us = FLUSH_RETRY_US_MIN;
@@ -131,6 +133,7 @@ retry_later(struct frozen *frozen)
     for (uint32_t i = 0; i < frozen->failure_count && delay_us < FLUSH_RETRY_US_MAX; i++)
         delay_us *= 2;
     frozen->failure_count++;
+    frozen->last_error = why;
     db->flush_failure_count++;
     frozen->state = FROZEN_WAITING;
     frozen->retry_timer.on_expire = on_retry_timer;
@@ -161,7 +164,7 @@ on_flush_done(struct flush_job *job, enum kv_status st, const struct table_summa
                    (unsigned long long)job->job_id, kv_status_text(st));
         if (st == KV_NO_SPACE)
             compaction_yield_space(db);
-        retry_later(frozen);
+        retry_later(frozen, st);
         return;
     }
     take_results(frozen, tables);

@@ -50,6 +50,7 @@ struct frozen {
     uint64_t started_us;
     struct io_timer retry_timer;
     uint32_t failure_count;
+    enum kv_status last_error; /* of the last one */
 };
 
 struct flush_waiter {

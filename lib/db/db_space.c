@@ -321,6 +321,7 @@ compact_ranges(struct db *db)
             .cf_id = range->cf_id,
             .begin = buffer_slice(&range->begin),
             .end = buffer_slice(&range->end),
+            .is_patient = true,
         };
 
         (void)db_compact(db, &request, NULL, NULL);

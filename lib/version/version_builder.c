@@ -340,18 +340,31 @@ total_bytes(const struct version_builder *builder)
     return total;
 }
 
+/* Of the tables that may have something. */
 static uint32_t
-count_deadline_tables(const struct version_builder *builder)
+count_tables(const struct version_builder *builder, uint32_t base_count,
+             bool (*may_have)(const struct table_meta *meta))
 {
-    uint32_t count = builder->base != NULL ? builder->base->deadline_table_count : 0;
+    uint32_t count = base_count;
 
     for (uint32_t i = 0; i < builder->item_count; i++) {
         const struct builder_table *item = &builder->items[i];
 
-        count += item->is_added && table_meta_may_have_deadlines(&item->meta);
-        count -= item->base_file != NULL && table_meta_may_have_deadlines(&item->base_file->meta);
+        count += item->is_added && may_have(&item->meta);
+        count -= item->base_file != NULL && may_have(&item->base_file->meta);
     }
     return count;
+}
+
+static void
+count_special_tables(const struct version_builder *builder, struct version *version)
+{
+    const struct version *base = builder->base;
+
+    version->deadline_table_count = count_tables(
+        builder, base != NULL ? base->deadline_table_count : 0, table_meta_may_have_deadlines);
+    version->tombstone_table_count = count_tables(
+        builder, base != NULL ? base->tombstone_table_count : 0, table_meta_may_have_tombstones);
 }
 
 enum kv_status
@@ -376,7 +389,7 @@ version_builder_finish(struct version_builder *builder, uint32_t cf_id,
         return st;
     }
     version->bytes_total = total_bytes(builder);
-    version->deadline_table_count = count_deadline_tables(builder);
+    count_special_tables(builder, version);
     *version_out = version;
     return KV_OK;
 }

@@ -122,6 +122,15 @@ put_deadlines(struct buffer *target, const struct deadlines *deadlines)
 }
 
 static void
+put_tombstone_count(struct buffer *target, uint64_t count)
+{
+    uint8_t bytes[VARINT64_BYTES_MAX];
+
+    buffer_put_varint32(target, CUSTOM_KVD_TOMBSTONES);
+    buffer_put_lstr(target, slice_of(bytes, put_varint64(bytes, count)));
+}
+
+static void
 put_add(struct buffer *target, const struct table_add *add)
 {
     const struct table_meta *meta = &add->meta;
@@ -151,6 +160,8 @@ put_add(struct buffer *target, const struct table_add *add)
         put_counts(target, meta);
     if (meta->has_counts && meta->deadlines.count > 0)
         put_deadlines(target, &meta->deadlines);
+    if (meta->has_counts && meta->range_tombstone_count > 0)
+        put_tombstone_count(target, meta->range_tombstone_count);
     buffer_put_varint32(target, CUSTOM_END);
 }
 

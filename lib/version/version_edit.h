@@ -20,7 +20,8 @@ struct table_meta {
     bool marked_for_compaction;
     bool has_counts; /* kvd's own field; RocksDB passes it over and forgets it */
     uint64_t entry_count, deletion_count;
-    struct deadlines deadlines; /* when has_counts */
+    uint64_t range_tombstone_count; /* of the deletions; when has_counts */
+    struct deadlines deadlines;     /* likewise */
 };
 
 /* What has_counts can vouch for: sums of such counts over all tables do not overflow. */
@@ -64,6 +65,13 @@ static inline bool
 table_meta_may_have_deadlines(const struct table_meta *meta)
 {
     return !meta->has_counts || meta->deadlines.count > 0;
+}
+
+/* Whether it may have range tombstones. */
+static inline bool
+table_meta_may_have_tombstones(const struct table_meta *meta)
+{
+    return !meta->has_counts || meta->range_tombstone_count > 0;
 }
 
 #endif

@@ -95,6 +95,13 @@ take_deadlines(struct slice value, struct table_meta *meta)
         deadlines->count = UINT64_MAX; /* possible for no table */
 }
 
+static void
+take_tombstone_count(struct slice value, struct table_meta *meta)
+{
+    if (!get_varint64(&value, &meta->range_tombstone_count) || value.size > 0)
+        meta->range_tombstone_count = UINT64_MAX; /* possible for no table */
+}
+
 static enum kv_status
 take_custom_field(uint32_t tag, struct slice value, struct version_edit *edit,
                   struct table_meta *meta, struct custom_checksum *checksum)
@@ -129,6 +136,9 @@ take_custom_field(uint32_t tag, struct slice value, struct version_edit *edit,
     case CUSTOM_KVD_DEADLINES:
         take_deadlines(value, meta);
         return KV_OK;
+    case CUSTOM_KVD_TOMBSTONES:
+        take_tombstone_count(value, meta);
+        return KV_OK;
     case CUSTOM_PATH_ID:
         if (value.size != 1)
             return truncated("a path id");
@@ -154,6 +164,19 @@ settle_checksum(const struct custom_checksum *checksum, struct table_meta *meta)
                             (uint32_t)bytes[2] << 8 | (uint32_t)bytes[3];
 }
 
+/* Fields of which one is impossible are somebody else's. */
+static void
+settle_counts(struct table_meta *meta)
+{
+    meta->has_counts =
+        meta->has_counts && meta->range_tombstone_count <= meta->deletion_count &&
+        deadlines_are_possible(&meta->deadlines, meta->entry_count, meta->deletion_count);
+    if (meta->has_counts)
+        return;
+    meta->deadlines = (struct deadlines){0};
+    meta->range_tombstone_count = 0;
+}
+
 static enum kv_status
 take_custom_fields(struct slice *input, struct version_edit *edit, struct table_meta *meta)
 {
@@ -175,11 +198,7 @@ take_custom_fields(struct slice *input, struct version_edit *edit, struct table_
             return st;
     }
     settle_checksum(&checksum, meta);
-    if (!meta->has_counts)
-        meta->deadlines = (struct deadlines){0};
-    else
-        meta->has_counts =
-            deadlines_are_possible(&meta->deadlines, meta->entry_count, meta->deletion_count);
+    settle_counts(meta);
     return KV_OK;
 }
 

@@ -41,8 +41,9 @@ enum custom_tag {
     CUSTOM_CREATION_TIME = 6,
     CUSTOM_CHECKSUM = 7,
     CUSTOM_CHECKSUM_NAME = 8,
-    CUSTOM_KVD_DEADLINES = 59, /* ours: varint64 count, oldest, newest, due; if there are any */
-    CUSTOM_KVD_COUNTS = 60,    /* ours: varint64 entries, varint64 deletions among them */
+    CUSTOM_KVD_TOMBSTONES = 58, /* ours: varint64 range tombstones; if there are any */
+    CUSTOM_KVD_DEADLINES = 59,  /* ours: varint64 count, oldest, newest, due; if there are any */
+    CUSTOM_KVD_COUNTS = 60,     /* ours: varint64 entries, varint64 deletions among them */
     CUSTOM_MUST_UNDERSTAND_BIT = 1 << 6,
     CUSTOM_PATH_ID = 65,
 };

@@ -168,7 +168,8 @@ version_scan_is_deleted(const struct version *version, const struct table_file *
         struct tombstone_stretch stretch;
         enum kv_status st;
 
-        if (newer == file || newer->meta.seq_largest <= file->meta.seq_largest)
+        if (newer == file || newer->meta.seq_largest <= file->meta.seq_largest ||
+            !table_meta_may_have_tombstones(&newer->meta))
             continue;
         st = file_stretch(newer, ctx, smallest_user(file), SEQUENCE_MAX, &stretch);
         if (st != KV_OK)

@@ -37,7 +37,8 @@ struct version {
     uint32_t cf_id;
     struct version_level levels[LEVEL_COUNT];
     uint64_t bytes_total;
-    uint32_t deadline_table_count; /* that have values with a deadline, or may */
+    uint32_t deadline_table_count;  /* that have values with a deadline, or may */
+    uint32_t tombstone_table_count; /* that have range tombstones, or may */
 };
 
 /* Made by an applied edit with is_cf_add, freed by one with is_cf_drop. */

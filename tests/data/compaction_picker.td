@@ -919,3 +919,174 @@ drop L0: 4 (deadlines have passed)
 pick style=fifo
 ----
 drop L0: 4 (deadlines have passed)
+
+# ==== Under range tombstones ====
+
+# A deletion of everything, in the newest table: all that is older goes, but for what runs.
+define
+L0 9:[y..z] 10MB seq=990-999 8:[a..zz!] 1KB seq=900-950 hides=a..zz#950 7:[a..z] 64MB seq=800-850 6:[c..d] 64MB seq=700-750
+L4 20:[a..f] 64MB 21:[g..p] 64MB
+L6 30:[a..k] 1GB 31:[l..z] 1GB
+----
+ok
+
+bury
+----
+drop L0: 7 6 L4: 20 21 L6: 30 31 (under newer range tombstones)
+
+bury
+----
+none
+
+# The plan that a job's bytes cut short isn't needed for that.
+define
+L0 5:[a..zz!] 1KB seq=900-950 hides=a..zz#950 4:[a..z] 64MB seq=800-850 3:[a..z] 64MB seq=700-750 2:[a..z] 64MB seq=600-650 1:[a..z] 64MB seq=500-550
+L6 30:[a..z] 110MB
+----
+ok
+
+start job=128MB
+----
+merge L0: 2 1 L6: 30 -> L6 (level 0 has many tables, LZ4, bottommost)
+
+bury
+----
+drop L0: 4 3 (under newer range tombstones)
+
+# A snapshot in between keeps what it sees; one that is older than all of a table, or younger than
+# the deletion, does not.
+define
+L0 5:[a..zz!] 1KB seq=900-950 hides=a..zz#950 4:[a..z] 64MB seq=800-850
+L6 30:[a..k] 110MB seq=1-20 31:[l..z] 110MB seq=500-550
+----
+ok
+
+bury snapshot=950
+----
+drop L0: 4 L6: 30 31 (under newer range tombstones)
+
+define
+L0 5:[a..zz!] 1KB seq=900-950 hides=a..zz#950 4:[a..z] 64MB seq=800-850
+L6 30:[a..k] 110MB seq=1-20 31:[l..z] 110MB seq=500-550
+----
+ok
+
+bury snapshot=300
+----
+drop L0: 4 L6: 31 (under newer range tombstones)
+
+bury snapshot=949
+----
+none
+
+# ... unless it sees an older deletion too.
+define
+L0 5:[a..zz!] 1KB seq=900-950 hides=a..zz#950 4:[a..zz!] 1KB seq=600-700 hides=a..zz#650
+L6 31:[l..z] 110MB seq=500-550
+----
+ok
+
+bury snapshot=660
+----
+drop L6: 31 (under newer range tombstones)
+
+# Part of a tree: tables that reach out of the range stay, and so do those that are not older.
+define
+L0 5:[c..h!] 1KB seq=900-950 hides=c..h#950
+L5 20:[a..c] 64MB 21:[d..e] 64MB 22:[f..g] 64MB seq=940-951 23:[g1..h!] 64MB 24:[h..i] 64MB
+L6 30:[b..c] 64MB 31:[c1..h] 64MB
+----
+ok
+
+bury
+----
+drop L5: 21 23 (under newer range tombstones)
+
+# Two deletions side by side do as one, in a table and over its end; a gap does not.
+define
+L5 20:[a..f!] 1MB seq=900-950 hides=a..c#950 hides=c..f#940 21:[f..p!] 1MB seq=900-950 hides=f..k#930 hides=m..p#930
+L6 30:[a..b] 64MB 31:[b1..e] 64MB 32:[e1..h] 64MB 33:[h1..l] 64MB 34:[m..o] 64MB 35:[o1..p] 64MB
+----
+ok
+
+bury
+----
+drop L6: 30 31 32 34 (under newer range tombstones)
+
+# What lies above a deletion, or beside it in its level, is no concern of it.
+define
+L0 5:[a..d] 10MB seq=10-20
+L5 20:[a..f!] 1MB seq=900-950 hides=a..f#950 21:[f..h] 1MB
+----
+ok
+
+bury
+----
+none
+
+# A table's largest key itself may be under its last tombstone.
+define
+L0 5:[a..k] 1MB seq=900-950 hides=a..z#950
+L6 30:[a..k] 64MB 31:[l..m] 64MB
+----
+ok
+
+bury
+----
+drop L6: 30 (under newer range tombstones)
+
+# Nobody has opened it yet; what can be told without it is not held up.
+define
+L0 5:[a..d] 1KB seq=900-950 closed hides=a..d#950 4:[m..p] 1KB seq=800-850 hides=m..p#850
+L6 30:[a..b] 64MB 31:[n..o] 64MB
+----
+ok
+
+bury
+----
+drop L6: 31 (under newer range tombstones)
+
+bury
+----
+not known
+
+# Tables of somebody else's: in level 0 they are looked at.
+define
+L0 5:[a..d] 1KB seq=900-950 closed uncounted hides=a..d#950
+L6 30:[a..b] 64MB
+----
+ok
+
+bury
+----
+not known
+
+define
+L5 5:[a..d] 1KB seq=900-950 closed uncounted hides=a..d#950
+L6 30:[a..b] 64MB
+----
+ok
+
+bury
+----
+none
+
+# The other styles: the same.
+define
+L0 5:[a..zz!] 1KB seq=900-950 hides=a..zz#950 4:[a..z] 64MB seq=800-850 3:[a..z] 64MB seq=700-750
+L6 30:[a..z] 110MB
+----
+ok
+
+bury style=universal
+----
+drop L0: 4 3 L6: 30 (under newer range tombstones)
+
+define
+L0 5:[a..zz!] 1KB seq=900-950 hides=a..zz#950 4:[a..z] 64MB seq=800-850 3:[a..z] 64MB seq=700-750
+----
+ok
+
+bury style=fifo
+----
+drop L0: 4 3 (under newer range tombstones)

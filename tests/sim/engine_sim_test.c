@@ -79,6 +79,7 @@ add_up(struct sim_world_report *sum, const struct sim_world_report *one)
     sum->compaction_job_count += one->compaction_job_count;
     sum->compaction_failure_count += one->compaction_failure_count;
     sum->move_count += one->move_count;
+    sum->drop_count += one->drop_count;
     sum->manual_count += one->manual_count;
     sum->wal_failure_count += one->wal_failure_count;
     sum->fault_count += one->fault_count;
@@ -105,7 +106,7 @@ print_sum(const struct sim_world_report *sum, uint64_t count, double took_s)
            " gets (%" PRIu64 " through %" PRIu64 " snapshots), %" PRIu64 " scans, %" PRIu64
            " flushes (%" PRIu64 " failed),\n"
            "  %" PRIu64 " compactions in %" PRIu64 " jobs (%" PRIu64 " failed), %" PRIu64
-           " moves, %" PRIu64 " asked for,\n"
+           " moves, %" PRIu64 " drops, %" PRIu64 " asked for,\n"
            "  %" PRIu64 " families dropped, %" PRIu64 " transactions with %" PRIu64 " gets,\n"
            "  %" PRIu64 " faults, %" PRIu64 " logs failed (%" PRIu64 " with batches taken back), "
            "%.0f virtual s, %.1f of them at most to come to rest\n  ",
@@ -114,8 +115,8 @@ print_sum(const struct sim_world_report *sum, uint64_t count, double took_s)
            sum->refused_count, sum->acked_count, sum->get_count, sum->snapshot_get_count,
            sum->snapshot_count, sum->scan_count, sum->flush_count, sum->flush_failure_count,
            sum->compaction_count, sum->compaction_job_count, sum->compaction_failure_count,
-           sum->move_count, sum->manual_count, sum->guest_count, sum->txn_count, sum->txn_get_count,
-           sum->fault_count, sum->wal_failure_count, sum->taken_back_count,
+           sum->move_count, sum->drop_count, sum->manual_count, sum->guest_count, sum->txn_count,
+           sum->txn_get_count, sum->fault_count, sum->wal_failure_count, sum->taken_back_count,
            (double)sum->virtual_us / 1e6, (double)sum->settle_us_max / 1e6);
 }
 

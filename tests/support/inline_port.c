@@ -64,6 +64,21 @@ build_all(struct inline_port *port, const struct flush_job *job, struct table_su
     return file_sync_dir(port->io, job->dir);
 }
 
+/* As kvd does when a worker ran out of space; numbers are taken one after the other. */
+static void
+delete_outputs(struct inline_port *port, const char *dir, uint64_t first, uint32_t count)
+{
+    char path[PATH_BYTES_MAX];
+
+    for (uint32_t i = 0; i < count; i++) {
+        struct io_request request = {.op = IO_UNLINK, .path = path};
+
+        file_name_format(path, dir, FILE_TABLE, first + i);
+        if (io_call(port->io, &request) < 0)
+            return;
+    }
+}
+
 static void
 run_flush(struct inline_port *port, struct flush_job *job)
 {
@@ -72,6 +87,8 @@ run_flush(struct inline_port *port, struct flush_job *job)
     const enum kv_status st = build_all(port, job, tables, &built);
 
     port->done_count++;
+    for (uint32_t i = 0; st == KV_NO_SPACE && i < job->output_count; i++)
+        delete_outputs(port, job->dir, job->outputs[i].file_number, 1);
     job->on_done(job, st, tables);
     for (uint32_t i = 0; i < built; i++)
         table_summary_deinit(&tables[i]);
@@ -98,6 +115,9 @@ run_compact(struct inline_port *port, struct compact_job *job, bool cancelled)
         port->compact_fail_count--;
         st = KV_CANCELLED;
     }
+    if (st == KV_NO_SPACE)
+        delete_outputs(port, job->dir, job->spec.output_number_first,
+                       job->spec.output_number_count);
     port->compact_done_count++;
     if (st == KV_OK && port->on_compacted != NULL)
         port->on_compacted(port->owner, job);

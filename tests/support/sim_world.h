@@ -34,7 +34,7 @@ struct sim_world_report {
     uint64_t get_count, scan_count, snapshot_count, snapshot_get_count;
     uint64_t flush_count, flush_failure_count, wal_failure_count, fault_count;
     uint64_t compaction_count, compaction_job_count, compaction_failure_count, move_count,
-        manual_count;
+        drop_count, manual_count;
     uint64_t lie_count;
     uint64_t virtual_us;
     uint64_t settle_us_max; /* the longest that anything took to end when faults were over */

@@ -40,6 +40,7 @@ forget_engine(struct sim_world *world)
     world->report->compaction_job_count += stats.compaction.job_count;
     world->report->compaction_failure_count += stats.compaction.failure_count;
     world->report->move_count += stats.compaction.move_count;
+    world->report->drop_count += stats.compaction.drop_count;
     world->db = NULL;
     world->writer_waits = false;
     for (uint32_t i = 0; i < FLUSH_WAIT_COUNT; i++)

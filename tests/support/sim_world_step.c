@@ -249,11 +249,13 @@ add_delete(struct sim_world *world, struct write_batch *batch, uint32_t family)
     write_batch_delete(batch, world->cf_ids[family], sim_model_key(key, text));
 }
 
+/* Of some keys; now and then of all, so that whole tables have nothing left to say. */
 static void
 add_range_delete(struct sim_world *world, struct write_batch *batch, uint32_t family)
 {
-    const uint32_t from = (uint32_t)sim_world_draw(world, MODEL_KEY_COUNT);
-    const uint32_t to = from + 1 + (uint32_t)sim_world_draw(world, 4);
+    const bool is_of_all = sim_world_draw(world, 8) == 0;
+    const uint32_t from = is_of_all ? 0 : (uint32_t)sim_world_draw(world, MODEL_KEY_COUNT);
+    const uint32_t to = is_of_all ? MODEL_KEY_COUNT : from + 1 + (uint32_t)sim_world_draw(world, 4);
     const uint32_t end = to < MODEL_KEY_COUNT ? to : MODEL_KEY_COUNT;
     char text[8], text_end[8];
 

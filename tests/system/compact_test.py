@@ -66,6 +66,9 @@ def pausing(connection):
         fill(connection, 500, tag)
         check(connection.command("KV.FLUSH") == b"+OK", "flushed")
     check(fields(connection, "compaction")["level0"].startswith("tables=5,"), "nothing is compacted")
+    check(connection.command("KV.COMPACT", "ASYNC").startswith(b":"), "one that waits")
+    job = connection.command("KV.JOBS")[0]
+    check(job[-2:] == [b"last-error", b""], "nothing has failed: %r" % job)
     check(connection.command("KV.JOBS", "RESUME") == b"+OK", "goes on")
     until("level 0 is compacted",
           lambda: fields(connection, "compaction")["level0"].startswith("tables=0,"))

@@ -8,7 +8,10 @@
  *         L1 7:[a..f] 8MB 8:[g..p#5] 8MB seq=3-9 age=60 del=50% marked
  *                            dies=30:-5:60: 30 values with deadlines, due 5 s ago, the last in 60
  *                            a#5: version 5 of a; a!: up to a, by the end of a range tombstone
+ *                            hides=a..c#7: has a tombstone of that sequence; closed: nobody has
+ *                            opened it
  *     pick, start, all       one plan; one that goes on running; all that can run together
+ *     bury                   what lies under tombstones and can go; it goes on running
  *     manual [a..m] seq= next= forced
  *     cut jobs= min=         the bounds of the jobs of the next plan
  *     shape                  targets, scores, debt
@@ -25,7 +28,18 @@
 #include "support/paper_tree.h"
 #include "support/unit.h"
 
-enum { RUNNING_COUNT_MAX = 64, NOW_S = 1000000000, DEFAULT_ENTRIES = 100 };
+enum {
+    RUNNING_COUNT_MAX = 64,
+    TOMBSTONE_COUNT_MAX = 64,
+    NOW_S = 1000000000,
+    DEFAULT_ENTRIES = 100
+};
+
+struct page_tombstone {
+    const struct table_file *file;
+    char begin[8], end[8];
+    uint64_t seq;
+};
 
 struct page {
     struct paper_tree tree;
@@ -38,6 +52,9 @@ struct page {
     struct compaction_plan running[RUNNING_COUNT_MAX];
     const struct compaction_plan *running_pointers[RUNNING_COUNT_MAX];
     uint32_t running_count;
+    struct page_tombstone tombstones[TOMBSTONE_COUNT_MAX];
+    uint32_t tombstone_count;
+    const struct table_file *closed;
     uint64_t seq_next; /* of the next table of level 0, downwards */
 };
 
@@ -113,6 +130,19 @@ define_deadlines(struct page *page, struct table_file *file, int64_t due_s, int6
 }
 
 static void
+define_tombstone(struct page *page, struct table_file *file, const char *text)
+{
+    struct page_tombstone *it = &page->tombstones[page->tombstone_count++];
+
+    CU_ASSERT_FATAL(page->tombstone_count <= TOMBSTONE_COUNT_MAX);
+    it->file = file;
+    CU_ASSERT_EQUAL_FATAL(sscanf(text, "%7[^.]..%7[^#]#%" SCNu64, it->begin, it->end, &it->seq), 3);
+    page->tree.version.tombstone_table_count += file->meta.range_tombstone_count == 0;
+    file->meta.range_tombstone_count++;
+    file->meta.deletion_count++;
+}
+
+static void
 define_property(struct page *page, struct table_file *file, const char *text)
 {
     int64_t due_s, newest_s;
@@ -127,6 +157,10 @@ define_property(struct page *page, struct table_file *file, const char *text)
     else if (sscanf(text, "seq=%" SCNu64 "-%" SCNu64, &file->meta.seq_smallest,
                     &file->meta.seq_largest) == 2)
         page->seq_next = file->meta.seq_smallest - 1; /* those after it are older */
+    else if (strncmp(text, "hides=", 6) == 0)
+        define_tombstone(page, file, text + 6);
+    else if (strcmp(text, "closed") == 0)
+        page->closed = file;
     else if (strcmp(text, "marked") == 0)
         file->meta.marked_for_compaction = true;
     else if (strcmp(text, "uncounted") == 0)
@@ -318,6 +352,95 @@ pick(struct page *page, bool keeps, struct buffer *out)
     return true;
 }
 
+static struct slice
+first_of(const struct table_file *file)
+{
+    return internal_key_user(buffer_slice(&file->meta.smallest));
+}
+
+static struct slice
+last_of(const struct table_file *file)
+{
+    return internal_key_user(buffer_slice(&file->meta.largest));
+}
+
+/* The stretch of one table around a key in it; its ends are those of tombstones, and its own. */
+static enum kv_status
+stretch_in_file(const struct page *page, const struct table_file *file, struct slice key,
+                uint64_t seq_max, struct tombstone_stretch *stretch)
+{
+    const struct key_stretch all = {.begin = first_of(file),
+                                    .has_begin = true,
+                                    .end = last_of(file),
+                                    .has_end = true,
+                                    .end_is_closed = true};
+
+    if (file == page->closed)
+        return KV_WANT_BLOCK;
+    *stretch = (struct tombstone_stretch){.keys = all};
+    for (uint32_t i = 0; i < page->tombstone_count; i++) {
+        const struct page_tombstone *it = &page->tombstones[i];
+        const struct key_stretch left = {.end = slice_from_text(it->begin), .has_end = true};
+        const struct key_stretch right = {.begin = slice_from_text(it->end), .has_begin = true};
+        const struct key_stretch inside = {
+            .begin = left.end, .has_begin = true, .end = right.begin, .has_end = true};
+
+        if (it->file != file)
+            continue;
+        if (key_stretch_contains(&inside, key) && it->seq > stretch->seq && it->seq <= seq_max)
+            stretch->seq = it->seq;
+        key_stretch_cut(&stretch->keys, key_stretch_contains(&left, key)    ? &left
+                                        : key_stretch_contains(&right, key) ? &right
+                                                                            : &inside);
+    }
+    return KV_OK;
+}
+
+static enum kv_status
+stretch_of_place(void *owner, const struct scan_child *place, struct slice key, uint64_t seq_max,
+                 struct tombstone_stretch *stretch_out)
+{
+    const struct page *page = owner;
+    enum kv_status st = KV_OK;
+
+    *stretch_out = (struct tombstone_stretch){0};
+    if (place->file != NULL)
+        return slice_compare(key, last_of(place->file)) > 0
+                   ? KV_OK
+                   : stretch_in_file(page, place->file, key, seq_max, stretch_out);
+    for (uint32_t i = 0; i < place->level->count && st == KV_OK; i++) {
+        const struct table_file *file = place->level->files[i];
+        struct tombstone_stretch one;
+
+        if (slice_compare(key, first_of(file)) < 0 || slice_compare(key, last_of(file)) > 0)
+            continue;
+        st = stretch_in_file(page, file, key, seq_max, &one);
+        if (st != KV_OK)
+            break;
+        key_stretch_cut(&stretch_out->keys, &one.keys);
+        stretch_out->seq = one.seq > stretch_out->seq ? one.seq : stretch_out->seq;
+    }
+    return st;
+}
+
+static void
+run_bury(struct page *page, struct buffer *out)
+{
+    const struct compaction_view view = view_of(page);
+    const struct tombstone_source source = {.stretch = stretch_of_place, .owner = page};
+    struct compaction_plan *plan = &page->running[page->running_count];
+
+    if (compaction_pick_buried(&view, &source, plan) == KV_WANT_BLOCK) {
+        buffer_append_format(out, "not known\n");
+    } else if (plan->input_count == 0) {
+        buffer_append_format(out, "none\n");
+    } else {
+        paper_plan_check(&view, plan);
+        print_plan(plan, out);
+        page->running_pointers[page->running_count++] = plan;
+    }
+}
+
 static void
 run_manual(struct page *page, struct buffer *out)
 {
@@ -395,6 +518,8 @@ run_define(struct page *page, char *body, struct buffer *out)
     forget_running(page);
     paper_tree_deinit(&page->tree);
     paper_tree_init(&page->tree);
+    page->tombstone_count = 0;
+    page->closed = NULL;
     page->seq_next = 1000000;
     for (char *line = strtok_r(body, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest))
         define_level(page, line);
@@ -426,6 +551,8 @@ run_command(struct page *page, char *text, struct buffer *out)
     else if (strcmp(name, "all") == 0)
         while (pick(page, true, out)) {
         }
+    else if (strcmp(name, "bury") == 0)
+        run_bury(page, out);
     else if (strcmp(name, "manual") == 0)
         run_manual(page, out);
     else if (strcmp(name, "cut") == 0)

@@ -8,6 +8,7 @@
 
 #include "base/random.h"
 #include "db/db.h"
+#include "db/db_snapshot.h"
 #include "support/arrival.h"
 #include "support/inline_port.h"
 #include "support/sim_io.h"
@@ -212,6 +213,26 @@ fill(struct world *world)
     CU_ASSERT_TRUE(world->key_count > 100);
 }
 
+/* Until the disk is full, with tables that all overlap; now they may be compacted, in plans of six
+ * megabytes. */
+static void
+fill_level0(struct world *world)
+{
+    struct db_compaction_settings settings = world->options.compaction;
+    enum kv_status st = KV_OK;
+
+    settings.file_bytes = 256 << 10;
+    settings.level_base_bytes = DISK_BYTES;
+    settings.level0_trigger = settings.level0_slowdown = settings.level0_stop = 1000;
+    db_set_compaction(world->db, &settings);
+    for (int i = 0; st == KV_OK; i++)
+        st = put(world, i * 389 % 1009);
+    CU_ASSERT_EQUAL(st, KV_NO_SPACE);
+    settings.level_base_bytes = world->options.compaction.level_base_bytes;
+    settings.level0_trigger = 2;
+    db_set_compaction(world->db, &settings);
+}
+
 static void
 until_writable(struct world *world, uint64_t seconds_max)
 {
@@ -363,6 +384,55 @@ a_deletion_of_a_range_frees_its_space(void)
     deinit(&world);
 }
 
+/* Goal: also when no compaction can take the deletion and what it deletes together: a plan begins
+ * with the oldest tables of level 0, has no room for all of them, and what it writes is as large as
+ * what it reads until the deletion is among its inputs. */
+static void
+what_is_deleted_goes_without_a_job(void)
+{
+    struct world world;
+    uint64_t used_before;
+
+    init(&world);
+    fill_level0(&world);
+    used_before = sim_io_used_bytes(world.sim);
+    sim_io_options(world.sim)->capacity_bytes = used_before + (6 << 20);
+    CU_ASSERT_EQUAL(delete_all(&world), KV_OK);
+    run_for(&world, 20 * SECOND_US);
+    CU_ASSERT_TRUE(sim_io_used_bytes(world.sim) < used_before / 2);
+    CU_ASSERT_TRUE(stats_of(&world).compaction.drop_count > 0);
+    CU_ASSERT_FALSE(is_there(&world, 50));
+    until_writable(&world, 1);
+    check_all(&world);
+    close_world(&world);
+    open_world(&world);
+    check_all(&world);
+    CU_ASSERT_FALSE(is_there(&world, 50));
+    deinit(&world);
+}
+
+/* Goal: what a snapshot sees stays until it is released, and goes then. */
+static void
+a_snapshot_keeps_what_is_deleted(void)
+{
+    struct world world;
+    struct db_snapshot *snapshot;
+    uint64_t used_before;
+
+    init(&world);
+    fill_level0(&world);
+    used_before = sim_io_used_bytes(world.sim);
+    CU_ASSERT_EQUAL_FATAL(db_snapshot_create(world.db, &snapshot), KV_OK);
+    CU_ASSERT_EQUAL(delete_all(&world), KV_OK);
+    run_for(&world, 10 * SECOND_US);
+    CU_ASSERT_TRUE(sim_io_used_bytes(world.sim) >= used_before / 2);
+    db_snapshot_release(world.db, snapshot);
+    run_for(&world, 10 * SECOND_US);
+    CU_ASSERT_TRUE(sim_io_used_bytes(world.sim) < used_before / 2);
+    until_writable(&world, 1);
+    deinit(&world);
+}
+
 /* Goal: so do deletions of one key after the other, and what is left is what was not deleted. */
 static void
 deletions_of_keys_free_their_space(void)
@@ -406,6 +476,72 @@ compactions_wait_for_space(void)
     deinit(&world);
 }
 
+struct outcome {
+    bool is_there;
+    enum kv_status st;
+};
+
+static void
+on_compacted(void *owner, enum kv_status st)
+{
+    *(struct outcome *)owner = (struct outcome){.is_there = true, .st = st};
+}
+
+static enum kv_status
+last_error_of_job(struct world *world, uint64_t id)
+{
+    struct db_job_info jobs[64];
+    const uint32_t count = db_jobs(world->db, jobs, 64);
+
+    for (uint32_t i = 0; i < count && i < 64; i++) {
+        if (jobs[i].id == id)
+            return jobs[i].last_error;
+    }
+    return KV_OK;
+}
+
+/* Goal: whoever has asked for a compaction that nothing can be done for is told so in time, and can
+ * see before why it waits; who is patient gets it when there is space.  `spare_bytes`: of the disk,
+ * so that tables cannot be merged, or not even be flushed. */
+static void
+compact_without_space(uint64_t spare_bytes)
+{
+    const struct db_compact_request hasty = {.cf_id = CF_DEFAULT};
+    const struct db_compact_request patient = {.cf_id = CF_DEFAULT, .is_patient = true};
+    struct outcome outcomes[2] = {{0}};
+    struct world world;
+    uint64_t id;
+
+    init(&world);
+    fill_level0(&world);
+    sim_io_options(world.sim)->capacity_bytes = sim_io_used_bytes(world.sim) + spare_bytes;
+    run_for(&world, 100 * SECOND_US); /* what could be tried has been */
+    (void)db_compact(world.db, &patient, on_compacted, &outcomes[1]);
+    id = db_compact(world.db, &hasty, on_compacted, &outcomes[0]);
+    run_for(&world, 5 * SECOND_US);
+    CU_ASSERT_TRUE(outcomes[0].is_there || last_error_of_job(&world, id) == KV_NO_SPACE);
+    run_for(&world, 40 * SECOND_US);
+    CU_ASSERT_TRUE(outcomes[0].is_there);
+    CU_ASSERT_EQUAL(outcomes[0].st, KV_NO_SPACE);
+    CU_ASSERT_FALSE(outcomes[1].is_there && outcomes[1].st == KV_OK);
+    sim_io_options(world.sim)->capacity_bytes = 3 * DISK_BYTES;
+    outcomes[0] = (struct outcome){0};
+    (void)db_compact(world.db, &hasty, on_compacted, &outcomes[0]);
+    run_for(&world, 30 * SECOND_US);
+    CU_ASSERT_TRUE(outcomes[0].is_there && outcomes[0].st == KV_OK);
+    CU_ASSERT_TRUE(outcomes[1].is_there);
+    until_writable(&world, 3);
+    deinit(&world);
+}
+
+static void
+a_compact_without_space_is_answered(void)
+{
+    compact_without_space(5 << 20);
+    compact_without_space(1 << 20);
+    compact_without_space(1000);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -415,8 +551,11 @@ main(int argc, char **argv)
         UNIT_TEST(a_start_without_space),
         UNIT_TEST(a_cut_on_the_way_back),
         UNIT_TEST(a_deletion_of_a_range_frees_its_space),
+        UNIT_TEST(what_is_deleted_goes_without_a_job),
+        UNIT_TEST(a_snapshot_keeps_what_is_deleted),
         UNIT_TEST(deletions_of_keys_free_their_space),
         UNIT_TEST(compactions_wait_for_space),
+        UNIT_TEST(a_compact_without_space_is_answered),
         UNIT_TEST_END,
     };
 

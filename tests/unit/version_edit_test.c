@@ -96,6 +96,8 @@ make_random_edit(struct random *random, struct version_edit *edit)
         meta->has_counts = random_below(random, 2) == 1;
         meta->entry_count = meta->has_counts ? random_below(random, 1 << 20) : 0;
         meta->deletion_count = random_below(random, meta->entry_count + 1);
+        if (meta->has_counts && random_below(random, 3) == 0)
+            meta->range_tombstone_count = random_below(random, meta->deletion_count + 1);
         meta->deadlines.count = random_below(random, meta->entry_count - meta->deletion_count + 1);
         if (meta->deadlines.count > 0) {
             meta->deadlines.oldest_ms = random_next(random) / 2;
@@ -126,6 +128,8 @@ edits_come_back(void)
             CU_ASSERT_EQUAL(back.adds[j].meta.has_counts, edit.adds[j].meta.has_counts);
             CU_ASSERT_EQUAL(back.adds[j].meta.entry_count, edit.adds[j].meta.entry_count);
             CU_ASSERT_EQUAL(back.adds[j].meta.deletion_count, edit.adds[j].meta.deletion_count);
+            CU_ASSERT_EQUAL(back.adds[j].meta.range_tombstone_count,
+                            edit.adds[j].meta.range_tombstone_count);
             CU_ASSERT_EQUAL(memcmp(&back.adds[j].meta.deadlines, &edit.adds[j].meta.deadlines,
                                    sizeof(struct deadlines)),
                             0);
