@@ -7,6 +7,7 @@
 
 #include <time.h>
 
+#include "worker/give_way.h"
 #include "worker/output_file.h"
 #include "worker/page_cache.h"
 #include "worker/rate_limit.h"
@@ -31,6 +32,7 @@ on_progress(void *owner, uint64_t bytes_done)
 
     job->bytes_read = bytes_done;
     job->heartbeat->bytes_done = bytes_done;
+    give_way(job->io); /* even if nothing is written */
     return heartbeat_beat(job->heartbeat);
 }
 
@@ -131,14 +133,16 @@ compact_job_run(const struct worker_compact *compact, const char *dir, struct he
                                          .finish = finish_file,
                                          .on_progress = on_progress,
                                          .owner = &job};
+    const bool cached = page_cache_has_inputs(dir, &compact->spec);
     const struct compaction_run run = {.spec = &compact->spec,
                                        .io = job.io,
                                        .dir = dir,
+                                       .inputs_cached = cached,
                                        .session_identity = compact->session_identity,
                                        .sink = &sink};
     enum kv_status st;
 
-    job.into_cache = page_cache_has_inputs(dir, run.spec);
+    job.into_cache = cached;
     rate_limit_init(&job.limit, job.io, run.spec->rate_bytes_per_s);
     st = compaction_run(&run, result_out);
     close_file(&job);

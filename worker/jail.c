@@ -145,6 +145,7 @@ static const int allowed_calls[] = {
     SCMP_SYS(exit_group),
     SCMP_SYS(rseq),
     SCMP_SYS(sched_yield),
+    SCMP_SYS(sched_getscheduler),
     SCMP_SYS(getrandom),
     SCMP_SYS(restart_syscall),
     SCMP_SYS(getrusage),

@@ -15,10 +15,13 @@
 #include "base/alloc.h"
 #include "base/crc32c.h"
 #include "base/log.h"
+#include "worker/give_way.h"
 #include "worker/page_cache.h"
 
 enum {
-    BLOCK_BYTES = 1024 * 1024,
+    BLOCK_BYTES = 512 * 1024,
+    DIRECT_READ_BYTES = 1024 * 1024,
+    CACHED_READ_BYTES = 128 * 1024, /* see read_back */
     BLOCK_ALIGNMENT = 4096,
     SYNC_INTERVAL_BYTES = 16 * 1024 * 1024, /* without O_DIRECT: no sync may take long */
 };
@@ -96,6 +99,7 @@ output_file_append(struct output_file *file, struct slice bytes)
     enum kv_status st;
 
     KV_ASSERT(file->fd >= 0);
+    give_way(file->io);
     while (bytes.size > 0) {
         const size_t room = BLOCK_BYTES - file->fill;
         const size_t take = bytes.size < room ? bytes.size : room;
@@ -135,17 +139,26 @@ output_file_close(struct output_file *file)
     file->block = NULL;
 }
 
+/* Whoever fills the page cache works in the kernel, which lets nobody else have the core until a
+ * call is over, and reads ahead as much as keeps the disk busy for ten milliseconds.  So the calls
+ * are small here, and what is ahead of them is just enough for the disk not to wait for us. */
 static enum kv_status
-read_back(struct io *io, struct heartbeat *heartbeat, int fd, uint8_t *block,
+read_back(struct io *io, struct heartbeat *heartbeat, int fd, bool direct, uint8_t *block,
           uint32_t *checksum_out, uint64_t *bytes_out)
 {
-    struct io_request request = {.op = IO_READ, .fd = fd, .buffer = block, .size = BLOCK_BYTES};
+    struct io_request request = {.op = IO_READ,
+                                 .fd = fd,
+                                 .buffer = block,
+                                 .size = direct ? DIRECT_READ_BYTES : CACHED_READ_BYTES};
     enum kv_status st = KV_OK;
     uint32_t checksum = 0;
 
     while (st == KV_OK) {
-        const int64_t got = io_call(io, &request);
+        int64_t got;
 
+        if (!direct)
+            page_cache_want(fd, request.offset + CACHED_READ_BYTES, 2 * CACHED_READ_BYTES);
+        got = io_call(io, &request);
         if (got == -EINTR)
             continue;
         if (got < 0)
@@ -155,6 +168,7 @@ read_back(struct io *io, struct heartbeat *heartbeat, int fd, uint8_t *block,
             break;
         checksum = crc32c_extend(checksum, block, (size_t)got);
         request.offset += (uint64_t)got;
+        give_way(io);
         st = heartbeat_beat(heartbeat);
     }
     *checksum_out = checksum;
@@ -163,32 +177,36 @@ read_back(struct io *io, struct heartbeat *heartbeat, int fd, uint8_t *block,
 }
 
 static enum kv_status
-open_again(struct io *io, const struct output_expected *expected, int *fd_out)
+open_again(struct io *io, const struct output_expected *expected, int *fd_out, bool *direct_out)
 {
     enum kv_status st = KV_OK;
 
     *fd_out = expected->into_cache ? -1 : try_open_direct(io, expected->path, O_RDONLY);
-    if (*fd_out < 0)
+    *direct_out = *fd_out >= 0;
+    if (!*direct_out)
         st = file_open(io, expected->path, O_RDONLY | O_CLOEXEC, fd_out);
-    if (st == KV_OK)
-        page_cache_forget(*fd_out);
-    return st;
+    if (st != KV_OK)
+        return st;
+    page_cache_forget(*fd_out);
+    page_cache_read_nothing_ahead(*fd_out);
+    return KV_OK;
 }
 
 enum kv_status
 output_file_verify(struct io *io, struct heartbeat *heartbeat,
                    const struct output_expected *expected)
 {
-    uint8_t *block = kv_alloc_aligned(BLOCK_ALIGNMENT, BLOCK_BYTES);
+    uint8_t *block = kv_alloc_aligned(BLOCK_ALIGNMENT, DIRECT_READ_BYTES);
     uint32_t checksum = 0;
     uint64_t size = 0;
     enum kv_status st;
+    bool direct;
     int fd;
 
     KV_ASSERT(expected->bytes > 0);
-    st = open_again(io, expected, &fd);
+    st = open_again(io, expected, &fd, &direct);
     if (st == KV_OK)
-        st = read_back(io, heartbeat, fd, block, &checksum, &size);
+        st = read_back(io, heartbeat, fd, direct, block, &checksum, &size);
     if (st == KV_OK && (size != expected->bytes || checksum != expected->checksum_crc32c))
         st = KV_FAIL(KV_CORRUPT,
                      "%s: wrote %" PRIu64 " bytes (crc32c %08x), reads as %" PRIu64

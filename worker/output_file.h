@@ -1,6 +1,6 @@
 /* output_file.h - a new file that is written once from front to end, past the page cache.
  *
- * Blocks of 1 MiB leave with O_DIRECT, so that a flush does not push out what others cache and
+ * Blocks of half a MiB leave with O_DIRECT, so that a flush does not push out what others cache and
  * the final sync has little left to do; the part block at the end goes through the page cache.
  * Where the file system refuses O_DIRECT everything does, with a sync now and then.
  */

@@ -8,6 +8,7 @@
 #define KV_WORKER_PAGE_CACHE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "compact/compaction_spec.h"
 
@@ -15,5 +16,9 @@
 bool page_cache_has_inputs(const char *dir, const struct compaction_spec *spec);
 /* What the cache has of the file goes, so that the next read is one of the disk. */
 void page_cache_forget(int fd);
+/* Each read through `fd` brings what it asks for and no more. */
+void page_cache_read_nothing_ahead(int fd);
+/* The disk begins to read this, as far as the file goes, and nobody waits for it. */
+void page_cache_want(int fd, uint64_t offset, uint64_t bytes);
 
 #endif

@@ -18,6 +18,7 @@
 enum {
     WINDOWS_BYTES_MAX = 64 * 1024 * 1024, /* of all runs together, if there are not too many */
     WINDOW_BYTES_MAX = 2 * 1024 * 1024,
+    WINDOW_BYTES_CACHED = 128 * 1024, /* copied in one call of the kernel */
     WINDOW_BYTES_MIN = 128 * 1024,
     TABLE_PATH_BYTES_MAX = 4096,
 };
@@ -114,7 +115,8 @@ open_table(struct compaction_input *input, struct compaction_run_input *run)
     enum kv_status st;
 
     KV_ASSERT(run->scan == NULL);
-    run->scan = table_scan_new(reader, input->options.io, input->window_bytes);
+    run->scan =
+        table_scan_new(reader, input->options.io, input->window_bytes, input->options.cached);
     table_reader_unref(reader);
     run->iter = table_scan_iter(run->scan);
     st = hand_over_tombstones(input, run);
@@ -342,6 +344,7 @@ compaction_input_init(struct compaction_input *input,
                       const struct compaction_input_options *options)
 {
     const struct compaction_spec *spec = options->spec;
+    const size_t window_bytes_max = options->cached ? WINDOW_BYTES_CACHED : WINDOW_BYTES_MAX;
 
     KV_ASSERT(spec->input_count > 0);
     KV_ASSERT(spec->input_count <= COMPACT_INPUT_COUNT_MAX);
@@ -353,8 +356,8 @@ compaction_input_init(struct compaction_input *input,
             .tables = &spec->inputs[i], .table_count = run_length(spec, i)};
     input->shared_bytes = shared_of(spec, &input->shared);
     input->window_bytes = WINDOWS_BYTES_MAX / input->run_count;
-    if (input->window_bytes > WINDOW_BYTES_MAX)
-        input->window_bytes = WINDOW_BYTES_MAX;
+    if (input->window_bytes > window_bytes_max)
+        input->window_bytes = window_bytes_max;
     if (input->window_bytes < WINDOW_BYTES_MIN)
         input->window_bytes = WINDOW_BYTES_MIN;
 }

@@ -20,6 +20,7 @@ struct compaction_input_options {
     struct io *io; /* borrowed, as all here */
     const char *dir;
     const struct compaction_spec *spec;
+    bool cached; /* the page cache has the tables */
     void (*on_tombstone)(void *owner, const struct range_tombstone *tombstone);
     /* Before a table is opened, which may take a while; what is not KV_OK ends it all. */
     enum kv_status (*on_open)(void *owner);

@@ -119,6 +119,7 @@ compaction_run(const struct compaction_run *run, struct compaction_result *resul
     const struct compaction_input_options options = {.io = run->io,
                                                      .dir = run->dir,
                                                      .spec = run->spec,
+                                                     .cached = run->inputs_cached,
                                                      .on_tombstone = on_tombstone,
                                                      .on_open = on_open,
                                                      .owner = compaction};

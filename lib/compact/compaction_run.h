@@ -15,6 +15,7 @@ struct compaction_run {
     const struct compaction_spec *spec;
     struct io *io;                /* inputs are read through it */
     const char *dir;              /* of the inputs */
+    bool inputs_cached;           /* by the page cache, so they are read from there */
     const char *session_identity; /* properties only; may be "" */
     const struct compaction_sink *sink;
 };

@@ -39,6 +39,7 @@ struct table_scan {
     struct buffer key;     /* of the entry shown, with a global sequence number */
     struct buffer last;    /* the last key shown of the block before */
 
+    bool cached; /* by the page cache */
     int fd;
     uint8_t *window; /* owned, aligned */
     size_t window_capacity, window_bytes;
@@ -68,7 +69,7 @@ open_file(struct table_scan *scan)
     struct io_request request = {.op = IO_OPEN,
                                  .path = table_reader_path(scan->table),
                                  .open_flags = O_RDONLY | O_DIRECT | O_CLOEXEC};
-    const int64_t fd = io_call(scan->io, &request);
+    const int64_t fd = scan->cached ? -EINVAL : io_call(scan->io, &request);
 
     if (fd >= 0) {
         scan->fd = (int)fd;
@@ -368,7 +369,7 @@ scan_free(struct iter *iter)
 /* --- from outside --- */
 
 struct table_scan *
-table_scan_new(struct table_reader *table, struct io *io, size_t window_bytes)
+table_scan_new(struct table_reader *table, struct io *io, size_t window_bytes, bool cached)
 {
     static const struct iter_ops ops = {
         .seek_first = scan_seek_first,
@@ -384,6 +385,7 @@ table_scan_new(struct table_reader *table, struct io *io, size_t window_bytes)
     scan->table = table;
     table_reader_ref(table);
     scan->io = io;
+    scan->cached = cached;
     scan->fd = -1;
     scan->read_bytes =
         (size_t)round_up(window_bytes < table->file_bytes ? window_bytes : table->file_bytes + 1);

@@ -1,8 +1,8 @@
 /* table_scan.h - all point entries of one table from front to back, past every cache.
  *
- * For compactions: reads large windows of the file with O_DIRECT where that is possible, checks
- * and uncompresses block by block, and keeps nothing behind it.  Blocking: never KV_WANT_BLOCK.
- * Unlike other iterators (iter.h) a scan is of no further use after a failure.
+ * For compactions: reads large windows of the file, with O_DIRECT where that is possible and
+ * wanted, checks and uncompresses block by block, and keeps nothing behind it.  Blocking: never
+ * KV_WANT_BLOCK.  Unlike other iterators (iter.h) a scan is of no further use after a failure.
  */
 #ifndef KV_SST_TABLE_SCAN_H
 #define KV_SST_TABLE_SCAN_H
@@ -14,8 +14,9 @@ struct io;
 struct table_scan;
 
 /* Keeps a reference to the table.  `window_bytes` is what one read brings, more only for a larger
- * block. */
-struct table_scan *table_scan_new(struct table_reader *table, struct io *io, size_t window_bytes);
+ * block.  `cached`: the page cache has the file, so it is read from there. */
+struct table_scan *table_scan_new(struct table_reader *table, struct io *io, size_t window_bytes,
+                                  bool cached);
 void table_scan_free(struct table_scan *scan); /* NULL is fine */
 
 /* Lives as long as the scan. */
