@@ -45,11 +45,28 @@ long_turns_count_for_their_largest_part(void)
     buffer_deinit(&text);
 }
 
+/* Method: parts end before they began, the last one too. */
+static void
+a_clock_that_goes_back_stops_nobody(void)
+{
+    struct turn_watch watch = {0};
+
+    for (uint32_t part = 0; part < TURN_PART_COUNT; part++)
+        turn_watch_mark(&watch, (enum turn_part)part, part % 2 == 0 ? 10 : 5000 * part);
+    turn_watch_end(&watch, 1000);
+    CU_ASSERT_EQUAL(watch.longest_us, 0);
+    turn_watch_mark(&watch, TURN_SENDS, 22000);
+    turn_watch_end(&watch, 1000);
+    CU_ASSERT_EQUAL(watch.longest_us, 21000);
+    CU_ASSERT_EQUAL(watch.longest_part, TURN_ENGINE);
+}
+
 int
 main(int argc, char **argv)
 {
     static const struct unit_test tests[] = {
         UNIT_TEST(long_turns_count_for_their_largest_part),
+        UNIT_TEST(a_clock_that_goes_back_stops_nobody),
         UNIT_TEST_END,
     };
 
