@@ -63,6 +63,16 @@ bit_field_set(uint8_t *bytes, struct bit_field_type type, uint64_t bit, int64_t 
     }
 }
 
+/* Too large for the type before anything is added.  As in Redis, whose differences have 64 bits, so
+ * is a number that is below the type's largest one by more than they hold. */
+static bool
+is_above_type(struct bit_field_type type, int64_t value, int64_t max)
+{
+    if (!type.is_signed)
+        return value < 0;
+    return type.bit_count < 64 && value < max - INT64_MAX;
+}
+
 bool
 bit_field_add(struct bit_field_type type, int64_t value, int64_t increment,
               enum bit_field_overflow overflow, int64_t *result)
@@ -72,7 +82,7 @@ bit_field_add(struct bit_field_type type, int64_t value, int64_t increment,
     int64_t sum;
     const bool has_no_number = __builtin_add_overflow(value, increment, &sum);
     const bool is_above =
-        (!type.is_signed && value < 0) || (has_no_number ? increment > 0 : sum > max);
+        is_above_type(type, value, max) || (has_no_number ? increment > 0 : sum > max);
     const bool is_below = !is_above && (has_no_number || sum < min);
 
     KV_ASSERT(type.is_signed || type.bit_count <= 63);
