@@ -429,7 +429,7 @@ reserve_ended(struct version_set *set, int64_t result)
 {
     struct manifest *manifest = &set->manifest;
 
-    if (result == -EOPNOTSUPP)
+    if (result == -EOPNOTSUPP || result == -ENOSYS)
         manifest->reserved_bytes = UINT64_MAX;
     else if (result >= 0)
         manifest->reserved_bytes =
