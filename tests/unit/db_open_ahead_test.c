@@ -228,7 +228,7 @@ replaces_nothing(void (*on_compacted)(void *owner, const struct compact_job *job
     CU_ASSERT_EQUAL(count_waits(&world, "one"), 2);
     world.inner.on_compacted = on_compacted;
     world.inner.owner = &world;
-    CU_ASSERT_EQUAL(compact(&world), expected);
+    CU_ASSERT_EQUAL(compact(&world), (int)expected);
     CU_ASSERT_EQUAL(stats_of(&world).compaction.failure_count, 1);
     CU_ASSERT_EQUAL(stats_of(&world).table_count, 1);
     CU_ASSERT_EQUAL(count_waits(&world, "one"), 0);
