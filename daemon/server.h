@@ -54,6 +54,7 @@ struct error_stats {
 struct server_stats {
     uint64_t connection_count;
     uint64_t rejected_connection_count;
+    uint64_t accept_failure_count;
     uint64_t command_count;
     uint64_t net_in_bytes, net_out_bytes;
     uint64_t keyspace_hit_count, keyspace_miss_count; /* command_get counts */
