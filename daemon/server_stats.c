@@ -19,9 +19,14 @@ void
 server_reset_stats(struct server *server)
 {
     const uint64_t turn_count = server->stats.turn_count;
+    struct turn_watch turn_watch = server->stats.turn_watch;
     struct db_stats stats;
 
     memset(&server->stats, 0, sizeof(server->stats));
+    /* The turn goes on: parts of it are over, and their times must stay. */
+    turn_watch_reset(&turn_watch);
+    server->stats.turn_watch = turn_watch;
+    server->turn_began_at = 0;
     server_free_histograms(server);
     /* Clients compare it. */
     server->stats.turn_count = turn_count;

@@ -49,6 +49,15 @@ turn_watch_end(struct turn_watch *watch, uint64_t begun_us)
 }
 
 void
+turn_watch_reset(struct turn_watch *watch)
+{
+    for (uint32_t part = 0; part < TURN_PART_COUNT; part++)
+        watch->long_counts[part] = 0;
+    watch->longest_us = 0;
+    watch->longest_part = TURN_COMPLETIONS;
+}
+
+void
 turn_watch_format(const struct turn_watch *watch, struct buffer *target)
 {
     uint64_t count = 0;

@@ -40,6 +40,8 @@ turn_watch_mark(struct turn_watch *watch, enum turn_part part, uint64_t now_us)
 
 /* The turn is over; it began at `begun_us`. All parts have been marked. */
 void turn_watch_end(struct turn_watch *watch, uint64_t begun_us);
+/* Forgets the turns before this one, which may be in the middle. */
+void turn_watch_reset(struct turn_watch *watch);
 void turn_watch_format(const struct turn_watch *watch, struct buffer *target);
 
 #endif

@@ -1,4 +1,7 @@
-/* flush_job.c - memfd -> flush_build -> direct writes -> read back -> directory sync.
+/* flush_job.c - memfd -> flush_build -> direct writes -> syncs -> read back -> directory sync.
+ *
+ * All tables are written before the first is synced: each sync would wait for a commit of the file
+ * system's journal, and the first one's takes the others' along.
  *
  * When this has returned KV_OK kvd may forget the memtable and delete the WAL, so everything that
  * can be known is checked first: the memtable is the one that the job names, each family is there
@@ -14,6 +17,15 @@
 #include "mem/memtable.h"
 #include "worker/output_file.h"
 #include "worker/table_check.h"
+
+/* A job at work. */
+struct writing {
+    const struct worker_flush *flush;
+    struct memtable *memtable; /* owned */
+    const char *dir;
+    struct heartbeat *heartbeat;
+    int fds[WORKER_JOB_OUTPUT_COUNT_MAX]; /* owned: of tables that are not synced yet; -1: none */
+};
 
 void
 flush_job_result_deinit(struct flush_job_result *result)
@@ -35,6 +47,15 @@ on_progress(void *owner, uint64_t entry_count)
 {
     (void)entry_count;
     return heartbeat_beat(owner);
+}
+
+static enum kv_status
+path_of(const struct writing *writing, uint32_t index, char path[PATH_BYTES_MAX])
+{
+    if (worker_output_path(path, PATH_BYTES_MAX, writing->dir,
+                           writing->flush->outputs[index].file_number))
+        return KV_OK;
+    return KV_FAIL(KV_LIMIT, "%s is too long for a path", writing->dir);
 }
 
 static struct table_build_options
@@ -69,25 +90,37 @@ build_table(const struct worker_flush *flush, const struct worker_flush_output *
                                       .sink_owner = file,
                                       .on_progress = on_progress,
                                       .progress_owner = file->heartbeat};
-    enum kv_status st = flush_build_run(&build, summary);
+
+    return flush_build_run(&build, summary);
+}
+
+/* *fd_out is to be synced and closed. */
+static enum kv_status
+write_table(struct writing *writing, uint32_t index, struct table_summary *summary, int *fd_out)
+{
+    const struct worker_flush_output *output = &writing->flush->outputs[index];
+    struct output_file file;
+    char path[PATH_BYTES_MAX];
+    enum kv_status st = path_of(writing, index, path);
 
     if (st == KV_OK)
-        st = output_file_finish(file);
+        st = output_file_open(&file, writing->heartbeat->io, writing->heartbeat, path);
+    if (st != KV_OK)
+        return st;
+    st = build_table(writing->flush, output, writing->memtable, &file, summary);
+    if (st == KV_OK)
+        st = output_file_finish_unsynced(&file, fd_out);
+    output_file_close(&file);
     return st;
 }
 
 static enum kv_status
-write_table(const struct worker_flush *flush, const struct worker_flush_output *output,
-            const struct memtable *memtable, const char *path, struct heartbeat *heartbeat,
-            struct table_summary *summary)
+check_table(struct writing *writing, uint32_t index, const struct table_summary *summary)
 {
-    struct output_file file;
-    enum kv_status st = output_file_open(&file, heartbeat->io, heartbeat, path);
+    struct heartbeat *heartbeat = writing->heartbeat;
+    char path[PATH_BYTES_MAX];
+    enum kv_status st = path_of(writing, index, path);
 
-    if (st != KV_OK)
-        return st;
-    st = build_table(flush, output, memtable, &file, summary);
-    output_file_close(&file);
     if (st == KV_OK)
         st = output_file_verify(
             heartbeat->io, heartbeat,
@@ -129,21 +162,46 @@ check_memtable(const struct worker_flush *flush, const struct memtable *memtable
 }
 
 static enum kv_status
-write_tables(const struct worker_flush *flush, const struct memtable *memtable, const char *dir,
-             struct heartbeat *heartbeat, struct flush_job_result *result)
+sync_tables(struct writing *writing)
 {
-    enum kv_status st = check_memtable(flush, memtable);
-    char path[PATH_BYTES_MAX];
+    struct heartbeat *heartbeat = writing->heartbeat;
+    enum kv_status st = KV_OK;
 
-    for (uint32_t i = 0; i < flush->output_count && st == KV_OK; i++) {
-        if (!worker_output_path(path, sizeof(path), dir, flush->outputs[i].file_number))
-            return KV_FAIL(KV_LIMIT, "%s is too long for a path", dir);
+    for (uint32_t i = 0; i < writing->flush->output_count && st == KV_OK; i++) {
+        st = file_sync(heartbeat->io, writing->fds[i]);
+        if (st == KV_OK)
+            st = heartbeat_beat(heartbeat);
+    }
+    return st;
+}
+
+static void
+close_all(const struct writing *writing)
+{
+    for (uint32_t i = 0; i < writing->flush->output_count; i++)
+        file_close(writing->heartbeat->io, writing->fds[i]);
+}
+
+static enum kv_status
+write_tables(struct writing *writing, struct flush_job_result *result)
+{
+    const uint32_t count = writing->flush->output_count;
+    enum kv_status st = check_memtable(writing->flush, writing->memtable);
+
+    for (uint32_t i = 0; i < count; i++)
+        writing->fds[i] = -1;
+    for (uint32_t i = 0; i < count && st == KV_OK; i++) {
         result->table_count++;
-        st = write_table(flush, &flush->outputs[i], memtable, path, heartbeat, &result->tables[i]);
+        st = write_table(writing, i, &result->tables[i], &writing->fds[i]);
         result->bytes_written += result->tables[i].file_bytes;
     }
     if (st == KV_OK)
-        st = file_sync_dir(heartbeat->io, dir);
+        st = sync_tables(writing);
+    close_all(writing);
+    for (uint32_t i = 0; i < count && st == KV_OK; i++)
+        st = check_table(writing, i, &result->tables[i]);
+    if (st == KV_OK)
+        st = file_sync_dir(writing->heartbeat->io, writing->dir);
     return st;
 }
 
@@ -151,18 +209,18 @@ enum kv_status
 flush_job_run(const struct worker_flush *flush, int memtable_fd, const char *dir,
               struct heartbeat *heartbeat, struct flush_job_result *result_out)
 {
-    struct memtable *memtable = NULL;
+    struct writing writing = {.flush = flush, .dir = dir, .heartbeat = heartbeat};
     enum kv_status st;
 
-    KV_ASSERT(flush->output_count > 0);
+    KV_ASSERT(flush->output_count > 0 && flush->output_count <= WORKER_JOB_OUTPUT_COUNT_MAX);
     KV_ASSERT(memtable_fd >= 0);
     *result_out = (struct flush_job_result){0};
-    st = memtable_open(memtable_fd, &memtable);
+    st = memtable_open(memtable_fd, &writing.memtable);
     if (st != KV_OK)
         return st;
     result_out->tables = kv_alloc_zero(flush->output_count * sizeof(*result_out->tables));
-    st = write_tables(flush, memtable, dir, heartbeat, result_out);
-    memtable_unref(memtable);
+    st = write_tables(&writing, result_out);
+    memtable_unref(writing.memtable);
     if (st != KV_OK)
         flush_job_result_deinit(result_out);
     return st;

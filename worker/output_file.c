@@ -116,17 +116,34 @@ output_file_append(struct output_file *file, struct slice bytes)
     return KV_OK;
 }
 
+static enum kv_status
+write_rest(struct output_file *file)
+{
+    KV_ASSERT(file->fd >= 0);
+    return file->fill > 0 ? write_block(file) : KV_OK;
+}
+
 enum kv_status
 output_file_finish(struct output_file *file)
 {
-    enum kv_status st = KV_OK;
+    enum kv_status st = write_rest(file);
 
-    KV_ASSERT(file->fd >= 0);
-    if (file->fill > 0)
-        st = write_block(file);
     if (st == KV_OK)
         st = file_sync(file->io, file->fd);
     return st;
+}
+
+enum kv_status
+output_file_finish_unsynced(struct output_file *file, int *fd_out)
+{
+    const enum kv_status st = write_rest(file);
+
+    *fd_out = -1;
+    if (st != KV_OK)
+        return st;
+    *fd_out = file->fd;
+    file->fd = -1;
+    return KV_OK;
 }
 
 void

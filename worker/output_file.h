@@ -30,6 +30,8 @@ MUST_CHECK enum kv_status output_file_open(struct output_file *file, struct io *
 MUST_CHECK enum kv_status output_file_append(struct output_file *file, struct slice bytes);
 /* Writes what is left and syncs; the directory is the caller's to sync. */
 MUST_CHECK enum kv_status output_file_finish(struct output_file *file);
+/* Writes what is left; the caller gets the descriptor, to sync and to close it. */
+MUST_CHECK enum kv_status output_file_finish_unsynced(struct output_file *file, int *fd_out);
 /* Finished or not.  The file stays. */
 void output_file_close(struct output_file *file);
 

@@ -20,7 +20,11 @@
 #include "base/alloc.h"
 
 enum {
-    DROP_COUNT_MAX = 4096,   /* tables in a plan; the next one has more */
+#ifdef KV_DEBUG
+    DROP_COUNT_MAX = 8, /* so that there is a next one */
+#else
+    DROP_COUNT_MAX = 4096, /* tables in a plan; the next one has more */
+#endif
     STRETCH_COUNT_MAX = 256, /* tombstones, side by side, that a table is looked for under */
 };
 
@@ -55,8 +59,8 @@ tombstone_seq_max(const struct picker *picker, const struct table_file *file)
     return view->snapshot_newest < file->meta.seq_smallest ? SEQUENCE_MAX : view->snapshot_oldest;
 }
 
-/* If not, *clear_end may be the end of a stretch that the table begins in and no tombstone lies
- * over; else it is left alone. */
+/* If not, *clear_end may be the end of a stretch that the table begins in, and over which no
+ * tombstone lies that would do; else it is left alone. */
 static bool
 is_buried(struct burial *burial, const struct scan_child *place, const struct table_file *file,
           struct slice *clear_end)
@@ -71,8 +75,7 @@ is_buried(struct burial *burial, const struct scan_child *place, const struct ta
 
         if (st == KV_WANT_BLOCK)
             burial->wants_blocks = true;
-        if (st == KV_OK && i == 0 && stretch.seq == 0 && seq_max == SEQUENCE_MAX &&
-            stretch.keys.has_end)
+        if (st == KV_OK && i == 0 && stretch.seq == 0 && stretch.keys.has_end)
             *clear_end = stretch.keys.end;
         if (st != KV_OK || stretch.seq <= file->meta.seq_largest)
             return false;
@@ -104,26 +107,37 @@ next_from(const struct version_level *tables, uint32_t index, struct slice key)
     return found > index ? found : index + 1;
 }
 
+/* In a stretch that is known to be clear. */
+static bool
+begins_before(const struct table_file *file, struct slice clear_end)
+{
+    return clear_end.size > 0 && slice_compare(file_first_key(file), clear_end) < 0;
+}
+
 /* Of the tables in the range, those that begin in `over` and lie under tombstones of its place.  A
- * few tombstones far apart are asked few questions, however many tables there are between them. */
+ * few tombstones far apart are asked few questions, however many tables there are between them; so
+ * are those that are too new for a snapshot, about the tables that it may see. */
 static void
 bury(struct burial *burial, const struct scan_child *place, const struct table_file *over,
      uint32_t level, struct level_range range)
 {
     const struct version_level *tables = &burial->picker->version->levels[level];
+    struct slice clear_all = {0}, clear_seen = {0}; /* of all tombstones; of those for snapshots */
     uint32_t next;
 
     for (uint32_t i = range.first; i < range.end && burial->count < DROP_COUNT_MAX; i = next) {
-        struct slice clear_end = {0};
+        const struct table_file *file = tables->files[i];
+        const bool is_seen = tombstone_seq_max(burial->picker, file) != SEQUENCE_MAX;
 
         next = i + 1;
-        if (burial->is_buried[level][i] || !is_candidate(burial, over, tables->files[i]))
+        if (burial->is_buried[level][i] || !is_candidate(burial, over, file) ||
+            (level > 0 && is_seen && begins_before(file, clear_seen)))
             continue;
-        if (is_buried(burial, place, tables->files[i], &clear_end)) {
+        if (is_buried(burial, place, file, is_seen ? &clear_seen : &clear_all)) {
             burial->is_buried[level][i] = true;
             burial->count++;
-        } else if (level > 0 && clear_end.size > 0) {
-            next = next_from(tables, i, clear_end);
+        } else if (level > 0 && clear_all.size > 0) {
+            next = next_from(tables, i, clear_all);
         }
     }
 }

@@ -173,8 +173,9 @@ end(struct compaction *compaction, enum kv_status st)
 }
 
 static void
-delete_outputs(const struct compaction *compaction)
+delete_outputs(struct compaction *compaction)
 {
+    compaction_end_opening(compaction); /* an open file keeps its space */
     for (uint32_t i = 0; i < compaction->part_count; i++) {
         const struct compaction_part *part = &compaction->parts[i];
 

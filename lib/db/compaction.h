@@ -57,7 +57,7 @@ const struct table_file *compaction_input_file(const struct version *version,
 void compaction_open_tables(struct compaction *compaction);
 /* What was opened for nothing is closed. */
 void compaction_end_opening(struct compaction *compaction);
-/* compaction.c: KV_OK, or KV_CORRUPT: one of the tables may not be installed. */
+/* compaction.c: KV_OK, or why one of the tables may not be installed. */
 void compaction_on_opened(struct compaction *compaction, enum kv_status st);
 
 /* --- compactor.c --- */

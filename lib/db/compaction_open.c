@@ -5,8 +5,7 @@
  * So they are opened before the edit is written, one after the other, with pauses in which the
  * others run.  That is only for where readers are: as many tables as there are open inputs.
  *
- * What cannot be read now is left to the reads, which will say why; but a table that is damaged
- * before it has replaced anything is not installed.
+ * A table that cannot be read before it has replaced anything is not installed: its inputs can be.
  */
 #include "base/alloc.h"
 #include "db/compaction.h"
@@ -79,7 +78,7 @@ pass(struct table_opening *opening)
         db_fetch(compaction->db, &opening->ctx, &opening->waiter);
         return;
     }
-    if (st == KV_CORRUPT) {
+    if (st != KV_OK && st != KV_WANT_BLOCK) {
         end(opening, st);
         return;
     }
@@ -96,16 +95,10 @@ on_arrived(struct db_waiter *waiter, enum kv_status st)
 
     if (opening->compaction->db->is_closing)
         return;
-    if (st == KV_OK) {
+    if (st == KV_OK)
         pass(opening);
-        return;
-    }
-    if (st == KV_CORRUPT) {
+    else
         end(opening, st);
-        return;
-    }
-    let_go(opening);
-    open_next(opening);
 }
 
 static const struct table_meta *

@@ -8,7 +8,11 @@
  */
 #include "db/db_internal.h"
 
+#ifdef KV_DEBUG
+enum { STEP_BYTES = 16 * 1024, STEP_US = 1000 }; /* small databases have steps, too */
+#else
 enum { STEP_BYTES = 1024 * 1024, STEP_US = 1000 };
+#endif
 
 static void step(struct db *db);
 

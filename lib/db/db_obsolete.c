@@ -16,7 +16,11 @@
 #include "io/file.h"
 #include "version/file_name.h"
 
+#ifdef KV_DEBUG
+enum { UNLINK_PAUSE_US = 2000, DROP_COUNT_MAX = 2 }; /* small tables go by steps, too */
+#else
 enum { UNLINK_PAUSE_US = 2000, DROP_COUNT_MAX = 250 /* blocks, in some 150 us */ };
+#endif
 
 struct obsolete_file {
     struct list link;

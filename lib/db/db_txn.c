@@ -116,6 +116,13 @@ db_txn_memtable(struct db *db, struct memtable **memtable_out)
     return KV_OK;
 }
 
+uint32_t
+db_txn_record_count(const struct db *db)
+{
+    KV_ASSERT(db->txn->is_open);
+    return write_batch_count(&db->txn->batch);
+}
+
 enum kv_status
 db_txn_admit(struct db *db)
 {

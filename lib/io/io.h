@@ -37,7 +37,7 @@ enum io_op {
     IO_WRITE,     /* fd, buffer, size, offset, write_sync -> bytes */
     IO_FSYNC,     /* fd */
     IO_FDATASYNC, /* fd */
-    IO_ALLOCATE,  /* fd, offset, size: posix_fallocate without changing what is there */
+    IO_ALLOCATE,  /* fd, offset, size, keeps_size: posix_fallocate without changing what is there */
     IO_TRUNCATE,  /* fd, size */
     IO_STAT,      /* fd or path -> size_out; result 0 */
     IO_SPACE,     /* path -> size_out: bytes its file system still takes, total_out; result 0 */
@@ -58,6 +58,7 @@ struct io_request {
     int fd;
     int open_flags;
     bool write_sync; /* IO_WRITE: durable when it completes (RWF_DSYNC) */
+    bool keeps_size; /* IO_ALLOCATE: what is behind the end is only kept for later writes */
     const char *path;
     const char *path_to;
     void *buffer;

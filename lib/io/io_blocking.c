@@ -119,7 +119,8 @@ execute_once(struct io_request *request)
     case IO_FDATASYNC:
         return fdatasync(request->fd);
     case IO_ALLOCATE:
-        return fallocate(request->fd, 0, (off_t)request->offset, (off_t)request->size);
+        return fallocate(request->fd, io_system_allocate_mode(request), (off_t)request->offset,
+                         (off_t)request->size);
     case IO_TRUNCATE:
         return ftruncate(request->fd, (off_t)request->size);
     case IO_STAT:

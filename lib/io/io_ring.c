@@ -128,7 +128,8 @@ prepare(struct io_uring_sqe *sqe, struct io_request *request)
         return;
     case IO_ALLOCATE:
         /* liburing 2.3 declares the 64-bit length as off_t */
-        io_uring_prep_fallocate(sqe, request->fd, 0, (off_t)request->offset, (off_t)request->size);
+        io_uring_prep_fallocate(sqe, request->fd, io_system_allocate_mode(request),
+                                (off_t)request->offset, (off_t)request->size);
         return;
     case IO_STAT:
         prepare_stat(sqe, request);

@@ -4,6 +4,8 @@
 #ifndef KV_IO_IO_SYSTEM_H
 #define KV_IO_IO_SYSTEM_H
 
+#include <fcntl.h>
+
 #include "io/io.h"
 
 struct random;
@@ -29,6 +31,12 @@ io_system_may_retry(const struct io_request *request)
 {
     return request->op != IO_FSYNC && request->op != IO_FDATASYNC && request->op != IO_SYNC_DIR &&
            request->op != IO_CLOSE && !(request->op == IO_WRITE && request->write_sync);
+}
+
+static inline int
+io_system_allocate_mode(const struct io_request *request)
+{
+    return request->keeps_size ? FALLOC_FL_KEEP_SIZE : 0;
 }
 
 uint64_t io_system_now_us(struct io *io);

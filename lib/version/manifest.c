@@ -1,14 +1,19 @@
 /* Bytes to the MANIFEST, one step at a time; no step blocks.
  *
- *     append:  WRITE -> SYNC -> installed
- *     roll:    OPEN -> WRITE -> SYNC -> SYNC_DIR      the new MANIFEST: everything live + the batch
+ *     append:  [RESERVE ->] WRITE -> SYNC -> installed
+ *     roll:    OPEN -> RESERVE -> WRITE -> SYNC -> SYNC_DIR      the new MANIFEST: everything live
+ * + the batch
  *              -> CURRENT_OPEN -> WRITE -> SYNC -> CLOSE -> RENAME -> SYNC_DIR -> installed
  *              -> the old MANIFEST is closed and unlinked
  *
- * A roll happens when the file has grown too long, and after any failure of an append: what a
+ * A roll happens when the file has grown too long (if there is no space for another one it grows
+ * longer), and after any failure of an append: what a
  * failed fsync left of a file is not knowable, so that file is never written or synced again.
  * A roll that fails is undone and made again, with a new number, when the timer expires.  Once
  * the rename was tried CURRENT may name either file, so both stay until a later roll is durable.
+ *
+ * Space is reserved ahead, best effort: on a full disk the change that gives space back can be
+ * written, since it is small, but it must be written before anything may be deleted.
  *
  * The same steps run in place at open (`blocking`), and there the first failure is the result. */
 #include <errno.h>
@@ -24,6 +29,7 @@
 
 static void step_start(struct version_set *set, enum manifest_step step);
 static void on_step_done(struct io_request *request);
+static void append_begin(struct version_set *set);
 static void roll_begin(struct version_set *set);
 
 void
@@ -83,6 +89,20 @@ static void
 submit_on_fd(struct version_set *set, enum io_op op, int fd)
 {
     set->manifest.request = (struct io_request){.op = op, .fd = fd};
+    submit(set);
+}
+
+/* For `out` and what comes next. */
+static void
+submit_reserve(struct version_set *set, int fd)
+{
+    struct manifest *manifest = &set->manifest;
+
+    manifest->request = (struct io_request){.op = IO_ALLOCATE,
+                                            .fd = fd,
+                                            .keeps_size = true,
+                                            .size = manifest->out.size + MANIFEST_RESERVE_BYTES,
+                                            .offset = manifest->out_offset};
     submit(set);
 }
 
@@ -150,6 +170,12 @@ step_start(struct version_set *set, enum manifest_step step)
     KV_ASSERT(manifest->busy);
     manifest->step = step;
     switch (step) {
+    case STEP_APPEND_RESERVE:
+        submit_reserve(set, manifest->fd);
+        break;
+    case STEP_ROLL_RESERVE:
+        submit_reserve(set, manifest->roll_fd);
+        break;
     case STEP_APPEND_WRITE:
         submit_write(set, manifest->fd);
         break;
@@ -245,6 +271,13 @@ wait_and_retry(struct version_set *set)
     io_timer_start(set->io, &manifest->timer, io_now_us(set->io) + manifest->retry_us);
 }
 
+/* The roll that failed was only made for the file's length. */
+static bool
+may_append(const struct manifest *manifest)
+{
+    return manifest->fd >= 0 && !manifest->must_roll && !manifest->rename_was_tried;
+}
+
 /* What is left of the failed roll to take away after `done`; best effort. */
 static void
 clean_after(struct version_set *set, enum manifest_step done)
@@ -261,6 +294,9 @@ clean_after(struct version_set *set, enum manifest_step done)
         step_start(set, STEP_FAILED_UNLINK_TMP);
     } else if (manifest->blocking) {
         finish(set, manifest->status);
+    } else if (may_append(manifest)) {
+        manifest->roll_bytes_min = manifest->bytes + MANIFEST_RESERVE_BYTES;
+        append_begin(set);
     } else {
         wait_and_retry(set);
     }
@@ -288,6 +324,13 @@ step_failed(struct version_set *set, int negative_errno)
     clean_after(set, manifest->step);
 }
 
+static bool
+has_reserve(const struct manifest *manifest)
+{
+    return manifest->out_offset + manifest->out.size + MANIFEST_RESERVE_BYTES / 2 <=
+           manifest->reserved_bytes;
+}
+
 static void
 append_begin(struct version_set *set)
 {
@@ -299,7 +342,7 @@ append_begin(struct version_set *set)
     manifest->out_done = 0;
     manifest->out_offset = manifest->bytes;
     batch_encode(set, &manifest->out_writer, &manifest->out);
-    step_start(set, STEP_APPEND_WRITE);
+    step_start(set, has_reserve(manifest) ? STEP_APPEND_WRITE : STEP_APPEND_RESERVE);
 }
 
 static void
@@ -311,7 +354,7 @@ roll_begin(struct version_set *set)
     manifest->rename_was_tried = false;
     buffer_clear(&manifest->out);
     log_writer_init(&manifest->out_writer, false, manifest->roll_number);
-    manifest->out_done = manifest->out_offset = 0;
+    manifest->out_done = manifest->out_offset = manifest->reserved_bytes = 0;
     snapshot_encode(set, &manifest->out_writer, &manifest->out);
     manifest->out_snapshot_bytes = manifest->out.size;
     batch_encode(set, &manifest->out_writer, &manifest->out);
@@ -325,6 +368,7 @@ append_succeeded(struct version_set *set)
 
     manifest->bytes += manifest->out.size;
     manifest->writer = manifest->out_writer;
+    manifest->failing = false;
     batch_install(set);
     finish(set, KV_OK);
 }
@@ -358,6 +402,7 @@ roll_succeeded(struct version_set *set)
     manifest->snapshot_bytes = manifest->out_snapshot_bytes;
     manifest->writer = manifest->out_writer;
     manifest->failing = manifest->must_roll = false;
+    manifest->roll_bytes_min = 0;
     manifest->retry_us = 0;
     buffer_deinit(&manifest->out); /* a snapshot may be large */
     batch_install(set);
@@ -378,6 +423,20 @@ write_succeeded(struct version_set *set, uint64_t bytes)
     step_start(set, manifest->out_done < manifest->out.size ? manifest->step : manifest->step + 1);
 }
 
+/* A file system that cannot is not asked again; one that is full may not be the next time. */
+static void
+reserve_ended(struct version_set *set, int64_t result)
+{
+    struct manifest *manifest = &set->manifest;
+
+    if (result == -EOPNOTSUPP || result == -ENOSYS)
+        manifest->reserved_bytes = UINT64_MAX;
+    else if (result >= 0)
+        manifest->reserved_bytes =
+            manifest->out_offset + manifest->out.size + MANIFEST_RESERVE_BYTES;
+    step_start(set, manifest->step + 1);
+}
+
 /* The text is a few bytes: a short write of it is as good as a failed one. */
 static void
 current_write_succeeded(struct version_set *set, uint64_t bytes)
@@ -394,6 +453,10 @@ step_succeeded(struct version_set *set, int64_t result)
     struct manifest *manifest = &set->manifest;
 
     switch (manifest->step) {
+    case STEP_APPEND_RESERVE:
+    case STEP_ROLL_RESERVE:
+        reserve_ended(set, result);
+        break;
     case STEP_APPEND_WRITE:
     case STEP_ROLL_WRITE:
         write_succeeded(set, (uint64_t)result);
@@ -403,7 +466,7 @@ step_succeeded(struct version_set *set, int64_t result)
         break;
     case STEP_ROLL_OPEN:
         manifest->roll_fd = (int)result;
-        step_start(set, STEP_ROLL_WRITE);
+        step_start(set, STEP_ROLL_RESERVE);
         break;
     case STEP_CURRENT_OPEN:
         manifest->tmp_fd = (int)result;
@@ -431,13 +494,20 @@ step_succeeded(struct version_set *set, int64_t result)
     }
 }
 
+/* Without it the others work, or not. */
+static bool
+may_fail(enum manifest_step step)
+{
+    return step == STEP_APPEND_RESERVE || step == STEP_ROLL_RESERVE || step >= STEP_OLD_CLOSE;
+}
+
 static void
 on_step_done(struct io_request *request)
 {
     struct version_set *set = request->owner;
 
     KV_ASSERT(set->manifest.busy && set->manifest.step != STEP_NONE);
-    if (request->result < 0 && set->manifest.step < STEP_OLD_CLOSE)
+    if (request->result < 0 && !may_fail(set->manifest.step))
         step_failed(set, (int)request->result);
     else
         step_succeeded(set, request->result);
@@ -447,11 +517,12 @@ void
 manifest_write_batch(struct version_set *set)
 {
     struct manifest *manifest = &set->manifest;
-    const uint64_t limit = manifest->snapshot_bytes * 10 > set->manifest_bytes_max
-                               ? manifest->snapshot_bytes * 10
-                               : set->manifest_bytes_max;
+    uint64_t limit = manifest->snapshot_bytes * 10 > set->manifest_bytes_max
+                         ? manifest->snapshot_bytes * 10
+                         : set->manifest_bytes_max;
 
     KV_ASSERT(!manifest->busy);
+    limit = limit > manifest->roll_bytes_min ? limit : manifest->roll_bytes_min;
     manifest->busy = true;
     if (manifest->fd < 0 || manifest->must_roll || manifest->bytes > limit)
         roll_begin(set);

@@ -22,6 +22,7 @@ enum {
     DIR_ROOM_BYTES = 64, /* what file_name_format may append */
     MANIFEST_BYTES_MAX_DEFAULT = 64 * 1024 * 1024,
     CHANGE_BATCH_MAX = 64, /* changes that share one write and sync */
+    MANIFEST_RESERVE_BYTES = 1024 * 1024,
     RETRY_US_MIN = 100 * 1000,
     RETRY_US_MAX = 5 * 1000 * 1000,
 };
@@ -55,10 +56,12 @@ struct draft_set {
 
 enum manifest_step {
     /* A batch behind what is there. */
+    STEP_APPEND_RESERVE,
     STEP_APPEND_WRITE,
     STEP_APPEND_SYNC,
     /* A new MANIFEST. */
     STEP_ROLL_OPEN,
+    STEP_ROLL_RESERVE,
     STEP_ROLL_WRITE,
     STEP_ROLL_SYNC,
     STEP_ROLL_SYNC_DIR,
@@ -84,6 +87,8 @@ struct manifest {
     uint64_t number;
     uint64_t bytes;
     uint64_t snapshot_bytes; /* how much of it was there from the start */
+    uint64_t roll_bytes_min; /* so long it has to be before a new one is tried; 0: any */
+    uint64_t reserved_bytes; /* of the file are on the disk, written or not; as far as is known */
     struct log_writer writer;
 
     bool busy;     /* a step or the retry timer is under way */

@@ -979,6 +979,21 @@ bury snapshot=949
 ----
 none
 
+# What a deletion is too new for is not asked about table by table.
+define
+L0 5:[a..zz!] 1KB seq=900-950 hides=a..zz#950
+L6 30:[a..b] 64MB seq=1-20 31:[c..d] 64MB seq=1-20 32:[e..f] 64MB seq=800-820 33:[g..h] 64MB seq=1-20 34:[i..j] 64MB seq=800-820 35:[k..l] 64MB seq=1-20
+----
+ok
+
+bury snapshot=700
+----
+drop L6: 32 34 (under newer range tombstones)
+
+questions
+----
+3
+
 # ... unless it sees an older deletion too.
 define
 L0 5:[a..zz!] 1KB seq=900-950 hides=a..zz#950 4:[a..zz!] 1KB seq=600-700 hides=a..zz#650

@@ -70,13 +70,14 @@ sim_io_used_bytes(const struct sim_io *sim)
 static uint64_t
 room_up_to(struct sim_io *sim, const struct sim_file *file, uint64_t end)
 {
+    const uint64_t own = sim_file_bytes_used(file);
     uint64_t used, room;
 
-    if (sim->options.capacity_bytes == 0 || end <= file->cache.size)
+    if (sim->options.capacity_bytes == 0 || end <= own)
         return end;
     used = sim_io_used_bytes(sim);
     room = sim->options.capacity_bytes > used ? sim->options.capacity_bytes - used : 0;
-    return end - file->cache.size <= room ? end : file->cache.size + room;
+    return end - own <= room ? end : own + room;
 }
 
 /* -- faults ------------------------------------------------------------------------------ */
@@ -309,6 +310,10 @@ execute_resize(struct sim_io *sim, const struct io_request *request)
         return 0;
     if (room_up_to(sim, &fd->node->file, size) != size)
         return -ENOSPC;
+    if (request->keeps_size) {
+        fd->node->file.kept_bytes = size;
+        return 0;
+    }
     sim_file_resize(&fd->node->file, size);
     return 0;
 }

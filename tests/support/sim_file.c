@@ -121,6 +121,12 @@ settle_resizes(struct sim_file *file)
     }
 }
 
+uint64_t
+sim_file_bytes_used(const struct sim_file *file)
+{
+    return file->cache.size > file->kept_bytes ? file->cache.size : file->kept_bytes;
+}
+
 void
 sim_file_deinit(struct sim_file *file)
 {
@@ -295,6 +301,7 @@ sim_file_power_cut(struct sim_file *file, struct random *random)
     pieces_clear(file);
     image_copy(&file->cache, &file->disk);
     file->lost = false;
+    file->kept_bytes = 0;
 }
 
 void

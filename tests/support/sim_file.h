@@ -28,8 +28,11 @@ struct sim_file {
     size_t piece_count;
     size_t piece_capacity;
     bool lost;
+    uint64_t kept_bytes; /* on the disk for it up to here, whatever its size is */
 };
 
+/* What it takes of the disk. */
+uint64_t sim_file_bytes_used(const struct sim_file *file);
 void sim_file_deinit(struct sim_file *file);
 /* The bytes that a read at `offset` gets; `direct` looks past a page cache that lies. */
 size_t sim_file_read(const struct sim_file *file, uint64_t offset, void *target, size_t size,

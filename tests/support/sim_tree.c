@@ -413,7 +413,7 @@ sim_tree_used_bytes(const struct sim_tree *tree)
         mark_names(&tree->nodes[i]->seen);
     for (size_t i = 0; i < tree->node_count; i++) {
         if (tree->nodes[i]->marked)
-            used += tree->nodes[i]->file.cache.size;
+            used += sim_file_bytes_used(&tree->nodes[i]->file);
     }
     return used;
 }

@@ -52,6 +52,7 @@ sim_world_on_write_failed(void *owner, uint64_t seq)
 
     if (is_dreaming(world))
         return;
+    seq = sim_world_written_seq(world, seq);
     sim_world_note(world, "the log failed; durable is %llu, submitted was %llu",
                    (unsigned long long)seq, (unsigned long long)sim_model_last_seq(&world->model));
     if (seq != world->acked_seq || !world->is_troubled)

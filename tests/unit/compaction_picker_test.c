@@ -55,7 +55,8 @@ struct page {
     struct page_tombstone tombstones[TOMBSTONE_COUNT_MAX];
     uint32_t tombstone_count;
     const struct table_file *closed;
-    uint64_t seq_next; /* of the next table of level 0, downwards */
+    uint32_t question_count; /* about tombstones, by the last `bury` */
+    uint64_t seq_next;       /* of the next table of level 0, downwards */
 };
 
 /* --- what is read --- */
@@ -400,9 +401,10 @@ static enum kv_status
 stretch_of_place(void *owner, const struct scan_child *place, struct slice key, uint64_t seq_max,
                  struct tombstone_stretch *stretch_out)
 {
-    const struct page *page = owner;
+    struct page *page = owner;
     enum kv_status st = KV_OK;
 
+    page->question_count++;
     *stretch_out = (struct tombstone_stretch){0};
     if (place->file != NULL)
         return slice_compare(key, last_of(place->file)) > 0
@@ -430,6 +432,7 @@ run_bury(struct page *page, struct buffer *out)
     const struct tombstone_source source = {.stretch = stretch_of_place, .owner = page};
     struct compaction_plan *plan = &page->running[page->running_count];
 
+    page->question_count = 0;
     if (compaction_pick_buried(&view, &source, plan) == KV_WANT_BLOCK) {
         buffer_append_format(out, "not known\n");
     } else if (plan->input_count == 0) {
@@ -553,6 +556,8 @@ run_command(struct page *page, char *text, struct buffer *out)
         }
     else if (strcmp(name, "bury") == 0)
         run_bury(page, out);
+    else if (strcmp(name, "questions") == 0)
+        buffer_append_format(out, "%u\n", page->question_count);
     else if (strcmp(name, "manual") == 0)
         run_manual(page, out);
     else if (strcmp(name, "cut") == 0)

@@ -61,12 +61,35 @@ a_clock_that_goes_back_stops_nobody(void)
     CU_ASSERT_EQUAL(watch.longest_part, TURN_ENGINE);
 }
 
+/* Goal: counters that are set to zero by a command in the middle of a turn (CONFIG RESETSTAT of a
+ * client that had waited) leave the turn what it is.  Without that the part in which it came would
+ * seem to begin with the system. */
+static void
+a_reset_in_a_turn_leaves_its_times(void)
+{
+    struct turn_watch watch = {0};
+
+    watch_turn(&watch, (const uint64_t[TURN_PART_COUNT]){50000, 0, 0, 0, 0});
+    turn_watch_mark(&watch, TURN_COMPLETIONS, 9000);
+    turn_watch_mark(&watch, TURN_TIMERS, 9000);
+    turn_watch_reset(&watch);
+    turn_watch_mark(&watch, TURN_WRITERS, 10000);
+    turn_watch_mark(&watch, TURN_ENGINE, 10000);
+    turn_watch_mark(&watch, TURN_SENDS, 10000);
+    turn_watch_end(&watch, 1000);
+    CU_ASSERT_EQUAL(watch.longest_us, 9000);
+    CU_ASSERT_EQUAL(watch.longest_part, TURN_COMPLETIONS);
+    CU_ASSERT_EQUAL(watch.long_counts[TURN_COMPLETIONS], 1);
+    CU_ASSERT_EQUAL(watch.long_counts[TURN_WRITERS], 0);
+}
+
 int
 main(int argc, char **argv)
 {
     static const struct unit_test tests[] = {
         UNIT_TEST(long_turns_count_for_their_largest_part),
         UNIT_TEST(a_clock_that_goes_back_stops_nobody),
+        UNIT_TEST(a_reset_in_a_turn_leaves_its_times),
         UNIT_TEST_END,
     };
 

@@ -2,6 +2,7 @@
  * that turns out damaged then has replaced nothing.  Method: a small database on the simulated
  * machine, compactions in place; how often a read has to be tried tells what was missing. */
 #include <CUnit/Basic.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -189,6 +190,83 @@ a_damaged_table_replaces_nothing(void)
     deinit(&world);
 }
 
+/* Others' tools, or a disk that loses a directory's entry. */
+static void
+take_away(void *owner, const struct compact_job *job)
+{
+    struct world *world = owner;
+    char path[PATH_BYTES_MAX];
+    struct io_request unlink = {.op = IO_UNLINK, .path = path};
+
+    file_name_format(path, dir, FILE_TABLE, job->spec.output_number_first);
+    CU_ASSERT_EQUAL_FATAL(io_call(sim_io_base(world->sim), &unlink), 0);
+}
+
+/* The output cannot be read, while the input can. */
+static void
+spoil(void *owner, const struct compact_job *job)
+{
+    static char name[PATH_BYTES_MAX];
+    struct world *world = owner;
+
+    file_name_format(name, dir, FILE_TABLE, job->spec.output_number_first);
+    sim_io_add_fault(world->sim, &(struct sim_fault){.op = IO_READ,
+                                                     .path_suffix = strrchr(name, '/'),
+                                                     .error = EIO,
+                                                     .fail_count = 1000});
+}
+
+/* Goal: what cannot be read when it is new takes nobody's place: its inputs can be. */
+static void
+replaces_nothing(void (*on_compacted)(void *owner, const struct compact_job *job),
+                 enum kv_status expected)
+{
+    struct world world;
+
+    init(&world);
+    write_table(&world, "one");
+    CU_ASSERT_EQUAL(count_waits(&world, "one"), 2);
+    world.inner.on_compacted = on_compacted;
+    world.inner.owner = &world;
+    CU_ASSERT_EQUAL(compact(&world), (int)expected);
+    CU_ASSERT_EQUAL(stats_of(&world).compaction.failure_count, 1);
+    CU_ASSERT_EQUAL(stats_of(&world).table_count, 1);
+    CU_ASSERT_EQUAL(count_waits(&world, "one"), 0);
+    sim_io_clear_faults(world.sim);
+    deinit(&world);
+}
+
+static void
+a_table_that_is_gone_replaces_nothing(void)
+{
+    replaces_nothing(take_away, KV_NO_FILE);
+}
+
+static void
+a_table_that_cannot_be_read_replaces_nothing(void)
+{
+    replaces_nothing(spoil, KV_IO);
+}
+
+/* Goal: what was opened for nothing is closed at once, and not when the plan has rested: an open
+ * file keeps its space.  Method: the memory of open tables. */
+static void
+a_damaged_table_is_closed(void)
+{
+    struct world world;
+    uint64_t bytes_before;
+
+    init(&world);
+    write_table(&world, "one");
+    CU_ASSERT_EQUAL(count_waits(&world, "one"), 2);
+    bytes_before = stats_of(&world).table_reader_bytes;
+    world.inner.on_compacted = damage;
+    world.inner.owner = &world;
+    CU_ASSERT_EQUAL(compact(&world), KV_CORRUPT);
+    CU_ASSERT_EQUAL(stats_of(&world).table_reader_bytes, bytes_before);
+    deinit(&world);
+}
+
 /* Method: as above, and the stop comes while the tables are being opened. */
 static void
 a_stop_does_not_wait_for_tables_to_open(void)
@@ -214,6 +292,9 @@ main(int argc, char **argv)
     static const struct unit_test tests[] = {
         UNIT_TEST(tables_are_open_where_readers_are),
         UNIT_TEST(a_damaged_table_replaces_nothing),
+        UNIT_TEST(a_table_that_is_gone_replaces_nothing),
+        UNIT_TEST(a_table_that_cannot_be_read_replaces_nothing),
+        UNIT_TEST(a_damaged_table_is_closed),
         UNIT_TEST(a_stop_does_not_wait_for_tables_to_open),
         UNIT_TEST_END,
     };

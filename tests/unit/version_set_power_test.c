@@ -4,6 +4,7 @@
  * (and every fifth one to a second family in the same change); the power fails in the middle of a
  * random operation; then the set is opened and what it holds must be a prefix of the changes. */
 #include <CUnit/Basic.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -236,7 +237,30 @@ changes_survive_power_cuts(void)
     log_set_sink(NULL, NULL);
 }
 
-/* Method: the disk is full while a change is written, for three seconds; then it is not. */
+/* Goal: the change that gives space back can be written on a disk without a free byte. */
+static void
+a_change_has_space_of_its_own(void)
+{
+    struct world world = {.submitted = 0};
+
+    world.sim = sim_io_new(&(struct sim_options){.seed = unit_seed()});
+    world.io = sim_io_base(world.sim);
+    CU_ASSERT_EQUAL_FATAL(open_set(&world), KV_OK);
+    for (uint32_t i = 1; i <= 20; i++) {
+        sim_io_options(world.sim)->capacity_bytes = 0; /* for the table of the change */
+        CU_ASSERT_TRUE(submit_change(&world));
+        sim_io_options(world.sim)->capacity_bytes = sim_io_used_bytes(world.sim);
+        sim_io_advance(world.sim, 100 * 1000);
+        CU_ASSERT_EQUAL(world.applied, i);
+    }
+    CU_ASSERT_FALSE(version_set_is_failing(world.set));
+    sim_io_drain(world.sim);
+    version_set_close(world.set);
+    sim_io_free(world.sim);
+}
+
+/* Method: the disk is full while a change is written, for three seconds; then it is not.  Nothing
+ * could be reserved. */
 static void
 a_change_waits_for_space(void)
 {
@@ -248,7 +272,9 @@ a_change_waits_for_space(void)
     world.sim = sim_io_new(&(struct sim_options){.seed = unit_seed()});
     world.io = sim_io_base(world.sim);
     options = sim_io_options(world.sim);
+    sim_io_add_fault(world.sim, &(struct sim_fault){.op = IO_ALLOCATE, .error = ENOSPC});
     CU_ASSERT_EQUAL_FATAL(open_set(&world), KV_OK);
+    sim_io_clear_faults(world.sim);
     used_bytes = sim_io_used_bytes(world.sim);
     options->capacity_bytes = used_bytes;
     CU_ASSERT_TRUE(submit_change(&world));
@@ -275,6 +301,7 @@ main(int argc, char **argv)
 {
     static const struct unit_test tests[] = {
         UNIT_TEST(changes_survive_power_cuts),
+        UNIT_TEST(a_change_has_space_of_its_own),
         UNIT_TEST(a_change_waits_for_space),
         UNIT_TEST_END,
     };

@@ -128,6 +128,64 @@ snapshots_keep_their_versions(void)
     bench_close(&bench);
 }
 
+enum { MANY = 20 };
+
+static uint32_t
+count_descriptors(void)
+{
+    uint32_t count = 0;
+
+    for (int fd = 0; fd < 1024; fd++)
+        count += fcntl(fd, F_GETFD) >= 0 ? 1 : 0;
+    return count;
+}
+
+/* Goal: the tables of many families, which are synced together, are all there and all right; and
+ * when one of them cannot be made nothing stays open. */
+static void
+many_families_go_together(void)
+{
+    struct worker_flush_output outputs[MANY];
+    struct flush_job_result result;
+    struct bench bench;
+    uint32_t open_count;
+
+    bench_open(&bench);
+    memtable_unref(bench.memtable);
+    CU_ASSERT_EQUAL_FATAL(memtable_new(bench.pool, 0, &bench.memtable), KV_OK);
+    for (uint32_t i = 0; i < MANY; i++) {
+        const struct batch_record record = {.cf_id = 10 + i,
+                                            .type = TYPE_VALUE,
+                                            .seq = 1 + i,
+                                            .key = slice_from_text("key"),
+                                            .value = slice_from_text("value")};
+
+        memtable_add(bench.memtable, &record);
+        outputs[i] = bench.output;
+        outputs[i].cf_id = 10 + i;
+        outputs[i].file_number = 100 + i;
+    }
+    memtable_freeze(bench.memtable);
+    bench.flush.outputs = outputs;
+    bench.flush.output_count = MANY;
+    bench.flush.seq_last = MANY;
+    open_count = count_descriptors();
+    CU_ASSERT_EQUAL_FATAL(run(&bench, &result), KV_OK);
+    CU_ASSERT_EQUAL(result.table_count, MANY);
+    for (uint32_t i = 0; i < MANY; i++)
+        CU_ASSERT_EQUAL(result.tables[i].seq_smallest, 1 + i);
+    flush_job_result_deinit(&result);
+    CU_ASSERT_EQUAL(count_descriptors(), open_count);
+
+    for (uint32_t i = 0; i < MANY; i++)
+        outputs[i].file_number = 200 + i;
+    outputs[MANY - 1].file_number = 100; /* is there */
+    CU_ASSERT_EQUAL(run(&bench, &result), KV_IO);
+    CU_ASSERT_EQUAL(result.table_count, 0);
+    CU_ASSERT_EQUAL(count_descriptors(), open_count);
+    bench_close(&bench);
+}
+
 /* Method: a job that names other sequences, a family that is not there, a number whose file is,
  * a directory that is not; a descriptor that is no memtable. */
 static void
@@ -256,6 +314,7 @@ main(int argc, char **argv)
 {
     static const struct unit_test tests[] = {
         UNIT_TEST(snapshots_keep_their_versions),
+        UNIT_TEST(many_families_go_together),
         UNIT_TEST(jobs_that_do_not_fit_fail),
         UNIT_TEST(a_job_stops_when_kvd_is_gone),
         UNIT_TEST(files_are_written_whole_and_read_back),
