@@ -16,7 +16,7 @@ enum { CACHE_BYTES = 4 * 1024 * 1024, RIG_BLOCK_BYTES = 256, SHOWN_VALUE_BYTES_M
 void
 compact_rig_init(struct compact_rig *rig)
 {
-    scratch_dir_make(rig->dir);
+    scratch_dir_make(rig->dir, NULL);
     rig->io = io_blocking_new();
     rig->number_next = 10;
 }
@@ -24,9 +24,7 @@ compact_rig_init(struct compact_rig *rig)
 void
 compact_rig_init_in_memory(struct compact_rig *rig)
 {
-    snprintf(rig->dir, sizeof(rig->dir), "/dev/shm/kv-table-XXXXXX");
-    if (mkdtemp(rig->dir) == NULL)
-        scratch_dir_make(rig->dir);
+    scratch_dir_make_in_memory(rig->dir);
     rig->io = io_blocking_new();
     rig->number_next = 10;
 }

@@ -2,8 +2,6 @@
 #include "support/arrival.h"
 
 #include <CUnit/Basic.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "io/io_blocking.h"
@@ -32,12 +30,8 @@ on_writable(void *owner)
 void
 db_world_init(struct db_world *world)
 {
-    const char *base = getenv("TMPDIR");
-
     memset(world, 0, sizeof(*world));
-    snprintf(world->dir, sizeof(world->dir), "%s/kvd-test-XXXXXX", base != NULL ? base : "/tmp");
-    if (mkdtemp(world->dir) == NULL)
-        CU_FAIL_FATAL("no temporary directory");
+    scratch_dir_make(world->dir, NULL);
     world->io = io_blocking_new();
     world->failed_above = UINT64_MAX;
     world->options = (struct db_options){
@@ -61,13 +55,9 @@ db_world_init(struct db_world *world)
 void
 db_world_deinit(struct db_world *world)
 {
-    char command[300];
-
     db_world_close(world);
     io_blocking_free(world->io);
-    snprintf(command, sizeof(command), "rm -rf '%s'", world->dir);
-    if (system(command) != 0)
-        fprintf(stderr, "%s: not removed\n", world->dir);
+    scratch_dir_remove(world->dir);
 }
 
 enum kv_status

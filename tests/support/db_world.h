@@ -8,9 +8,10 @@
 
 #include "db/db.h"
 #include "support/inline_port.h"
+#include "support/scratch_dir.h"
 
 struct db_world {
-    char dir[256];
+    char dir[SCRATCH_PATH_BYTES];
     struct io *io;
     struct inline_port port;
     struct db_options options; /* may be changed before db_world_open */

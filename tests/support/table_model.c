@@ -1,8 +1,6 @@
 #include "support/table_model.h"
 
 #include <CUnit/Basic.h>
-#include <stdio.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/crc32c.h"
@@ -92,20 +90,4 @@ table_model_build(const struct table_model *model, struct buffer *file,
     CU_ASSERT_EQUAL(summary->file_bytes, file->size);
     CU_ASSERT_EQUAL(summary->checksum_crc32c, crc32c_extend(0, file->data, file->size));
     table_builder_free(builder);
-}
-
-void
-scratch_dir_make(char dir[SCRATCH_PATH_BYTES])
-{
-    snprintf(dir, SCRATCH_PATH_BYTES, "/tmp/kv-table-XXXXXX");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
-}
-
-void
-scratch_dir_remove(const char *dir)
-{
-    char command[SCRATCH_PATH_BYTES + 16];
-
-    snprintf(command, sizeof(command), "rm -rf %s", dir);
-    CU_ASSERT_EQUAL(system(command), 0);
 }

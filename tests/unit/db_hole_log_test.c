@@ -57,9 +57,8 @@ walk(bool forward)
     read_ctx_init(&ctx, db_block_cache(world.db));
     iter = db_iter_new(world.db, &ctx, &options);
     for (;;) {
-        while ((st = forward ? db_iter_next(iter) : db_iter_prev(iter)) == KV_WANT_BLOCK) {
+        while ((st = forward ? db_iter_next(iter) : db_iter_prev(iter)) == KV_WANT_BLOCK)
             CU_ASSERT_EQUAL_FATAL(db_world_fetch(&world, &ctx), KV_OK);
-        }
         CU_ASSERT_EQUAL_FATAL(st, KV_OK);
         while (number < KEY_COUNT && !is_there[number])
             number += forward ? 1 : UINT32_MAX; /* at the ends it is KEY_COUNT at least */
