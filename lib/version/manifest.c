@@ -251,19 +251,18 @@ clean_after(struct version_set *set, enum manifest_step done)
 {
     struct manifest *manifest = &set->manifest;
 
-    if (manifest->roll_fd >= 0) {
+    if (manifest->roll_fd >= 0)
         step_start(set, STEP_FAILED_CLOSE);
-    } else if (manifest->tmp_fd >= 0) {
+    else if (manifest->tmp_fd >= 0)
         step_start(set, STEP_FAILED_CLOSE_TMP);
-    } else if (done < STEP_FAILED_UNLINK && !manifest->rename_was_tried) {
+    else if (done < STEP_FAILED_UNLINK && !manifest->rename_was_tried)
         step_start(set, STEP_FAILED_UNLINK);
-    } else if (done < STEP_FAILED_UNLINK_TMP) {
+    else if (done < STEP_FAILED_UNLINK_TMP)
         step_start(set, STEP_FAILED_UNLINK_TMP);
-    } else if (manifest->blocking) {
+    else if (manifest->blocking)
         finish(set, manifest->status);
-    } else {
+    else
         wait_and_retry(set);
-    }
 }
 
 static void
