@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/crc32c.h"
+#include "support/test_table.h"
 
 struct slice
 table_model_key(const struct table_model *model, size_t i)
@@ -66,17 +67,15 @@ void
 table_model_build(const struct table_model *model, struct buffer *file,
                   struct table_summary *summary)
 {
-    const struct table_build_options options = {.file_number = MODEL_TABLE_NUMBER,
-                                                .cf_name = "default",
-                                                .db_identity = "identity",
-                                                .session_identity = "session",
-                                                .merge_operator = "nullptr",
-                                                .compression = model->compression,
-                                                .bloom_bits_per_key = 10,
-                                                .creation_time_s = MODEL_CREATION_TIME_S};
-    struct table_builder *builder = table_builder_new(&options, append_to_buffer, file);
+    struct table_build_options options =
+        test_table_options(MODEL_TABLE_NUMBER, model->compression, 0);
     const struct model_tombstone *t = model->tombstones;
+    struct table_builder *builder;
 
+    options.db_identity = "identity";
+    options.session_identity = "session";
+    options.creation_time_s = MODEL_CREATION_TIME_S;
+    builder = table_builder_new(&options, append_to_buffer, file);
     for (size_t i = 0; i < model->count; i++)
         CU_ASSERT_EQUAL(
             table_builder_add(builder, table_model_key(model, i), table_model_value(model, i)),
