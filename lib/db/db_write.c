@@ -107,16 +107,12 @@ db_fill_holes(struct db *db, struct slice batch)
 {
     struct write_batch_reader reader;
     struct batch_record record;
-    enum kv_status st = write_batch_reader_init(&reader, batch);
-    bool found = true;
 
-    while (st == KV_OK && found) {
-        st = write_batch_reader_next(&reader, &record, &found);
-        if (st == KV_OK && found && !db_is_deletion(record.type) &&
-            record.type != TYPE_RANGE_DELETION)
+    write_batch_walk_init(&reader, batch);
+    while (write_batch_walk_next(&reader, &record)) {
+        if (!db_is_deletion(record.type) && record.type != TYPE_RANGE_DELETION)
             db_holes_put(&db->holes, record.cf_id, record.key);
     }
-    KV_ASSERT(st == KV_OK);
 }
 
 enum kv_status

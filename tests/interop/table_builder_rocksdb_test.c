@@ -12,6 +12,7 @@
 
 #include "base/crc32c.h"
 #include "sst/sst_format.h"
+#include "support/scratch_dir.h"
 #include "support/table_model.h"
 #include "support/unit.h"
 
@@ -353,7 +354,7 @@ expect_rocksdb_takes(const struct table_model *model)
     struct table_summary summary;
     char dir[SCRATCH_PATH_BYTES];
 
-    scratch_dir_make(dir);
+    scratch_dir_make(dir, NULL);
     table_model_build(model, &file, &summary);
     write_directory(dir, &file, &summary);
     run_sst_dump(dir, "--command=verify", &output);

@@ -23,27 +23,27 @@
 #include "io/io_guard.h"
 #include "io/ring.h"
 #include "io/ring_internal.h"
+#include "support/scratch_dir.h"
 #include "support/unit.h"
 
 static const uint64_t SECOND_US = 1000000;
 
 static struct ring *ring;
 static struct io *io;
-static char dir[64];
-static char paths[2][128];
+static char dir[SCRATCH_PATH_BYTES];
+static char paths[2][SCRATCH_PATH_BYTES + 16];
 static uint32_t done_count;
 
 static bool
 setup(uint32_t entry_count)
 {
-    snprintf(dir, sizeof(dir), "/tmp/kv_ring_XXXXXX");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
+    scratch_dir_make(dir, NULL);
     snprintf(paths[0], sizeof(paths[0]), "%s/a", dir);
     snprintf(paths[1], sizeof(paths[1]), "%s/b", dir);
     done_count = 0;
     if (ring_open(entry_count, &ring) != KV_OK) {
         printf("skipped: no io_uring here\n");
-        rmdir(dir);
+        scratch_dir_remove(dir);
         return false;
     }
     io = ring_io(ring);
@@ -54,9 +54,7 @@ static void
 teardown(void)
 {
     ring_close(ring);
-    unlink(paths[0]);
-    unlink(paths[1]);
-    CU_ASSERT_EQUAL(rmdir(dir), 0);
+    scratch_dir_remove(dir);
 }
 
 static void
@@ -346,9 +344,8 @@ many_requests_at_once_all_complete(void)
     }
     while (done_count < WRITE_COUNT)
         ring_turn(ring, SECOND_US);
-    for (uint32_t i = 0; i < WRITE_COUNT; i++) {
+    for (uint32_t i = 0; i < WRITE_COUNT; i++)
         CU_ASSERT_EQUAL(requests[i].result, WRITE_BYTES);
-    }
     CU_ASSERT_EQUAL(
         run_copy((struct io_request){.op = IO_READ, .fd = fd, .buffer = again, .size = size}),
         (int64_t)size);
