@@ -47,7 +47,7 @@ fill_model(struct table_model *model, size_t count, size_t versions, size_t valu
 static void
 write_file(const char *dir, const char *name, struct slice bytes)
 {
-    char path[SCRATCH_PATH_BYTES];
+    char path[SCRATCH_PATH_BYTES + 16];
     FILE *file;
 
     snprintf(path, sizeof(path), "%s/%s", dir, name);

@@ -119,7 +119,7 @@ db_world_write(struct db_world *world, struct write_batch *batch)
 
     while ((st = db_write(world->db, batch, &seq)) == KV_BUSY)
         db_world_turn(world);
-    CU_ASSERT_EQUAL(st, KV_OK);
+    CU_ASSERT_EQUAL_FATAL(st, KV_OK);
     write_batch_deinit(batch);
 }
 

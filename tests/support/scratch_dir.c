@@ -3,17 +3,21 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/assert.h"
 
+enum { BASE_BYTES_MAX = 64 };
+
 void
 scratch_dir_make(char dir[SCRATCH_PATH_BYTES], const char *base)
 {
+    const char *wish = getenv("TMPDIR");
     int size;
 
     if (base == NULL)
-        base = getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp";
+        base = wish != NULL && strlen(wish) <= BASE_BYTES_MAX ? wish : "/tmp";
     size = snprintf(dir, SCRATCH_PATH_BYTES, "%s/kvd-test-XXXXXX", base);
     KV_ASSERT(size > 0 && size < SCRATCH_PATH_BYTES);
     KV_ASSERT(mkdtemp(dir) != NULL);

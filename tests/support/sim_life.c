@@ -67,8 +67,9 @@ sim_life_open(struct sim_life *life, const struct db_options *options)
 void
 sim_life_close(struct sim_life *life)
 {
-    while (!db_is_idle(life->db))
+    for (int i = 0; i < TURN_COUNT_MAX && !db_is_idle(life->db); i++)
         sim_life_turn(life);
+    CU_ASSERT_TRUE_FATAL(db_is_idle(life->db));
     db_stop(life->db);
     inline_port_deinit(&life->port);
     CU_ASSERT_EQUAL(db_close(life->db), KV_OK);

@@ -85,10 +85,10 @@ tool_db_compact(struct tool_db *tool, bool is_manual)
         (void)db_compact(tool->db, &everything, outcome_note, &outcome);
     do {
         tool_db_turn(tool);
+        if (outcome.st != KV_OK)
+            exit(74); /* a plan that failed rests, and is not settled */
         db_get_stats(tool->db, &stats);
     } while (!outcome.is_here || !stats.compaction_is_settled || stats.obsolete_count > 0);
-    if (outcome.st != KV_OK)
-        exit(74);
 }
 
 void

@@ -32,7 +32,9 @@ setup(void)
 static void
 teardown(void)
 {
-    scratch_dir_remove(dir);
+    unlink(paths[0]);
+    unlink(paths[1]);
+    CU_ASSERT_EQUAL(rmdir(dir), 0); /* nothing else is left */
 }
 
 static void
