@@ -38,7 +38,7 @@ def await_log(kvd, witness, text):
 
 
 def failures(witness):
-    lines = witness.command("INFO", "stats").split(b"\r\n")
+    lines = witness.command("INFO", "kvd").split(b"\r\n")
     return int(pairs([part for line in lines if b":" in line for part in line.split(b":", 1)])[b"accept_failures"])
 
 
