@@ -57,6 +57,8 @@ unread(const struct stream *stream)
 {
     const struct reply_reader *reader = stream->reader;
 
+    if (reader->at == reader->bytes.size)
+        return slice_of(NULL, 0);
     return slice_of(reader->bytes.data + reader->at, reader->bytes.size - reader->at);
 }
 

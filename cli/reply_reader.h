@@ -1,7 +1,8 @@
 /* reply_reader.h - replies of RESP2 from a blocking socket, as hiredis's objects.
  *
  * hiredis's own reader (before 1.0) ends the connection at nine levels of arrays; COMMAND DOCS has
- * more.
+ * more.  The depth is bounded by what is shown of it, too: command_docs.h shows an argument that
+ * may be repeated twice, at each level.
  */
 #ifndef KV_CLI_REPLY_READER_H
 #define KV_CLI_REPLY_READER_H
@@ -11,7 +12,7 @@
 
 #include "base/buffer.h"
 
-enum { REPLY_DEPTH_MAX = 32, REPLY_LINE_BYTES_MAX = 64 * 1024 };
+enum { REPLY_DEPTH_MAX = 16, REPLY_LINE_BYTES_MAX = 64 * 1024 };
 
 /* Zeroed is at the start of a stream. */
 struct reply_reader {

@@ -168,20 +168,21 @@ lost_sequences_add(struct lost_sequences *lost, uint64_t first, uint64_t last)
     }
     if (lost->count == LOST_RANGE_COUNT_MAX) {
         lost->ranges[1].first = lost->ranges[0].first;
+        lost->ranges[1].has_gaps = true;
         lost->count--;
         memmove(lost->ranges, lost->ranges + 1, lost->count * sizeof(lost->ranges[0]));
     }
     lost->ranges[lost->count++] = (struct lost_range){.first = first, .last = last};
 }
 
-bool
-lost_sequences_has(const struct lost_sequences *lost, uint64_t seq)
+const struct lost_range *
+lost_sequences_find(const struct lost_sequences *lost, uint64_t seq)
 {
     for (uint32_t i = 0; i < lost->count; i++) {
         if (seq >= lost->ranges[i].first && seq <= lost->ranges[i].last)
-            return true;
+            return &lost->ranges[i];
     }
-    return false;
+    return NULL;
 }
 
 /* As Redis reads it.  False: the error reply has been written. */
@@ -255,11 +256,15 @@ command_kv_seq(struct command_call *call)
 static void
 reply_synced(struct command_call *call, uint64_t seq)
 {
-    if (lost_sequences_has(&call->server->lost_seqs, seq))
-        resp_error(&call->reply, "MISCONF Errors writing to the write-ahead log: what was written "
-                                 "with this sequence number was taken back");
-    else
+    const struct lost_range *range = lost_sequences_find(&call->server->lost_seqs, seq);
+
+    if (range == NULL)
         resp_integer(&call->reply, (int64_t)db_synced_seq(call->server->db));
+    else
+        resp_error_format(&call->reply,
+                          "MISCONF Errors writing to the write-ahead log: what was written with "
+                          "this sequence number %s taken back",
+                          range->has_gaps ? "may have been" : "was");
 }
 
 static enum kv_status
@@ -280,7 +285,7 @@ begin_waitseq(struct command_call *call)
         return KV_OK;
     }
     if ((uint64_t)seq <= db_synced_seq(db) || call->is_in_transaction ||
-        lost_sequences_has(&call->server->lost_seqs, (uint64_t)seq)) {
+        lost_sequences_find(&call->server->lost_seqs, (uint64_t)seq) != NULL) {
         reply_synced(call, (uint64_t)seq);
         return KV_OK;
     }

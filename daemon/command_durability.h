@@ -12,17 +12,19 @@ enum { LOST_RANGE_COUNT_MAX = 32 };
 
 struct lost_range {
     uint64_t first, last;
+    bool has_gaps; /* not all in it are lost */
 };
 
-/* In their order.  When there are more, the two oldest become one with all that lies between: who
- * asks for those learns less than could be known, but nothing wrong.  Zeroed is none. */
+/* In their order.  When there are more, the two oldest become one with all that lies between, of
+ * which it is known only that it may be lost.  Zeroed is none. */
 struct lost_sequences {
     struct lost_range ranges[LOST_RANGE_COUNT_MAX];
     uint32_t count;
 };
 
 void lost_sequences_add(struct lost_sequences *lost, uint64_t first, uint64_t last);
-bool lost_sequences_has(const struct lost_sequences *lost, uint64_t seq);
+/* The range with `seq` in it, borrowed until the next is added; NULL: it is not lost. */
+const struct lost_range *lost_sequences_find(const struct lost_sequences *lost, uint64_t seq);
 
 /* More is on stable storage than before. */
 void command_wake_seq_waits(struct server *server);

@@ -332,7 +332,9 @@ run_once(struct command_call *call, bool rehearses, uint64_t *seq_last_out)
 }
 
 /* KV_OK: nothing is missing, and as nobody else has a turn in between, nothing will be in the run
- * that follows.  Whatever it is, this run leaves nothing. */
+ * that follows, unless its own acts see to that: CONFIG SET memtable-size may make its writes wait,
+ * and then it is run again.  Whatever it is, of this run nothing is left but what may as well be
+ * done early: an AUTH, and room for the writes. */
 static enum kv_status
 rehearse(struct command_call *call)
 {

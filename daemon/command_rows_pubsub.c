@@ -4,7 +4,8 @@
 #include "daemon/command_table.h"
 
 #define SUBSCRIBES                                                                                 \
-    (COMMAND_PUBSUB | COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE | COMMAND_PUSHES)
+    (COMMAND_PUBSUB | COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE | COMMAND_PUSHES |        \
+     COMMAND_ACTS)
 #define PUBLISHES (COMMAND_PUBSUB | COMMAND_LOADING | COMMAND_STALE | COMMAND_FAST)
 #define ALL_KEYS  .key_first = 1, .key_last = -1, .key_step = 1
 

@@ -195,7 +195,7 @@ command_save(struct command_call *call)
     return st;
 }
 
-/* EXEC may be tried several times, so in it a save is only scheduled, as in Redis. */
+/* In EXEC a save is only scheduled, as in Redis. */
 enum kv_status
 command_bgsave(struct command_call *call)
 {

@@ -111,7 +111,6 @@ info_stats(struct server *server, struct buffer *target)
     LINE("total_net_input_bytes:%" PRIu64 "\r\n", stats->net_in_bytes);
     LINE("total_net_output_bytes:%" PRIu64 "\r\n", stats->net_out_bytes);
     LINE("rejected_connections:%" PRIu64 "\r\n", stats->rejected_connection_count);
-    LINE("accept_failures:%" PRIu64 "\r\n", stats->accept_failure_count);
     LINE("expired_keys:%" PRIu64 "\r\n",
          stats->expired_count + db_stats.expired_count - stats->expired_count_before);
     LINE("evicted_keys:0\r\n");
@@ -233,6 +232,7 @@ info_kvd(struct server *server, struct buffer *target)
     LINE("durable_sequence:%" PRIu64 "\r\n", stats.durable_seq);
     LINE("read_only:%d\r\n", stats.read_only);
     LINE("fault:%s\r\n", stats.fault == KV_OK ? "none" : kv_status_text(stats.fault));
+    LINE("log_rollbacks:%" PRIu64 "\r\n", db_rollback_count(server->db));
     LINE("disk_state:%s\r\n", space.state);
     LINE("disk_free_bytes:%" PRIu64 "\r\n", space.free_bytes);
     LINE("disk_total_bytes:%" PRIu64 "\r\n", space.total_bytes);
@@ -267,6 +267,7 @@ info_kvd(struct server *server, struct buffer *target)
     LINE("wal_write_usec_avg:%" PRIu64 "\r\n",
          stats.wal.group_count > 0 ? stats.wal.write_us_total / stats.wal.group_count : 0);
     LINE("wal_direct_io:%d\r\n", stats.wal.direct_io);
+    LINE("accept_failures:%" PRIu64 "\r\n", server->stats.accept_failure_count);
     turn_watch_format(&server->stats.turn_watch, target);
 }
 

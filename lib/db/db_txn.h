@@ -17,7 +17,8 @@ void db_txn_begin(struct db *db);
 /* Appends the batch; copies, and changes no more of it than its sequence.  KV_LIMIT: the whole
  * would be larger than BATCH_BYTES_MAX; nothing was added. */
 MUST_CHECK enum kv_status db_txn_write(struct db *db, struct write_batch *batch);
-/* What db_txn_commit would return now; nothing is written. */
+/* What db_txn_commit would return now, unless the log fails in it.  Nothing is written, but room
+ * may be made for it: the memtable frozen, or a larger one taken. */
 MUST_CHECK enum kv_status db_txn_admit(struct db *db);
 /* Of all that was written. */
 uint32_t db_txn_record_count(const struct db *db);

@@ -158,6 +158,23 @@ def cold_exec(kvd):
                [None, b":0"]], got)
         check(say(p) == b"*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$%d\r\n%d\r\n" % (len(str(turn)), turn),
               "one message")
+    # Those from before it end in their order, whatever stands behind that has to be read again.
+    s = kvd.connect()
+    s.command("HELLO", "3")
+    for key in (b"cold%05d" % i for i in rng.sample(range(3000), 20)):
+        topics = [b"first", b"second", b"third"]
+        say(s, "SUBSCRIBE", *topics)
+        s.command("MULTI")
+        s.command("UNSUBSCRIBE")
+        s.command("GET", key)
+        s.send(encode("EXEC"))
+        check(s.line() == b"*2", "an EXEC")
+        got = []
+        for _ in topics:
+            check(s.line() == b">3", "a push")
+            got.append([s.reply() for _ in range(3)][1])
+        check(got == topics and len(s.reply()) == 4000, got)
+    s.close()
     check(say(kvd.connect(), "PUBSUB", "CHANNELS") == b"*1\r\n$4\r\nnews\r\n", "nothing is left behind")
     check(int(re.search(rb"reads_from_disk:(\d+)", say(c, "INFO", "stats")).group(1)) > 20, "not cold")
 

@@ -43,9 +43,10 @@ class Terminal:
     def __init__(self, port):
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            # Before it looks, and it looks once.
+            ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 1000, 0, 0))
             os.environ.update(TERM="xterm", REDISCLI_HISTFILE="/dev/null", REDISCLI_RCFILE="/dev/null")
             os.execlp("redis-cli", "redis-cli", "-p", str(port))
-        ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 1000, 0, 0))
         self.got = ""
 
     def type(self, text):
@@ -66,22 +67,28 @@ class Terminal:
         os.close(self.fd)
 
 
+def talk(terminal, prompt):
+    terminal.wait_for(prompt)
+    for typed, hint in HINTS:
+        terminal.type(typed)
+        terminal.wait_for(hint)
+        terminal.type("\x15")
+    for typed, lines in HELP:
+        terminal.type(typed + "\r")
+        for line in lines:
+            terminal.wait_for(line)
+        terminal.wait_for("\n" + prompt)
+
+
 def main():
     if shutil.which("redis-cli") is None:
         skip("redis-cli is not installed")
     with Kvd() as kvd:
         terminal, prompt = Terminal(kvd.port), "127.0.0.1:%d> " % kvd.port
-        terminal.wait_for(prompt)
-        for typed, hint in HINTS:
-            terminal.type(typed)
-            terminal.wait_for(hint)
-            terminal.type("\x15")
-        for typed, lines in HELP:
-            terminal.type(typed + "\r")
-            for line in lines:
-                terminal.wait_for(line)
-            terminal.wait_for("\n" + prompt)
-        terminal.close()
+        try:
+            talk(terminal, prompt)
+        finally:
+            terminal.close()
     print("ok")
 
 

@@ -22,6 +22,10 @@ def syncs(connection):
     return int(re.search(rb"wal_syncs:(\d+)", connection.command("INFO", "kvd"))[1])
 
 
+def rollbacks(connection):
+    return int(re.search(rb"log_rollbacks:(\d+)", connection.command("INFO", "kvd"))[1])
+
+
 def grammar(kvd):
     c = kvd.connect()
     for words in (("SYNC", "disk", "GET", "a"), ("SYNC", "maybe", "SET", "a", "1"),
@@ -129,6 +133,7 @@ def what_was_taken_back_is_told():
         expect(c, b"+OK", "SET", "long", b"x" * 20000)
         expect(c, b"+OK", "SET", "a", "before")
         last = seqs(c)[b"last"]
+        check(rollbacks(c) == 0, "the log has not failed yet")
         limits = resource.prlimit(kvd.process.pid, resource.RLIMIT_FSIZE)
         resource.prlimit(kvd.process.pid, resource.RLIMIT_FSIZE, (16384, limits[1]))
         c.send(b"".join(encode(*words) for words in (
@@ -139,6 +144,7 @@ def what_was_taken_back_is_told():
         begun, got = time.monotonic(), c.reply()
         check(got.startswith(LOST) and time.monotonic() - begun < 9, got)
         expect(c, b"before", "GET", "a")
+        check(rollbacks(c) > 0, "a later number says nothing of these, INFO does")
         for seq in (last + 1, last + 2):
             expect(c, LOST, "KV.WAITSEQ", seq, "0")
         expect(c, b":%d" % last, "KV.WAITSEQ", last, "0")

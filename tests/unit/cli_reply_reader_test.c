@@ -1,9 +1,11 @@
 /* Goal: every reply is read as it was sent, however it is cut; what is none is an error. */
 #include <CUnit/Basic.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/reply_reader.h"
+#include "support/pieces.h"
 #include "support/unit.h"
 
 /* The first reply in the bytes, of which there is no more to come. */
@@ -23,15 +25,11 @@ read_from(const char *bytes, size_t size, const char **error)
     return reply;
 }
 
-/* Method: one reply with all types in it; and each beginning of it, which is not enough. */
-static void
-a_reply_is_read_as_it_is(void)
-{
-    static const char bytes[] =
-        "*7\r\n+OK\r\n-ERR no\r\n:-12\r\n$3\r\na\r\n\r\n$-1\r\n*0\r\n*-1\r\n";
-    const char *error = NULL;
-    redisReply *reply = read_from(bytes, sizeof(bytes) - 1, &error);
+#define ALL_TYPES "*7\r\n+OK\r\n-ERR no\r\n:-12\r\n$3\r\na\r\n\r\n$-1\r\n*0\r\n*-1\r\n"
 
+static void
+check_all_types(const redisReply *reply)
+{
     CU_ASSERT_PTR_NOT_NULL_FATAL(reply);
     CU_ASSERT_EQUAL(reply->type, REDIS_REPLY_ARRAY);
     CU_ASSERT_EQUAL_FATAL(reply->elements, 7);
@@ -46,6 +44,17 @@ a_reply_is_read_as_it_is(void)
     CU_ASSERT_EQUAL(reply->element[5]->type, REDIS_REPLY_ARRAY);
     CU_ASSERT_EQUAL(reply->element[5]->elements, 0);
     CU_ASSERT_EQUAL(reply->element[6]->type, REDIS_REPLY_NIL);
+}
+
+/* Method: one reply with all types in it; and each beginning of it, which is not enough. */
+static void
+a_reply_is_read_as_it_is(void)
+{
+    static const char bytes[] = ALL_TYPES;
+    const char *error = NULL;
+    redisReply *reply = read_from(bytes, sizeof(bytes) - 1, &error);
+
+    check_all_types(reply);
     freeReplyObject(reply);
     for (size_t size = 0; size < sizeof(bytes) - 1; size++) {
         CU_ASSERT_PTR_NULL(read_from(bytes, size, &error));
@@ -53,36 +62,94 @@ a_reply_is_read_as_it_is(void)
     }
 }
 
-/* Method: replies one behind another, and a string longer than is received at once, through a pipe
- * that is read while its other end is closed already. */
+/* Longer than what is received at once, and with line ends in it. */
+enum { LONG_BYTES = 100 * 1000 };
+
+static char
+long_byte(int i)
+{
+    return "\r\n$1+"[i % 251 % 5];
+}
+
+static struct slice
+several_replies(void)
+{
+    static char bytes[LONG_BYTES + 128];
+    int size = sprintf(bytes, "+a line\r\n*2\r\n$1\r\ns\r\n$-1\r\n$%d\r\n", LONG_BYTES);
+
+    for (int i = 0; i < LONG_BYTES; i++)
+        bytes[size + i] = long_byte(i);
+    size += LONG_BYTES;
+    size += sprintf(bytes + size, "\r\n:-77\r\n");
+    return slice_of(bytes, (size_t)size);
+}
+
+static void
+check_several_replies(redisReply *const *replies)
+{
+    bool is_same = true;
+
+    CU_ASSERT_STRING_EQUAL(replies[0]->str, "a line");
+    CU_ASSERT_EQUAL_FATAL(replies[1]->elements, 2);
+    CU_ASSERT_STRING_EQUAL(replies[1]->element[0]->str, "s");
+    CU_ASSERT_EQUAL(replies[1]->element[1]->type, REDIS_REPLY_NIL);
+    CU_ASSERT_EQUAL_FATAL(replies[2]->len, LONG_BYTES);
+    for (int i = 0; i < LONG_BYTES; i++)
+        is_same &= replies[2]->str[i] == long_byte(i);
+    CU_ASSERT(is_same);
+    CU_ASSERT_EQUAL(replies[3]->integer, -77);
+}
+
+/* Method: four replies behind one another, in the largest pieces, and in others of so many sizes
+ * that there is a cut at each byte around the end of the long one. */
 static void
 replies_follow_each_other(void)
 {
-    enum { LONG_BYTES = 50000 };
-    static char bytes[LONG_BYTES + 64];
-    struct reply_reader reader = {0};
-    const char *error;
-    int ends[2], error_number;
-    int size = sprintf(bytes, ":1\r\n$%d\r\n", LONG_BYTES);
-    redisReply *reply;
+    const struct slice bytes = several_replies();
 
-    memset(bytes + size, 'x', LONG_BYTES);
-    size += LONG_BYTES + sprintf(bytes + size + LONG_BYTES, "\r\n:2\r\n");
-    CU_ASSERT_EQUAL_FATAL(pipe(ends), 0);
-    CU_ASSERT_EQUAL_FATAL(write(ends[1], bytes, (size_t)size), size);
-    (void)close(ends[1]);
-    reply = reply_reader_next(&reader, ends[0], &error, &error_number);
-    CU_ASSERT_EQUAL(reply->integer, 1);
-    freeReplyObject(reply);
-    reply = reply_reader_next(&reader, ends[0], &error, &error_number);
-    CU_ASSERT_EQUAL(reply->len, LONG_BYTES);
-    freeReplyObject(reply);
-    reply = reply_reader_next(&reader, ends[0], &error, &error_number);
-    CU_ASSERT_EQUAL(reply->integer, 2);
-    freeReplyObject(reply);
-    CU_ASSERT_PTR_NULL(reply_reader_next(&reader, ends[0], &error, &error_number));
-    (void)close(ends[0]);
-    reply_reader_deinit(&reader);
+    for (size_t piece_bytes = 970; piece_bytes <= 1060; piece_bytes++) {
+        const int end = pieces_open(bytes, piece_bytes < 1060 ? piece_bytes : PIECE_BYTES_MAX);
+        struct reply_reader reader = {0};
+        redisReply *replies[4];
+        const char *error;
+        int error_number;
+
+        for (size_t i = 0; i < 4; i++) {
+            replies[i] = reply_reader_next(&reader, end, &error, &error_number);
+            CU_ASSERT_PTR_NOT_NULL_FATAL(replies[i]);
+        }
+        check_several_replies(replies);
+        CU_ASSERT_PTR_NULL(reply_reader_next(&reader, end, &error, &error_number));
+        CU_ASSERT_STRING_EQUAL(error, "Server closed the connection");
+        for (size_t i = 0; i < 4; i++)
+            freeReplyObject(replies[i]);
+        (void)close(end);
+        reply_reader_deinit(&reader);
+    }
+}
+
+/* Method: the reply with all types, twice in one stream, in pieces of each size from one byte. */
+static void
+pieces_make_no_difference(void)
+{
+    static const char bytes[] = ALL_TYPES ALL_TYPES;
+
+    for (size_t piece_bytes = 1; piece_bytes < sizeof(bytes); piece_bytes++) {
+        const int end = pieces_open(slice_of(bytes, sizeof(bytes) - 1), piece_bytes);
+        struct reply_reader reader = {0};
+        const char *error;
+        int error_number;
+
+        for (int i = 0; i < 2; i++) {
+            redisReply *reply = reply_reader_next(&reader, end, &error, &error_number);
+
+            check_all_types(reply);
+            freeReplyObject(reply);
+        }
+        CU_ASSERT_PTR_NULL(reply_reader_next(&reader, end, &error, &error_number));
+        (void)close(end);
+        reply_reader_deinit(&reader);
+    }
 }
 
 /* Method: arrays in arrays, as deep as allowed and one deeper; and bytes that no server sends. */
@@ -124,6 +191,7 @@ main(int argc, char **argv)
 {
     static const struct unit_test tests[] = {
         UNIT_TEST(a_reply_is_read_as_it_is),
+        UNIT_TEST(pieces_make_no_difference),
         UNIT_TEST(replies_follow_each_other),
         UNIT_TEST(what_is_no_reply_is_refused),
         UNIT_TEST_END,
