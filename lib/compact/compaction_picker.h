@@ -3,7 +3,7 @@
  * Nothing here looks at a clock, a file or a global, or remembers anything: the same view gives
  * the same plan, whose golden pages are tests/data/compaction_picker.td.  A plan is a value that
  * owns all it points to, so it outlives the version that it was picked from; whoever runs it
- * keeps that version (version_ref) as long as a job may open the inputs.
+ * keeps the inputs (table_file_ref) as long as a job may read them.
  *
  * The caller keeps the plans that run and shows them in the next view: no two plans share a
  * table, and no two write to overlapping ranges of one level.  A plan that failed may stay among

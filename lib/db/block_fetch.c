@@ -55,7 +55,6 @@ struct fetch {
     uint32_t short_count; /* reads that brought less than a sector */
     struct list interests;
     struct fetch_interest first; /* of them; most fetches have no other */
-    struct list opening_link;    /* in fetcher->opening until the file is open */
     struct io_request request;
 };
 
@@ -63,8 +62,7 @@ struct block_fetcher {
     struct io *io;
     struct block_cache *cache;
     struct list buckets[FETCH_BUCKET_COUNT];
-    struct list opening; /* of fetches */
-    struct list pool;    /* of fetches that are over */
+    struct list pool; /* of fetches that are over */
     uint32_t pool_count;
     bool is_direct;        /* tables are opened with O_DIRECT */
     uint32_t sector_bytes; /* what is read is a multiple of; 1: anything */
@@ -87,7 +85,6 @@ block_fetcher_new(struct io *io, struct block_cache *cache, bool is_direct)
     fetcher->sector_bytes = is_direct ? SECTOR_BYTES_MIN : 1;
     for (uint32_t i = 0; i < FETCH_BUCKET_COUNT; i++)
         list_init(&fetcher->buckets[i]);
-    list_init(&fetcher->opening);
     list_init(&fetcher->pool);
     return fetcher;
 }
@@ -108,14 +105,25 @@ block_fetcher_free(struct block_fetcher *fetcher)
     free(fetcher);
 }
 
-bool
-block_fetcher_is_opening(const struct block_fetcher *fetcher, uint64_t table_number)
+static bool
+bucket_needs(const struct list *bucket, uint64_t table_number)
 {
-    for (const struct list *node = fetcher->opening.next; node != &fetcher->opening;
-         node = node->next) {
-        const struct fetch *fetch = LIST_ENTRY(node, const struct fetch, opening_link);
+    for (const struct list *node = bucket->next; node != bucket; node = node->next) {
+        const struct fetch *fetch = LIST_ENTRY(node, const struct fetch, bucket_link);
 
         if (table_reader_number(fetch->table) == table_number)
+            return true;
+    }
+    return false;
+}
+
+bool
+block_fetcher_needs(const struct block_fetcher *fetcher, uint64_t table_number)
+{
+    if (fetcher->in_flight == 0)
+        return false;
+    for (uint32_t i = 0; i < FETCH_BUCKET_COUNT; i++) {
+        if (bucket_needs(&fetcher->buckets[i], table_number))
             return true;
     }
     return false;
@@ -320,7 +328,6 @@ on_open_done(struct io_request *request)
     struct fetch *fetch = request->owner;
     enum kv_status st;
 
-    list_remove(&fetch->opening_link);
     if (request->result == -EINVAL && (request->open_flags & O_DIRECT) != 0) {
         if (fetch->fetcher->is_direct)
             kv_log(LOG_LEVEL_NOTICE, "%s: no direct reads on this file system",
@@ -360,7 +367,6 @@ fetch_start(struct fetch *fetch)
         .done = on_open_done,
         .owner = fetch,
     };
-    list_push_back(&fetch->fetcher->opening, &fetch->opening_link);
     io_submit(fetch->fetcher->io, &fetch->request);
 }
 
@@ -391,7 +397,6 @@ fetch_new(struct block_fetcher *fetcher, struct list *bucket, const struct read_
     fetch->offset = want->offset;
     fetch->size = want->size;
     list_init(&fetch->interests);
-    list_init(&fetch->opening_link);
     list_push_back(bucket, &fetch->bucket_link);
     fetcher->in_flight++;
     fetcher->fetch_count++;

@@ -15,8 +15,8 @@ struct block_fetcher *block_fetcher_new(struct io *io, struct block_cache *cache
 void block_fetcher_free(struct block_fetcher *fetcher); /* nothing in flight */
 /* Fetches all that ctx wants; see db_fetch. */
 void block_fetch(struct block_fetcher *fetcher, struct read_ctx *ctx, struct db_waiter *waiter);
-/* The file of this table is about to be opened, so it may not go yet. */
-bool block_fetcher_is_opening(const struct block_fetcher *fetcher, uint64_t table_number);
+/* A piece of this table is on its way: its file is about to be opened or is being read. */
+bool block_fetcher_needs(const struct block_fetcher *fetcher, uint64_t table_number);
 uint32_t block_fetcher_in_flight(const struct block_fetcher *fetcher);
 void block_fetcher_get_stats(const struct block_fetcher *fetcher, uint64_t *fetch_count_out,
                              uint64_t *fetch_bytes_out);

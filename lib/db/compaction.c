@@ -31,6 +31,8 @@ compaction_new(struct db *db, struct compaction_plan *plan, struct manual_compac
     compaction->creation_time_s = io_wall_us(db->io) / 1000000;
     list_push_back(&db->compactor->compactions, &compaction->link);
     compaction_make_parts(compaction, slot_count);
+    if (compaction->part_count > 0)
+        compaction_pin_inputs(compaction);
     return compaction;
 }
 
@@ -48,6 +50,7 @@ compaction_free(struct compaction *compaction)
     }
     free(compaction->parts);
     free(compaction->grandparents);
+    compaction_unpin_inputs(compaction);
     compaction_plan_deinit(&compaction->plan);
     db_family_unpin(compaction->family);
     free(compaction);
@@ -134,6 +137,7 @@ park(struct compaction *compaction)
 {
     struct io *io = compaction->db->io;
 
+    compaction_unpin_inputs(compaction); /* no job reads them */
     compaction->state = COMPACTION_PARKED;
     compaction->park_timer.on_expire = on_park_timer;
     io_timer_start(io, &compaction->park_timer, io_now_us(io) + park_us(compaction));
@@ -393,6 +397,8 @@ on_part_done(struct compact_job *job, enum kv_status st, const struct table_summ
     KV_ASSERT(part->state == PART_RUNNING);
     compaction->db->compactor->running_count--;
     part->state = PART_WAITING;
+    if (job->is_abandoned)
+        db_delete_whole(compaction->db);
     if (st == KV_OK) {
         part->state = PART_DONE;
         compaction->db->compactor->lost_count = 0;

@@ -47,9 +47,13 @@ MUST_CHECK enum kv_status compaction_check_tables(const struct compaction *compa
 void compaction_make_edit(struct compaction *compaction, const struct version *version,
                           struct version_edit *edit);
 
+/* What jobs read stays as it is until all of them have answered, whatever becomes of the family. */
+void compaction_pin_inputs(struct compaction *compaction);
+void compaction_unpin_inputs(struct compaction *compaction);
+
 /* The current version has the input. */
-const struct table_file *compaction_input_file(const struct version *version,
-                                               const struct compaction_input *input);
+struct table_file *compaction_input_file(const struct version *version,
+                                         const struct compaction_input *input);
 
 /* --- compaction_open.c --- */
 

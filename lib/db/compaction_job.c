@@ -186,7 +186,7 @@ compaction_fill_job(struct compaction_part *part)
     job->job_id = db->job_id_next++;
     job->dir = db->dir;
     job->bytes_done = job->bytes_per_s = job->bad_input_number = 0;
-    job->has_made_way = false;
+    job->has_made_way = job->is_abandoned = false;
     job->entries_read = job->expired_count = 0;
     job->spec.db_identity = version_set_db_id(db->versions);
     job->spec.creation_time_s = compaction->creation_time_s;
@@ -388,7 +388,7 @@ copy_meta(struct version_edit *edit, uint32_t level, const struct table_meta *me
         meta->marked_for_compaction && meta->seq_largest > snapshot_oldest;
 }
 
-const struct table_file *
+struct table_file *
 compaction_input_file(const struct version *version, const struct compaction_input *input)
 {
     const struct version_level *files = &version->levels[input->level];
@@ -400,6 +400,29 @@ compaction_input_file(const struct version *version, const struct compaction_inp
     }
     KV_ASSERT(false && "an input has left the version");
     return NULL;
+}
+
+void
+compaction_pin_inputs(struct compaction *compaction)
+{
+    const struct compaction_plan *plan = &compaction->plan;
+    const struct column_family *family = version_set_family(compaction->db->versions, plan->cf_id);
+
+    KV_ASSERT(compaction->inputs == NULL && family != NULL);
+    compaction->inputs = kv_alloc_zero(sizeof(compaction->inputs[0]) * plan->input_count);
+    for (uint32_t i = 0; i < plan->input_count; i++) {
+        compaction->inputs[i] = compaction_input_file(family->current, &plan->inputs[i]);
+        table_file_ref(compaction->inputs[i]);
+    }
+}
+
+void
+compaction_unpin_inputs(struct compaction *compaction)
+{
+    for (uint32_t i = 0; compaction->inputs != NULL && i < compaction->plan.input_count; i++)
+        table_file_unref(compaction->inputs[i]);
+    free(compaction->inputs);
+    compaction->inputs = NULL;
 }
 
 static const struct table_meta *

@@ -92,6 +92,7 @@ struct compaction {
     struct compaction_plan plan;   /* owned */
     struct compaction_part *parts; /* owned array; none if nothing is rewritten */
     uint32_t part_count;
+    struct table_file **inputs; /* owned, a reference to each: jobs may read them; NULL: no jobs */
     struct compact_range *grandparents; /* owned; for all parts */
     struct table_opening *opening;      /* owned; from OPENING on */
     uint64_t creation_time_s;

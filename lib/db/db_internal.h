@@ -145,6 +145,9 @@ struct db {
     uint64_t obsolete_count;
     struct {
         bool is_busy;
+        bool is_unsure; /* a worker of whose end nothing is certain may read what is deleted */
+        int fd;         /* of the file whose space is being freed, owned; -1: there is none */
+        uint64_t freed_bytes, file_bytes; /* of it */
         struct io_request request;
         struct io_timer pause;
         char path[PATH_BYTES_MAX];
@@ -219,6 +222,8 @@ void db_fill_table_meta(struct table_meta *meta, const struct table_summary *tab
 /* db_obsolete.c */
 /* Nothing names the file any more; it goes when its turn comes. */
 void db_delete_file(void *owner, uint64_t file_number);
+/* From now on files go whole: somebody who cannot be waited for may be reading them. */
+void db_delete_whole(struct db *db);
 void db_forget_obsolete(struct db *db);
 
 /* compactor.c */

@@ -169,6 +169,7 @@ db_new(const struct db_options *options)
     list_init(&db->frozen);
     list_init(&db->flush_waiters);
     list_init(&db->obsolete);
+    db->unlink.fd = -1;
     list_init(&db->snapshots);
     db->frozen_id_next = 1;
     db->job_id_next = 1;

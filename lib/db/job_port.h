@@ -52,7 +52,7 @@ struct flush_job {
 
 /* Tables -> tables.  Owned by the engine; untouched by the port but for what is said to be the
  * port's.  What `spec` points to must last until on_done has been called: the engine keeps a
- * reference to the version that the inputs are in. */
+ * reference to each input, whose file stays as it is. */
 struct compact_job {
     uint64_t job_id; /* unique in this run of the engine, among flushes too */
     const char *dir; /* of inputs and outputs, as NNNNNN.sst */
@@ -64,6 +64,7 @@ struct compact_job {
     uint64_t expired_count;           /* after KV_OK: newest values of their keys that were dead */
     uint64_t bad_input_number;        /* after KV_CORRUPT: the input at fault; 0: unknown */
     bool has_made_way;                /* after KV_CANCELLED: on purpose; no worker was lost */
+    bool is_abandoned;                /* likewise: who had it may live and read the inputs */
     void *port_private;
 
     /* Called exactly once, from the loop, never from inside start or cancel.  KV_OK: `tables`

@@ -32,14 +32,15 @@ struct io_timer;
 
 enum io_op {
     IO_OPEN,      /* path, open_flags (O_*), mode 0640 -> descriptor */
-    IO_CLOSE,     /* fd */
+    IO_CLOSE,     /* fd, is_last */
     IO_READ,      /* fd, buffer, size, offset -> bytes */
     IO_WRITE,     /* fd, buffer, size, offset, write_sync -> bytes */
     IO_FSYNC,     /* fd */
     IO_FDATASYNC, /* fd */
     IO_ALLOCATE,  /* fd, offset, size, keeps_size: posix_fallocate without changing what is there */
     IO_TRUNCATE,  /* fd, size */
-    IO_STAT,      /* fd or path -> size_out; result 0 */
+    IO_PUNCH,     /* fd, offset, size: the space of this part is freed, it reads as zeros */
+    IO_STAT,      /* fd or path -> size_out, link_count_out; result 0 */
     IO_SPACE,     /* path -> size_out: bytes its file system still takes, total_out; result 0 */
     IO_RENAME,    /* path, path_to */
     IO_UNLINK,    /* path */
@@ -59,6 +60,7 @@ struct io_request {
     int open_flags;
     bool write_sync; /* IO_WRITE: durable when it completes (RWF_DSYNC) */
     bool keeps_size; /* IO_ALLOCATE: what is behind the end is only kept for later writes */
+    bool is_last;    /* IO_CLOSE: this frees the file, which takes time */
     const char *path;
     const char *path_to;
     void *buffer;
@@ -67,9 +69,10 @@ struct io_request {
     io_done_fn *done; /* io_submit only */
     void *owner;      /* the caller's */
 
-    int64_t result;     /* set before `done` */
-    uint64_t size_out;  /* IO_STAT, IO_SPACE */
-    uint64_t total_out; /* IO_SPACE */
+    int64_t result;          /* set before `done` */
+    uint64_t size_out;       /* IO_STAT, IO_SPACE */
+    uint64_t total_out;      /* IO_SPACE */
+    uint64_t link_count_out; /* IO_STAT: names of the file; 0: it has lost the last one */
 
     struct list link; /* the implementation's, as is all below */
     uint64_t private[8];

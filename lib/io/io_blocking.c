@@ -51,9 +51,11 @@ execute_stat(struct io_request *request)
     const int failed =
         request->path != NULL ? stat(request->path, &found) : fstat(request->fd, &found);
 
-    if (failed == 0)
-        request->size_out = (uint64_t)found.st_size;
-    return failed;
+    if (failed != 0)
+        return failed;
+    request->size_out = (uint64_t)found.st_size;
+    request->link_count_out = found.st_nlink;
+    return 0;
 }
 
 static uint64_t
@@ -119,6 +121,7 @@ execute_once(struct io_request *request)
     case IO_FDATASYNC:
         return fdatasync(request->fd);
     case IO_ALLOCATE:
+    case IO_PUNCH:
         return fallocate(request->fd, io_system_allocate_mode(request), (off_t)request->offset,
                          (off_t)request->size);
     case IO_TRUNCATE:

@@ -27,7 +27,13 @@
 #include "io/io_system.h"
 #include "io/ring_internal.h"
 
-enum { RETRY_COUNT_MAX = 100, READ_BATCH_COUNT = 4, LINE_BYTES = 64, NEAR_BYTES_MAX = 8192 };
+enum {
+    RETRY_COUNT_MAX = 100,
+    READ_BATCH_COUNT = 4,
+    LINE_BYTES = 64,
+    NEAR_BYTES_MAX = 8192,
+    STAT_MASK = STATX_SIZE | STATX_NLINK,
+};
 
 enum sync_dir_step { SYNC_DIR_OPEN, SYNC_DIR_FSYNC, SYNC_DIR_CLOSE };
 
@@ -71,9 +77,9 @@ prepare_stat(struct io_uring_sqe *sqe, struct io_request *request)
     if (op->stat == NULL)
         op->stat = kv_alloc(sizeof(*op->stat));
     if (request->path != NULL)
-        io_uring_prep_statx(sqe, AT_FDCWD, request->path, 0, STATX_SIZE, op->stat);
+        io_uring_prep_statx(sqe, AT_FDCWD, request->path, 0, STAT_MASK, op->stat);
     else
-        io_uring_prep_statx(sqe, request->fd, "", AT_EMPTY_PATH, STATX_SIZE, op->stat);
+        io_uring_prep_statx(sqe, request->fd, "", AT_EMPTY_PATH, STAT_MASK, op->stat);
 }
 
 static void
@@ -102,6 +108,15 @@ prepare_write(struct io_uring_sqe *sqe, const struct io_request *request)
         sqe->rw_flags = RWF_DSYNC;
 }
 
+/* The kernel closes in place; a file that goes with it would hold up the loop. */
+static void
+prepare_close(struct io_uring_sqe *sqe, const struct io_request *request)
+{
+    io_uring_prep_close(sqe, request->fd);
+    if (request->is_last)
+        io_uring_sqe_set_flags(sqe, IOSQE_ASYNC);
+}
+
 static void
 prepare(struct io_uring_sqe *sqe, struct io_request *request)
 {
@@ -111,7 +126,7 @@ prepare(struct io_uring_sqe *sqe, struct io_request *request)
                              IO_MODE_FILE);
         return;
     case IO_CLOSE:
-        io_uring_prep_close(sqe, request->fd);
+        prepare_close(sqe, request);
         return;
     case IO_READ:
         io_uring_prep_read(sqe, request->fd, request->buffer,
@@ -127,6 +142,7 @@ prepare(struct io_uring_sqe *sqe, struct io_request *request)
         io_uring_prep_fsync(sqe, request->fd, IORING_FSYNC_DATASYNC);
         return;
     case IO_ALLOCATE:
+    case IO_PUNCH:
         /* liburing 2.3 declares the 64-bit length as off_t */
         io_uring_prep_fallocate(sqe, request->fd, io_system_allocate_mode(request),
                                 (off_t)request->offset, (off_t)request->size);
@@ -167,13 +183,21 @@ enqueue(struct io_request *request)
     prepare(ring_get_sqe(op->ring, &op->event), request);
 }
 
+/* A file system may not know how many names a file has: then there may be one. */
+static void
+take_stat(struct io_request *request, const struct statx *found)
+{
+    request->size_out = found->stx_size;
+    request->link_count_out = (found->stx_mask & STATX_NLINK) != 0 ? found->stx_nlink : 1;
+}
+
 static void
 finish(struct io_request *request, int64_t result)
 {
     struct ring_op *op = op_of(request);
 
     if (request->op == IO_STAT && result == 0)
-        request->size_out = op->stat->stx_size;
+        take_stat(request, op->stat);
     free(op->stat);
     op->stat = NULL;
     io_guard_completed(request);
@@ -229,6 +253,8 @@ run_step_in_place(struct io_request *request)
         const int64_t result = io_blocking_execute(&step);
 
         op->stat->stx_size = step.size_out;
+        op->stat->stx_nlink = (uint32_t)step.link_count_out;
+        op->stat->stx_mask = STAT_MASK;
         return (int32_t)result;
     }
     return (int32_t)io_blocking_execute(&step);

@@ -33,9 +33,12 @@ io_system_may_retry(const struct io_request *request)
            request->op != IO_CLOSE && !(request->op == IO_WRITE && request->write_sync);
 }
 
+/* Of IO_ALLOCATE and IO_PUNCH. */
 static inline int
 io_system_allocate_mode(const struct io_request *request)
 {
+    if (request->op == IO_PUNCH)
+        return FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
     return request->keeps_size ? FALLOC_FL_KEEP_SIZE : 0;
 }
 

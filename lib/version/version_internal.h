@@ -35,8 +35,6 @@ struct version *version_new(struct version_set *set, uint32_t cf_id);
 /* A table_file with one reference.  Copies `meta`; `moved_from` may be NULL. */
 struct table_file *table_file_new(struct version_set *set, const struct table_meta *meta,
                                   uint32_t level, const struct table_file *moved_from);
-void table_file_ref(struct table_file *file);
-void table_file_unref(struct table_file *file);
 
 static inline struct slice
 table_smallest(const struct table_file *file)

@@ -133,7 +133,11 @@ uint32_t version_level_find_user(const struct version_level *level, struct slice
 struct version *version_new_empty(struct version_set *set);
 void version_ref(struct version *version);
 void version_unref(struct version *version);
-/* Called when a table is in no version any more; the file may be deleted. */
+/* Of one table: its file stays, whatever versions come and go. */
+void table_file_ref(struct table_file *file);
+void table_file_unref(struct table_file *file);
+/* Called when a table is in no version any more and nobody has a reference to it; the file may be
+ * deleted. */
 void version_set_on_obsolete(struct version_set *set,
                              void (*on_obsolete)(void *owner, uint64_t file_number), void *owner);
 

@@ -319,6 +319,21 @@ execute_resize(struct sim_io *sim, const struct io_request *request)
 }
 
 static int64_t
+execute_punch(struct sim_io *sim, const struct io_request *request)
+{
+    const struct sim_fd *fd = sim_fd_find(sim, request->fd);
+
+    if (fd == NULL || (fd->open_flags & O_ACCMODE) == O_RDONLY)
+        return -EBADF;
+    if (request->offset > INT64_MAX || request->size == 0)
+        return -EINVAL;
+    if (is_too_large(request))
+        return -EFBIG;
+    sim_file_punch(&fd->node->file, request->offset, request->size);
+    return 0;
+}
+
+static int64_t
 execute_stat(struct sim_io *sim, struct io_request *request)
 {
     const struct sim_fd *fd = request->path == NULL ? sim_fd_find(sim, request->fd) : NULL;
@@ -329,7 +344,9 @@ execute_stat(struct sim_io *sim, struct io_request *request)
         return -EBADF;
     if (request->path != NULL && node == NULL)
         return -ENOENT;
-    request->size_out = (fd != NULL ? fd->node : node)->file.cache.size;
+    node = fd != NULL ? fd->node : node;
+    request->size_out = node->file.cache.size;
+    request->link_count_out = sim_tree_link_count(&sim->tree, node);
     return 0;
 }
 
@@ -404,6 +421,8 @@ sim_execute(struct sim_io *sim, struct io_request *request, int fault)
     case IO_ALLOCATE:
     case IO_TRUNCATE:
         return execute_resize(sim, request);
+    case IO_PUNCH:
+        return execute_punch(sim, request);
     case IO_STAT:
         return execute_stat(sim, request);
     case IO_SPACE:

@@ -124,7 +124,9 @@ settle_resizes(struct sim_file *file)
 uint64_t
 sim_file_bytes_used(const struct sim_file *file)
 {
-    return file->cache.size > file->kept_bytes ? file->cache.size : file->kept_bytes;
+    const uint64_t end = file->cache.size > file->kept_bytes ? file->cache.size : file->kept_bytes;
+
+    return end > file->hole_bytes ? end - file->hole_bytes : 0;
 }
 
 void
@@ -169,6 +171,8 @@ sim_file_write(struct sim_file *file, uint64_t offset, const void *data, size_t 
 {
     if (size == 0)
         return;
+    if (offset < file->hole_bytes)
+        file->hole_bytes = offset;
     image_write(&file->cache, offset, data, size);
     if (!durable) {
         piece_push(file, offset, data, size);
@@ -188,6 +192,23 @@ sim_file_resize(struct sim_file *file, uint64_t size)
         return;
     image_resize(&file->cache, size);
     piece_push(file, size, NULL, 0);
+}
+
+void
+sim_file_punch(struct sim_file *file, uint64_t offset, uint64_t size)
+{
+    const uint64_t hole_bytes = file->hole_bytes;
+    uint8_t *zeros;
+
+    if (offset >= file->cache.size)
+        return;
+    if (size > file->cache.size - offset)
+        size = file->cache.size - offset;
+    zeros = kv_alloc_zero((size_t)size);
+    sim_file_write(file, offset, zeros, (size_t)size, false);
+    free(zeros);
+    file->hole_bytes =
+        offset <= hole_bytes && offset + size > hole_bytes ? offset + size : hole_bytes;
 }
 
 void
@@ -301,7 +322,7 @@ sim_file_power_cut(struct sim_file *file, struct random *random)
     pieces_clear(file);
     image_copy(&file->cache, &file->disk);
     file->lost = false;
-    file->kept_bytes = 0;
+    file->kept_bytes = file->hole_bytes = 0;
 }
 
 void

@@ -29,6 +29,7 @@ struct sim_file {
     size_t piece_capacity;
     bool lost;
     uint64_t kept_bytes; /* on the disk for it up to here, whatever its size is */
+    uint64_t hole_bytes; /* from the front: nothing on the disk is for them */
 };
 
 /* What it takes of the disk. */
@@ -41,6 +42,8 @@ size_t sim_file_read(const struct sim_file *file, uint64_t offset, void *target,
 void sim_file_write(struct sim_file *file, uint64_t offset, const void *data, size_t size,
                     bool durable);
 void sim_file_resize(struct sim_file *file, uint64_t size);
+/* This part, up to the size, reads as zeros. */
+void sim_file_punch(struct sim_file *file, uint64_t offset, uint64_t size);
 void sim_file_sync(struct sim_file *file);
 /* fsyncgate: what was dirty is clean now, on the platter or not; reads still show it. */
 void sim_file_fail_sync(struct sim_file *file, struct random *random);

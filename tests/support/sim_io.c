@@ -32,7 +32,7 @@ static const char *const op_names[] = {
     [IO_ALLOCATE] = "allocate", [IO_TRUNCATE] = "truncate", [IO_STAT] = "stat",
     [IO_RENAME] = "rename",     [IO_UNLINK] = "unlink",     [IO_MKDIR] = "mkdir",
     [IO_SYNC_DIR] = "sync_dir", [IO_SPACE] = "space",       [IO_LINK] = "link",
-    [IO_RMDIR] = "rmdir",
+    [IO_RMDIR] = "rmdir",       [IO_PUNCH] = "punch",
 };
 
 static struct sim_io *

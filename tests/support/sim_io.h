@@ -12,7 +12,8 @@
  *
  * What is durable: writes with write_sync, when they complete; a file's bytes and size, after its
  * fsync or fdatasync; names, only after IO_SYNC_DIR of their directory.  Of all else any part may
- * survive a cut, torn inside a sector as well (sim_file.h, sim_tree.h).
+ * survive a cut, torn inside a sector as well (sim_file.h, sim_tree.h).  So a file may have its
+ * name back whose parts were freed when it had none.
  *
  * What it refuses, to find misuse: O_DIRECT with a buffer, offset or size that is not a multiple
  * of 512 bytes (-EINVAL), a descriptor that is closed (-EBADF; numbers are never used again),

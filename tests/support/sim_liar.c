@@ -133,7 +133,7 @@ answer_from_beyond(struct io_request *request)
         break;
     default:
         request->result = 0;
-        request->size_out = 0;
+        request->size_out = request->link_count_out = 0;
         break;
     }
 }
@@ -183,6 +183,7 @@ liar_call(struct io *io, struct io_request *request)
     twist_answer(liar, &inner);
     request->size_out = inner.size_out;
     request->total_out = inner.total_out;
+    request->link_count_out = inner.link_count_out;
     return inner.result;
 }
 
@@ -197,6 +198,7 @@ on_done(struct io_request *inner)
     outer->result = inner->result;
     outer->size_out = inner->size_out;
     outer->total_out = inner->total_out;
+    outer->link_count_out = inner->link_count_out;
     liar->in_flight--;
     free(passed);
     outer->done(outer);

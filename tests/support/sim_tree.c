@@ -395,6 +395,20 @@ sim_tree_power_cut(struct sim_tree *tree, struct random *random)
     renew_paths(tree);
 }
 
+uint32_t
+sim_tree_link_count(const struct sim_tree *tree, const struct sim_node *node)
+{
+    uint32_t count = 0;
+
+    for (size_t i = 0; i < tree->node_count; i++) {
+        const struct sim_names *names = &tree->nodes[i]->seen;
+
+        for (size_t j = 0; j < names->count; j++)
+            count += names->list[j].node == node;
+    }
+    return count;
+}
+
 static void
 mark_names(const struct sim_names *names)
 {

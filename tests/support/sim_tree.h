@@ -65,6 +65,8 @@ int sim_tree_rmdir(struct sim_tree *tree, const char *path);
 void sim_tree_sync_dir(struct sim_tree *tree, struct sim_node *dir);
 /* Of the journal and of every file survives what chance leaves; nothing is open afterwards. */
 void sim_tree_power_cut(struct sim_tree *tree, struct random *random);
+/* Names that everyone sees. */
+uint32_t sim_tree_link_count(const struct sim_tree *tree, const struct sim_node *node);
 /* Of what has a name or is open. */
 uint64_t sim_tree_used_bytes(const struct sim_tree *tree);
 /* Frees nodes that have no name and are not open. */

@@ -79,6 +79,11 @@ each_operation_does_its_work(void)
     stat.fd = fd;
     CU_ASSERT_EQUAL(io_call(io, &stat), 0);
     CU_ASSERT_EQUAL(stat.size_out, 8192);
+    CU_ASSERT_EQUAL(stat.link_count_out, 1);
+    CU_ASSERT_EQUAL(
+        call(io, (struct io_request){.op = IO_PUNCH, .fd = fd, .offset = 4096, .size = 8192}), 0);
+    CU_ASSERT_EQUAL(io_call(io, &stat), 0);
+    CU_ASSERT_EQUAL(stat.size_out, 8192);
     CU_ASSERT_EQUAL(call(io, (struct io_request){.op = IO_TRUNCATE, .fd = fd, .size = 16}), 0);
     CU_ASSERT_EQUAL(
         call(io, (struct io_request){.op = IO_RENAME, .path = paths[0], .path_to = paths[1]}), 0);
@@ -102,6 +107,8 @@ each_operation_does_its_work(void)
     CU_ASSERT_EQUAL(
         call(io, (struct io_request){.op = IO_LINK, .path = paths[1], .path_to = paths[0]}),
         -EEXIST);
+    CU_ASSERT_EQUAL(io_call(io, &stat), 0);
+    CU_ASSERT_EQUAL(stat.link_count_out, 2);
     CU_ASSERT_EQUAL(call(io, (struct io_request){.op = IO_UNLINK, .path = paths[0]}), 0);
     CU_ASSERT_EQUAL(call(io, (struct io_request){.op = IO_UNLINK, .path = paths[1]}), 0);
     CU_ASSERT_EQUAL(call(io, (struct io_request){.op = IO_MKDIR, .path = paths[1]}), 0);

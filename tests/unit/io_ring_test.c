@@ -161,6 +161,47 @@ failures_are_negative_errnos(void)
     teardown();
 }
 
+/* Method: a file that has lost its name and is still open. */
+static void
+a_file_without_a_name_is_freed_in_parts(void)
+{
+    struct io_request stat = {.op = IO_STAT};
+    static char bytes[16384];
+    int fd;
+
+    if (!setup(8))
+        return;
+    memset(bytes, 'x', sizeof(bytes));
+    fd = (int)run_copy(
+        (struct io_request){.op = IO_OPEN, .path = paths[0], .open_flags = O_RDWR | O_CREAT});
+    CU_ASSERT_TRUE_FATAL(fd >= 0);
+    CU_ASSERT_EQUAL(run_copy((struct io_request){
+                        .op = IO_WRITE, .fd = fd, .buffer = bytes, .size = sizeof(bytes)}),
+                    sizeof(bytes));
+    CU_ASSERT_EQUAL(
+        run_copy((struct io_request){.op = IO_LINK, .path = paths[0], .path_to = paths[1]}), 0);
+    stat.fd = fd;
+    for (uint64_t left = 2; left-- > 0;) {
+        CU_ASSERT_EQUAL(run(&stat), 0);
+        CU_ASSERT_EQUAL(stat.link_count_out, left + 1);
+        CU_ASSERT_EQUAL(run_copy((struct io_request){.op = IO_UNLINK, .path = paths[left]}), 0);
+    }
+    CU_ASSERT_EQUAL(run(&stat), 0);
+    CU_ASSERT_EQUAL(stat.link_count_out, 0);
+    CU_ASSERT_EQUAL(run_copy((struct io_request){.op = IO_PUNCH, .fd = fd, .size = 8192}), 0);
+    CU_ASSERT_EQUAL(run(&stat), 0);
+    CU_ASSERT_EQUAL(stat.size_out, sizeof(bytes));
+    CU_ASSERT_EQUAL(run_copy((struct io_request){
+                        .op = IO_READ, .fd = fd, .buffer = bytes, .size = sizeof(bytes)}),
+                    sizeof(bytes));
+    CU_ASSERT_EQUAL(bytes[0] | bytes[8191], 0);
+    CU_ASSERT_EQUAL(bytes[8192] & bytes[16383], 'x');
+    CU_ASSERT_EQUAL(run_copy((struct io_request){.op = IO_CLOSE, .fd = fd, .is_last = true}), 0);
+    CU_ASSERT_EQUAL(fcntl(fd, F_GETFD), -1);
+    CU_ASSERT_EQUAL(run_copy((struct io_request){.op = IO_PUNCH, .fd = fd, .size = 8192}), -EBADF);
+    teardown();
+}
+
 static const struct io_uring_sqe *
 latest_sqe(void)
 {
@@ -205,6 +246,27 @@ entries_that_must_sync_say_so(void)
     while (done_count < 4)
         ring_turn(ring, SECOND_US);
     close(fd);
+    teardown();
+}
+
+/* Method: as above; a close that frees a file may not run where the loop does. */
+static void
+the_last_close_is_for_a_thread_of_the_ring(void)
+{
+    struct io_request request = {.op = IO_CLOSE, .done = count_done};
+
+    if (!setup(8))
+        return;
+    for (int is_last = 0; is_last < 2; is_last++) {
+        request.fd = open(paths[0], O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+        request.is_last = is_last;
+        io_submit(io, &request);
+        CU_ASSERT_EQUAL(latest_sqe()->opcode, IORING_OP_CLOSE);
+        CU_ASSERT_EQUAL((latest_sqe()->flags & IOSQE_ASYNC) != 0, is_last);
+        while (done_count <= (uint32_t)is_last)
+            ring_turn(ring, SECOND_US);
+        CU_ASSERT_EQUAL(request.result, 0);
+    }
     teardown();
 }
 
@@ -716,7 +778,9 @@ main(int argc, char **argv)
     static const struct unit_test tests[] = {
         UNIT_TEST(each_operation_does_its_work),
         UNIT_TEST(failures_are_negative_errnos),
+        UNIT_TEST(a_file_without_a_name_is_freed_in_parts),
         UNIT_TEST(entries_that_must_sync_say_so),
+        UNIT_TEST(the_last_close_is_for_a_thread_of_the_ring),
         UNIT_TEST(full_queues_lose_nothing),
         UNIT_TEST(handlers_may_fill_the_queue),
         UNIT_TEST(a_turn_that_is_cut_goes_on_in_the_next),

@@ -248,6 +248,54 @@ a_full_disk_refuses_to_grow(void)
     stop();
 }
 
+/* Method: a file of two names; parts of it are freed when it has none. */
+static void
+a_file_without_a_name_is_freed_in_parts(void)
+{
+    const struct sim_fault refused = {.op = IO_PUNCH, .fail_count = 1, .error = EOPNOTSUPP};
+    struct io_request stat = {.op = IO_STAT};
+    struct io_request punch = {.op = IO_PUNCH, .size = 4};
+    char bytes[16];
+    int other;
+
+    start((struct sim_options){.seed = unit_seed()});
+    stat.fd = punch.fd = sim_open(sim, "/a", O_RDWR | O_CREAT);
+    other = sim_open(sim, "/a", O_RDONLY);
+    CU_ASSERT_EQUAL(sim_write_text(sim, stat.fd, 0, "1234567890"), 10);
+    CU_ASSERT_EQUAL(
+        sim_call(sim, (struct io_request){.op = IO_LINK, .path = "/a", .path_to = "/b"}), 0);
+    for (uint64_t left = 2; left > 0; left--) {
+        CU_ASSERT_EQUAL(io_call(io, &stat), 0);
+        CU_ASSERT_EQUAL(stat.link_count_out, left);
+        CU_ASSERT_EQUAL(
+            sim_call(sim, (struct io_request){.op = IO_UNLINK, .path = left == 2 ? "/a" : "/b"}),
+            0);
+    }
+    CU_ASSERT_EQUAL(io_call(io, &stat), 0);
+    CU_ASSERT_EQUAL(stat.link_count_out, 0);
+    sim_io_add_fault(sim, &refused);
+    CU_ASSERT_EQUAL(io_call(io, &punch), -EOPNOTSUPP);
+    CU_ASSERT_EQUAL(io_call(io, &punch), 0);
+    CU_ASSERT_EQUAL(sim_io_used_bytes(sim), 6);
+    CU_ASSERT_EQUAL(
+        sim_call(sim, (struct io_request){.op = IO_READ, .fd = other, .buffer = bytes, .size = 16}),
+        10);
+    CU_ASSERT_EQUAL(memcmp(bytes,
+                           "\0\0\0\0\x35"
+                           "67890",
+                           10),
+                    0);
+    punch.offset = 4;
+    punch.size = 100;
+    CU_ASSERT_EQUAL(io_call(io, &punch), 0);
+    CU_ASSERT_EQUAL(sim_io_used_bytes(sim), 0);
+    CU_ASSERT_EQUAL(io_call(io, &stat), 0);
+    CU_ASSERT_EQUAL(stat.size_out, 10);
+    punch.fd = other;
+    CU_ASSERT_EQUAL(io_call(io, &punch), -EBADF);
+    stop();
+}
+
 static void
 misuse_is_refused(void)
 {
@@ -333,6 +381,7 @@ main(int argc, char **argv)
         UNIT_TEST(the_same_seed_gives_the_same_run),
         UNIT_TEST(planned_faults_strike_where_they_are_told),
         UNIT_TEST(a_full_disk_refuses_to_grow),
+        UNIT_TEST(a_file_without_a_name_is_freed_in_parts),
         UNIT_TEST(misuse_is_refused),
         UNIT_TEST(names_clocks_and_bits),
         UNIT_TEST_END,
