@@ -1,4 +1,5 @@
-/* connection.c - hiredis's blocking connection, and messages that say what to do.
+/* connection.c - hiredis's blocking connection, read by ourselves, and messages that say what to
+ * do.
  *
  * A connection that failed once is never used again: replies could no longer be told apart. */
 #include "cli/connection.h"
@@ -110,37 +111,61 @@ connection_close(struct connection *connection)
     if (connection->context != NULL)
         redisFree(connection->context);
     connection->context = NULL;
+    reply_reader_deinit(&connection->reader);
 }
 
-static void
-complain_lost(const redisContext *context)
+static enum exit_code
+complain_lost(const char *error, int error_number)
 {
-    if (context->err == REDIS_ERR_IO && (errno == EAGAIN || errno == EWOULDBLOCK))
+    if (error_number == EAGAIN || error_number == EWOULDBLOCK)
         complain("no reply in time; the command may still be done (--timeout allows more)");
     else
-        complain("the connection was lost: %s; the command may have been done", context->errstr);
+        complain("the connection was lost: %s; the command may have been done", error);
+    return EXIT_NO_CONNECTION;
+}
+
+/* Sends all of it.  EXIT_OK, or a message was printed. */
+static enum exit_code
+send_request(redisContext *context, const struct request *request)
+{
+    const char **words = kv_alloc(request->count * sizeof(words[0]));
+    size_t *sizes = kv_alloc(request->count * sizeof(sizes[0]));
+    int appended, is_sent = 0;
+
+    for (uint32_t i = 0; i < request->count; i++) {
+        words[i] = (const char *)request->words[i].data;
+        sizes[i] = request->words[i].size;
+    }
+    appended = redisAppendCommandArgv(context, (int)request->count, words, sizes);
+    free(words);
+    free(sizes);
+    if (appended != REDIS_OK)
+        return complain_lost(context->errstr, 0);
+    while (!is_sent) {
+        if (redisBufferWrite(context, &is_sent) != REDIS_OK)
+            return complain_lost(context->errstr, context->err == REDIS_ERR_IO ? errno : 0);
+    }
+    return EXIT_OK;
 }
 
 enum exit_code
 connection_run(struct connection *connection, const struct request *request, redisReply **reply_out)
 {
-    const char **words = kv_alloc(request->count * sizeof(words[0]));
-    size_t *sizes = kv_alloc(request->count * sizeof(sizes[0]));
-    enum exit_code code = EXIT_OK;
+    enum exit_code code;
+    const char *error;
+    int error_number;
 
     KV_ASSERT(connection->context != NULL);
     KV_ASSERT(request->count > 0);
-    for (uint32_t i = 0; i < request->count; i++) {
-        words[i] = (const char *)request->words[i].data;
-        sizes[i] = request->words[i].size;
+    *reply_out = NULL;
+    code = send_request(connection->context, request);
+    if (code == EXIT_OK) {
+        *reply_out =
+            reply_reader_next(&connection->reader, connection->context->fd, &error, &error_number);
+        if (*reply_out == NULL)
+            code = complain_lost(error, error_number);
     }
-    *reply_out = redisCommandArgv(connection->context, (int)request->count, words, sizes);
-    if (*reply_out == NULL) {
-        complain_lost(connection->context);
+    if (code != EXIT_OK)
         connection_close(connection);
-        code = EXIT_NO_CONNECTION;
-    }
-    free(words);
-    free(sizes);
     return code;
 }

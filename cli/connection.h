@@ -6,6 +6,7 @@
 
 #include "cli/exit_code.h"
 #include "cli/options.h"
+#include "cli/reply_reader.h"
 #include "cli/request.h"
 
 struct endpoint {
@@ -16,7 +17,8 @@ struct endpoint {
 
 /* Zeroed is closed. */
 struct connection {
-    redisContext *context; /* owned */
+    redisContext *context; /* owned; sends */
+    struct reply_reader reader;
 };
 
 /* Connects, authenticates and selects the database: EXIT_OK, or EXIT_NO_CONNECTION or

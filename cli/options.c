@@ -9,6 +9,7 @@
 
 #include "base/assert.h"
 #include "cli/exit_code.h"
+#include "cli/hidden_password.h"
 #include "cli/verb.h"
 
 enum {
@@ -131,28 +132,17 @@ parse_output(const char *text, enum output *output_out)
 }
 
 static void
-forget_password(struct options *options)
-{
-    if (options->password_copy != NULL)
-        explicit_bzero(options->password_copy, strlen(options->password_copy));
-    free(options->password_copy);
-    options->password_copy = NULL;
-}
-
-static void
 take_password(struct options *options, char *argument)
 {
-    forget_password(options);
-    options->password_copy = strdup(argument);
-    KV_ASSERT(options->password_copy != NULL);
+    hidden_password_free(options->password_copy);
+    options->password_copy = hidden_password_take(argument);
     options->password = options->password_copy;
-    memset(argument, '*', strlen(argument));
 }
 
 void
 options_deinit(struct options *options)
 {
-    forget_password(options);
+    hidden_password_free(options->password_copy);
     *options = (struct options){0};
 }
 

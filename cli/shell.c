@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "cli/command_docs.h"
 #include "cli/dialogue.h"
 #include "cli/shell_completion.h"
 
@@ -33,7 +34,7 @@ static void
 print_help(void)
 {
     (void)printf("Any command of the server, e.g. SET key \"value\\n\"; quotes as in redis-cli.\n"
-                 "help NAME tells what a command does, quit leaves.  Also:\n");
+                 "help NAME tells what a command takes and does, quit leaves.  Also:\n");
     for (size_t i = 0; verb_at(i) != NULL; i++) {
         if (verb_at(i)->in_shell)
             (void)printf("  %-8s %-8s %s\n", verb_at(i)->name, verb_at(i)->arguments,
@@ -41,46 +42,31 @@ print_help(void)
     }
 }
 
-/* name, [field, text, ...]: the two that a person wants to read. */
-static void
-print_docs(const redisReply *name, const redisReply *docs)
-{
-    const char *summary = "", *complexity = "";
-
-    for (size_t i = 0; i + 1 < docs->elements; i += 2) {
-        const redisReply *field = docs->element[i], *text = docs->element[i + 1];
-
-        if (field->type != REDIS_REPLY_STRING || text->type != REDIS_REPLY_STRING)
-            continue;
-        if (strcmp(field->str, "summary") == 0)
-            summary = text->str;
-        else if (strcmp(field->str, "complexity") == 0)
-            complexity = text->str;
-    }
-    (void)printf("%s: %s\n  %s\n", name->str, summary, complexity);
-}
-
+/* NAME, or NAME and a second word. */
 static enum exit_code
 help_command(struct shell *shell)
 {
     struct request request = {0};
+    struct buffer text = {0};
     redisReply *reply = NULL;
     enum exit_code code;
 
+    buffer_append_slice(&text, shell->request.words[1]);
+    for (uint32_t i = 2; i < shell->request.count; i++) {
+        buffer_append_byte(&text, '|');
+        buffer_append_slice(&text, shell->request.words[i]);
+    }
     request_add_text(&request, "COMMAND");
     request_add_text(&request, "DOCS");
-    request_add(&request, shell->request.words[1]);
+    request_take(&request, &text);
     code = dialogue_run(&shell->dialogue, &request, &reply);
-    if (code == EXIT_OK) {
-        if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
-            reply->element[0]->type == REDIS_REPLY_STRING &&
-            reply->element[1]->type == REDIS_REPLY_ARRAY)
-            print_docs(reply->element[0], reply->element[1]);
-        else
-            (void)printf("the server does not know this command\n");
-    }
+    if (code == EXIT_OK && command_docs_format(reply, &text))
+        (void)fwrite(text.data, 1, text.size, stdout);
+    else if (code == EXIT_OK)
+        (void)printf("the server does not know this command\n");
     freeReplyObject(reply);
     request_deinit(&request);
+    buffer_deinit(&text);
     return code;
 }
 
@@ -123,7 +109,7 @@ run_words(struct shell *shell)
         shell->done = true;
         return EXIT_OK;
     }
-    if (request_word_is(&shell->request, 0, "help") && shell->request.count == 2)
+    if (request_word_is(&shell->request, 0, "help") && shell->request.count > 1)
         return help_command(shell);
     if (request_word_is(&shell->request, 0, "help")) {
         print_help();

@@ -22,6 +22,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "daemon/client_internal.h"
+#include "daemon/listener.h"
 #include "daemon/monitor.h"
 #include "daemon/receive_buffers.h"
 #include "daemon/server.h"
@@ -257,6 +258,7 @@ client_retire(struct client *client)
     if (client->command_started)
         client_abandon_command(client);
     (void)close(client->fd);
+    listeners_resume(server->listeners);
     list_remove(&client->all_link);
     if (server->pool_count == CLIENT_POOL_COUNT_MAX) {
         client_free(client);

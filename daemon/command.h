@@ -71,7 +71,8 @@ enum command_flags {
     COMMAND_DANGEROUS = 1 << 14, /* a category */
     COMMAND_WALKS = 1 << 15,     /* takes several tries over one view, so not inside MULTI */
     COMMAND_PUSHES = 1 << 16,    /* its replies are pushes */
-    COMMAND_HIDDEN_FLAGS = COMMAND_DANGEROUS | COMMAND_WALKS | COMMAND_PUSHES,
+    COMMAND_ACTS = 1 << 17,      /* changes what is no key, so not twice in an EXEC */
+    COMMAND_HIDDEN_FLAGS = COMMAND_DANGEROUS | COMMAND_WALKS | COMMAND_PUSHES | COMMAND_ACTS,
 };
 
 struct command {

@@ -46,9 +46,8 @@ client_pause(struct command_call *call)
     bool is_all = true;
     uint64_t end_us;
 
-    if (call->arg_count > 4) {
+    if (call->arg_count > 4)
         return reply_too_many(call);
-    }
     if (call->arg_count == 4) {
         is_all = argument_is(call->args[3], "all");
         if (!is_all && !argument_is(call->args[3], "write")) {
@@ -77,9 +76,8 @@ client_unblock(struct command_call *call)
 {
     int64_t id;
 
-    if (call->arg_count > 4) {
+    if (call->arg_count > 4)
         return reply_too_many(call);
-    }
     if (call->arg_count == 4 && !argument_is(call->args[3], "timeout") &&
         !argument_is(call->args[3], "error")) {
         resp_error(&call->reply, "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");

@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "daemon/command_arguments.h"
+#include "daemon/command_syntax.h"
 
 static const struct {
     uint32_t flag;
@@ -191,15 +193,24 @@ text(struct resp_writer *reply, const char *name, const char *value)
     resp_bulk_text(reply, value);
 }
 
+/* Of the command or second word alone; its pairs, with `more_count` that the caller adds. */
 static void
-describe_doc(struct resp_writer *reply, const struct command_entry *entry, size_t pair_count)
+describe_doc(struct resp_writer *reply, const struct command_entry *entry, size_t more_count)
 {
+    const char *arguments = command_arguments_find(entry->name);
+    struct syntax syntax;
+
     resp_bulk_text(reply, entry->name);
-    resp_map(reply, pair_count);
+    resp_map(reply, 4 + (size_t)(arguments != NULL) + more_count);
     text(reply, "summary", summary_of(entry));
     text(reply, "since", entry->since);
     text(reply, "group", entry->command->group);
     text(reply, "complexity", entry->command->complexity);
+    if (arguments == NULL)
+        return;
+    syntax_parse(arguments, &syntax);
+    resp_bulk_text(reply, "arguments");
+    syntax_describe(&syntax, reply);
 }
 
 void
@@ -208,11 +219,11 @@ command_describe_docs(struct resp_writer *reply, const struct command_entry *ent
     const uint32_t count = entry->second == NULL ? command_entry_second_count(entry->command) : 0;
     struct command_entry second;
 
-    describe_doc(reply, entry, count > 0 ? 5 : 4);
+    describe_doc(reply, entry, count > 0);
     if (count == 0)
         return;
     resp_bulk_text(reply, "subcommands");
     resp_map(reply, count);
     for (uint32_t i = 0; i < count && command_entry_second(entry->command, i, &second); i++)
-        describe_doc(reply, &second, 4);
+        describe_doc(reply, &second, 0);
 }

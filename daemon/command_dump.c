@@ -99,7 +99,8 @@ deadline_of(struct command_call *call, const struct restore *restore)
     return ttl_ms <= INT64_MAX - base_ms ? base_ms + ttl_ms : INT64_MAX;
 }
 
-/* What has died on its way is not restored, and what it would replace goes. */
+/* What has died on its way is not restored, and what it would replace goes, if such a key can be
+ * there. */
 static bool
 put_restored(struct command_call *call, const struct restore *restore, struct slice value)
 {
@@ -107,7 +108,7 @@ put_restored(struct command_call *call, const struct restore *restore, struct sl
 
     if (deadline_ms > db_now_ms(call->server->db))
         return value_put_until(call, call->args[1], value, deadline_ms);
-    if (restore->replaces)
+    if (restore->replaces && call->args[1].size <= KEY_BYTES_MAX)
         write_batch_delete(call->batch, call->cf_id, call->args[1]);
     return true;
 }

@@ -4,7 +4,8 @@
  * the command's has.  KV.WAITSEQ and WAIT wait themselves, by a ticket (command_flush.h) that their
  * timer ends, or the log's progress:
  *
- *     first try: a wait is made, KV_BUSY --time is over, or the sequence is on stable storage-->
+ *     first try: a wait is made, KV_BUSY
+ *         --time is over, or the sequence is on stable storage, or is taken back-->
  *     second try: the reply
  */
 #include "daemon/command_durability.h"
@@ -136,6 +137,53 @@ command_wake_seq_waits(struct server *server)
     }
 }
 
+void
+command_fail_seq_waits(struct server *server, uint64_t seq_durable)
+{
+    const uint64_t last = db_last_seq(server->db);
+
+    if (last > seq_durable)
+        lost_sequences_add(&server->lost_seqs, seq_durable + 1, last);
+    for (struct list *node = server->seq_waits.next, *next; node != &server->seq_waits;
+         node = next) {
+        struct durability_wait *wait = LIST_ENTRY(node, struct durability_wait, link);
+
+        next = node->next;
+        if (wait->seq > seq_durable)
+            wait_end(wait);
+    }
+}
+
+void
+lost_sequences_add(struct lost_sequences *lost, uint64_t first, uint64_t last)
+{
+    struct lost_range *newest = lost->count > 0 ? &lost->ranges[lost->count - 1] : NULL;
+
+    KV_ASSERT(first <= last);
+    KV_ASSERT(newest == NULL || newest->first <= first);
+    /* Nothing has become durable since the last failure. */
+    if (newest != NULL && first <= newest->last + 1) {
+        newest->last = last > newest->last ? last : newest->last;
+        return;
+    }
+    if (lost->count == LOST_RANGE_COUNT_MAX) {
+        lost->ranges[1].first = lost->ranges[0].first;
+        lost->count--;
+        memmove(lost->ranges, lost->ranges + 1, lost->count * sizeof(lost->ranges[0]));
+    }
+    lost->ranges[lost->count++] = (struct lost_range){.first = first, .last = last};
+}
+
+bool
+lost_sequences_has(const struct lost_sequences *lost, uint64_t seq)
+{
+    for (uint32_t i = 0; i < lost->count; i++) {
+        if (seq >= lost->ranges[i].first && seq <= lost->ranges[i].last)
+            return true;
+    }
+    return false;
+}
+
 /* As Redis reads it.  False: the error reply has been written. */
 static bool
 parse_timeout(struct command_call *call, struct slice text, uint64_t *timeout_ms_out)
@@ -203,6 +251,17 @@ command_kv_seq(struct command_call *call)
     return KV_OK;
 }
 
+/* Numbers are not used again, so the log passes lost ones in time; what they stood for is gone. */
+static void
+reply_synced(struct command_call *call, uint64_t seq)
+{
+    if (lost_sequences_has(&call->server->lost_seqs, seq))
+        resp_error(&call->reply, "MISCONF Errors writing to the write-ahead log: what was written "
+                                 "with this sequence number was taken back");
+    else
+        resp_integer(&call->reply, (int64_t)db_synced_seq(call->server->db));
+}
+
 static enum kv_status
 begin_waitseq(struct command_call *call)
 {
@@ -220,8 +279,9 @@ begin_waitseq(struct command_call *call)
                           (unsigned long long)db_last_seq(db));
         return KV_OK;
     }
-    if ((uint64_t)seq <= db_synced_seq(db) || call->is_in_transaction) {
-        resp_integer(&call->reply, (int64_t)db_synced_seq(db));
+    if ((uint64_t)seq <= db_synced_seq(db) || call->is_in_transaction ||
+        lost_sequences_has(&call->server->lost_seqs, (uint64_t)seq)) {
+        reply_synced(call, (uint64_t)seq);
         return KV_OK;
     }
     db_sync_to(db, (uint64_t)seq);
@@ -234,12 +294,13 @@ begin_waitseq(struct command_call *call)
 enum kv_status
 command_kv_waitseq(struct command_call *call)
 {
+    struct command_work *work = call->client->work;
     enum kv_status st;
 
-    if (call->client->work == NULL)
+    if (work == NULL)
         return begin_waitseq(call);
     st = flush_ticket_take(call);
     if (st == KV_OK)
-        resp_integer(&call->reply, (int64_t)db_synced_seq(call->server->db));
+        reply_synced(call, KV_CONTAINER_OF(work, struct durability_wait, base)->seq);
     return st;
 }

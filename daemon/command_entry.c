@@ -58,10 +58,11 @@ void
 command_entry_of(const struct command *command, struct command_entry *entry)
 {
     KV_ASSERT(command != NULL && strlen(command->name) <= COMMAND_NAME_BYTES_MAX);
-    *entry = (struct command_entry){.command = command,
-                                    .arity = command->arity,
-                                    .flags = command->flags & ~(uint32_t)COMMAND_WALKS,
-                                    .since = command->since};
+    *entry =
+        (struct command_entry){.command = command,
+                               .arity = command->arity,
+                               .flags = command->flags & ~(uint32_t)(COMMAND_WALKS | COMMAND_ACTS),
+                               .since = command->since};
     memcpy(entry->name, command->name, strlen(command->name));
     fill(entry);
 }

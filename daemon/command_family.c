@@ -24,11 +24,10 @@ resolve(struct client *client)
     struct server *server = client->server;
 
     client->family_generation = db_family_generation(server->db);
-    if (client->choice.database >= 0) {
+    if (client->choice.database >= 0)
         (void)server_find_database(server, (uint64_t)client->choice.database, &client->cf_id);
-    } else if (!db_find_family(server->db, slice_from_text(client->choice.name), &client->cf_id)) {
+    else if (!db_find_family(server->db, slice_from_text(client->choice.name), &client->cf_id))
         client->cf_id = CF_NONE;
-    }
 }
 
 void

@@ -125,8 +125,6 @@ static void
 describe(const struct latency_series *series, enum latency_event event, struct buffer *text)
 {
     const uint32_t count = latency_count(series);
-    const uint64_t first_s = latency_at(series, 0)->wall_s;
-    const uint64_t last_s = latency_at(series, count - 1)->wall_s;
     uint64_t sum_ms = 0;
 
     for (uint32_t i = 0; i < count; i++)
@@ -135,7 +133,7 @@ describe(const struct latency_series *series, enum latency_event event, struct b
                          "%s: %u slow seconds, %" PRIu64 " ms on average, the worst ever %" PRIu64
                          " ms, one every %" PRIu64 " s.\n    %s\n",
                          latency_event_name(event), count, sum_ms / count, series->ms_max,
-                         count > 1 ? (last_s - first_s) / (count - 1) : 0, advice(event));
+                         latency_interval_s(series), advice(event));
 }
 
 static enum kv_status

@@ -221,6 +221,8 @@ run_queued(struct command_call *exec, struct queued_command *queued, struct slic
     call.is_in_transaction = true;
     write_batch_clear(call.batch);
     queued->reply_start = client->replies.bytes.size;
+    if (client->transaction.rehearses && (call.command->flags & COMMAND_ACTS))
+        return KV_OK;
     st = command_has_family(&call) ? queued->command->run(&call) : KV_OK;
     KV_ASSERT(st != KV_BUSY && client->work == NULL && client->flush == NULL);
     if (call.server->gate & GATE_EXPIRED)
@@ -286,15 +288,16 @@ count_all(struct command_call *exec)
     free(args);
 }
 
-/* As one alone does not (key_expiry_bury), commands that only read do not fail because deletions of
- * dead keys that they met cannot be written. */
+/* Writes what the commands wrote, or sees whether that could be done now.  As one alone does not
+ * (key_expiry_bury), commands that only read do not fail because deletions of dead keys that they
+ * met cannot be written. */
 static enum kv_status
-commit(struct command_call *call, uint64_t *seq_last_out)
+commit(struct command_call *call, bool rehearses, uint64_t *seq_last_out)
 {
     struct db *db = call->server->db;
     struct key_expiry *expiry = &call->server->expiry;
     const bool has_only_read = db_txn_record_count(db) == expiry->deleted_count;
-    const enum kv_status st = db_txn_commit(db, seq_last_out);
+    const enum kv_status st = rehearses ? db_txn_admit(db) : db_txn_commit(db, seq_last_out);
 
     if (st == KV_OK || !has_only_read)
         return st;
@@ -303,26 +306,64 @@ commit(struct command_call *call, uint64_t *seq_last_out)
     return KV_OK;
 }
 
-/* Runs the commands and writes what they wrote. */
+static enum kv_status
+run_once(struct command_call *call, bool rehearses, uint64_t *seq_last_out)
+{
+    struct client *client = call->client;
+    struct transaction *transaction = &client->transaction;
+    struct db *db = call->server->db;
+    enum kv_status st;
+
+    client_restore_family(client, &transaction->choice);
+    client->protocol = transaction->protocol;
+    call->reply.protocol = client->protocol;
+    call->seq_wait = 0;
+    transaction->cf_id_absent = 0;
+    transaction->lcs_cell_count = 0;
+    transaction->rehearses = rehearses;
+    db_txn_begin(db);
+    st = run_all(call);
+    if (st == KV_OK)
+        st = command_need_family(call, transaction->cf_id_absent);
+    if (st == KV_OK)
+        st = commit(call, rehearses, seq_last_out);
+    db_txn_end(db);
+    return st;
+}
+
+/* KV_OK: nothing is missing, and as nobody else has a turn in between, nothing will be in the run
+ * that follows.  Whatever it is, this run leaves nothing. */
+static enum kv_status
+rehearse(struct command_call *call)
+{
+    struct server *server = call->server;
+    const size_t reply_start = call->client->replies.bytes.size;
+    const uint64_t hit_count = server->stats.keyspace_hit_count;
+    const uint64_t miss_count = server->stats.keyspace_miss_count;
+    uint64_t seq_last;
+    const enum kv_status st = run_once(call, true, &seq_last);
+
+    reply_queue_take_back(&call->client->replies, reply_start);
+    server->stats.keyspace_hit_count = hit_count;
+    server->stats.keyspace_miss_count = miss_count;
+    if (server->gate & GATE_STAGED)
+        pubsub_drop_staged(call->client);
+    if (server->gate & GATE_EXPIRED)
+        key_expiry_end(call, KV_WANT_BLOCK);
+    return st;
+}
+
 static enum kv_status
 run_transaction(struct command_call *call)
 {
-    struct db *db = call->server->db;
     uint64_t seq_last = 0;
     enum kv_status st;
 
     st = command_need_family(call, CF_DEFAULT); /* takes what the try before has waited for */
-    if (st != KV_OK)
-        return st;
-    call->client->transaction.cf_id_absent = 0;
-    call->client->transaction.lcs_cell_count = 0;
-    db_txn_begin(db);
-    st = run_all(call);
+    if (st == KV_OK && call->client->transaction.has_acts)
+        st = rehearse(call);
     if (st == KV_OK)
-        st = command_need_family(call, call->client->transaction.cf_id_absent);
-    if (st == KV_OK)
-        st = commit(call, &seq_last);
-    db_txn_end(db);
+        st = run_once(call, false, &seq_last);
     if (st == KV_OK && seq_last > 0)
         call->seq_wait = seq_last; /* the highest; what was seen of the transaction has none yet */
     if (st == KV_OK)
@@ -333,21 +374,15 @@ run_transaction(struct command_call *call)
 static enum kv_status
 try_exec(struct command_call *call)
 {
-    struct client *client = call->client;
     bool changed;
-    enum kv_status st;
+    const enum kv_status st = check_watched(call, &changed);
 
-    st = check_watched(call, &changed);
     if (st != KV_OK)
         return st;
     if (changed) {
         resp_null_array(&call->reply);
         return KV_OK;
     }
-    call->seq_wait = 0;
-    client_restore_family(client, &client->transaction.choice);
-    client->protocol = client->transaction.protocol;
-    call->reply.protocol = client->protocol;
     return run_transaction(call);
 }
 

@@ -111,6 +111,7 @@ info_stats(struct server *server, struct buffer *target)
     LINE("total_net_input_bytes:%" PRIu64 "\r\n", stats->net_in_bytes);
     LINE("total_net_output_bytes:%" PRIu64 "\r\n", stats->net_out_bytes);
     LINE("rejected_connections:%" PRIu64 "\r\n", stats->rejected_connection_count);
+    LINE("accept_failures:%" PRIu64 "\r\n", stats->accept_failure_count);
     LINE("expired_keys:%" PRIu64 "\r\n",
          stats->expired_count + db_stats.expired_count - stats->expired_count_before);
     LINE("evicted_keys:0\r\n");

@@ -212,14 +212,10 @@ stage_records(struct command_call *call, const struct write_names *names, const 
     const uint64_t events = pass != STAGE_OTHERS ? call->server->config.notify_events : 0;
     struct write_batch_reader reader;
     struct batch_record record;
-    bool found = true;
-    enum kv_status st = write_batch_reader_init(&reader, buffer_slice(&call->batch->bytes));
+    enum kv_status st = KV_OK;
 
-    KV_ASSERT(st == KV_OK); /* our own */
-    for (uint32_t i = 0; st == KV_OK && found; i++) {
-        st = write_batch_reader_next(&reader, &record, &found);
-        if (st != KV_OK || !found)
-            break;
+    write_batch_walk_init(&reader, buffer_slice(&call->batch->bytes));
+    for (uint32_t i = 0; st == KV_OK && write_batch_walk_next(&reader, &record); i++) {
         if (events & NOTIFY_EXPIRED && is_put(&record))
             st = key_expiry_note_put(call, &record);
         if (st == KV_OK && events & NOTIFY_NEW && is_put(&record) &&

@@ -21,17 +21,14 @@ is_noted(const struct key_expiry *expiry, struct slice key, uint32_t cf_id)
 {
     struct write_batch_reader reader;
     struct batch_record record;
-    bool found = expiry->count > 0;
-    enum kv_status st = KV_OK;
 
-    if (found)
-        st = write_batch_reader_init(&reader, buffer_slice(&expiry->deletions));
-    while (st == KV_OK && found) {
-        st = write_batch_reader_next(&reader, &record, &found);
-        if (st == KV_OK && found && record.cf_id == cf_id && slice_equal(record.key, key))
+    if (expiry->count == 0)
+        return false;
+    write_batch_walk_init(&reader, buffer_slice(&expiry->deletions));
+    while (write_batch_walk_next(&reader, &record)) {
+        if (record.cf_id == cf_id && slice_equal(record.key, key))
             return true;
     }
-    KV_ASSERT(st == KV_OK); /* our own */
     return false;
 }
 

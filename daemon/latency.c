@@ -87,6 +87,25 @@ latency_at(const struct latency_series *series, uint32_t index)
                             LATENCY_SAMPLE_COUNT];
 }
 
+uint64_t
+latency_interval_s(const struct latency_series *series)
+{
+    const uint32_t count = latency_count(series);
+    uint64_t sum_s = 0, gap_count = 0;
+
+    KV_ASSERT(count > 0);
+    for (uint32_t i = 1; i < count; i++) {
+        const uint64_t before_s = latency_at(series, i - 1)->wall_s;
+        const uint64_t wall_s = latency_at(series, i)->wall_s;
+
+        if (wall_s < before_s)
+            continue;
+        sum_s += wall_s - before_s;
+        gap_count++;
+    }
+    return gap_count > 0 ? sum_s / gap_count : 0;
+}
+
 /* --- the picture --- */
 
 enum { DRAW_ROWS = 4, DRAW_COLUMNS = 80, DRAW_LABEL_BYTES = 24 };

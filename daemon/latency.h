@@ -50,6 +50,9 @@ bool latency_reset(struct latency_series *series);
 /* How many samples there are; `index` 0 is the oldest. */
 uint32_t latency_count(const struct latency_series *series);
 const struct latency_sample *latency_at(const struct latency_series *series, uint32_t index);
+/* How many seconds lie between two samples on average, as far as the wall clock has not been put
+ * back between them.  There is a sample. */
+uint64_t latency_interval_s(const struct latency_series *series);
 /* A picture, four lines high, of at most 80 columns. */
 void latency_draw(const struct latency_series *series, enum latency_event event, uint64_t now_s,
                   struct buffer *target);

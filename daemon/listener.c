@@ -2,6 +2,10 @@
  *
  * Sockets are bound before the data is recovered and listen from then on, so clients that connect
  * during a long recovery wait in the kernel's queue; accepting starts when kvd can answer.
+ *
+ * When accepting fails, mostly for lack of descriptors, a listener is left alone until one may have
+ * become free: a client has gone, or at the next tick.  However often that is tried, the lack is
+ * told when it begins, and when nothing has failed for a while.
  */
 #include "daemon/listener.h"
 
@@ -21,7 +25,11 @@
 #include "daemon/endpoint.h"
 #include "daemon/server.h"
 
-enum { BIND_PAUSE_MS = 10, BIND_ATTEMPT_COUNT_MAX = 200 };
+enum {
+    BIND_PAUSE_MS = 10,
+    BIND_ATTEMPT_COUNT_MAX = 200,
+    LACK_OVER_US = 1000 * 1000, /* after so long without a failure */
+};
 
 struct listener {
     struct listener_set *set; /* borrowed */
@@ -36,6 +44,10 @@ struct listener_set {
     uint32_t count;
     bool is_started, is_stopping;
     bool owns_unix_path; /* made by us, so removed by us */
+
+    /* Of a lack that is not over; 0: there is none. */
+    uint64_t failure_count;
+    uint64_t first_failure_us, latest_failure_us;
 };
 
 static void
@@ -244,6 +256,36 @@ arm(struct listener *listener)
 }
 
 static void
+note_failure(struct listener_set *set, int failed)
+{
+    const uint64_t now_us = io_now_us(set->server->io);
+
+    if (set->failure_count == 0) {
+        kv_log(LOG_LEVEL_WARNING,
+               "accepting a client failed: %s; it is tried again whenever a client goes, and told "
+               "when it works again",
+               strerror(failed));
+        set->first_failure_us = now_us;
+    }
+    set->failure_count++;
+    set->latest_failure_us = now_us;
+    set->server->stats.accept_failure_count++;
+}
+
+static void
+end_lack(struct listener_set *set)
+{
+    const uint64_t now_us = io_now_us(set->server->io);
+
+    if (set->failure_count == 0 || now_us - set->latest_failure_us < LACK_OVER_US)
+        return;
+    kv_log(LOG_LEVEL_NOTICE, "accepting clients again: %llu tries had failed in %llu s",
+           (unsigned long long)set->failure_count,
+           (unsigned long long)((set->latest_failure_us - set->first_failure_us) / 1000000));
+    set->failure_count = 0;
+}
+
+static void
 on_accept(struct ring_event *event, int32_t result, uint32_t flags)
 {
     struct listener *listener = KV_CONTAINER_OF(event, struct listener, event);
@@ -257,9 +299,8 @@ on_accept(struct ring_event *event, int32_t result, uint32_t flags)
         else
             (void)client_open(set->server, result, listener->is_unix);
     } else if (result != -ECANCELED) {
-        kv_log(LOG_LEVEL_WARNING, "accepting a client: %s", strerror(-result));
-        /* Out of descriptors or memory: the tick tries again, instead of a hot loop. */
-        return;
+        note_failure(set, -result);
+        return; /* to try again at once would be a hot loop */
     }
     if (!listener->is_armed && !set->is_stopping)
         arm(listener);
@@ -280,6 +321,8 @@ listeners_resume(struct listener_set *set)
         if (!set->listeners[i].is_armed)
             arm(&set->listeners[i]);
     }
+    if (set->is_started)
+        end_lack(set);
 }
 
 static bool

@@ -20,7 +20,8 @@ enum { LISTENER_COUNT_MAX = 32 };
 MUST_CHECK enum kv_status listeners_open(struct server *server, struct listener_set **set_out);
 /* Accepts clients from now on. */
 void listeners_start(struct listener_set *set);
-/* After a lack of descriptors: tries again.  Called from the server's tick. */
+/* After a lack of descriptors: tries again.  For the server's tick, and when a client's socket has
+ * been closed. */
 void listeners_resume(struct listener_set *set);
 /* How to connect to one of them, a Unix socket if there is one, as daemon/endpoint.h has it.
  * `text`: ENDPOINT_TEXT_BYTES.  False: none can be named. */

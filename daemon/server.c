@@ -215,6 +215,7 @@ server_on_write_failed(void *owner, uint64_t seq_durable)
     uint64_t failed_count = 0;
 
     snapshot_leases_take_back(&server->leases, seq_durable);
+    command_fail_seq_waits(server, seq_durable);
     while (!list_empty(&server->held_clients)) {
         struct client *client = LIST_ENTRY(server->held_clients.next, struct client, held_link);
 
@@ -383,6 +384,9 @@ on_tick(struct io_timer *timer)
     checkpoint_keeper_tick(&server->keeper);
     close_idle(server);
     listeners_resume(server->listeners);
+    /* A flush can put on stable storage what a failed log has left unsynced, and tells nobody. */
+    if (!list_empty(&server->seq_waits))
+        command_wake_seq_waits(server);
     if (server->tick_count % 16 == 0)
         (void)server_client_memory_bytes(server);
     if (server->watchdog_us > 0 &&

@@ -9,6 +9,7 @@
 #include "base/list.h"
 #include "daemon/checkpoint_keeper.h"
 #include "daemon/client.h"
+#include "daemon/command_durability.h"
 #include "daemon/command_table.h"
 #include "daemon/config.h"
 #include "daemon/core_watch.h"
@@ -54,6 +55,7 @@ struct error_stats {
 struct server_stats {
     uint64_t connection_count;
     uint64_t rejected_connection_count;
+    uint64_t accept_failure_count;
     uint64_t command_count;
     uint64_t net_in_bytes, net_out_bytes;
     uint64_t keyspace_hit_count, keyspace_miss_count; /* command_get counts */
@@ -121,7 +123,8 @@ struct server {
     uint32_t client_count;        /* connected */
     uint32_t pool_count;
     uint64_t next_client_id;
-    struct list seq_waits;        /* of KV.WAITSEQ; command_durability.c */
+    struct list seq_waits; /* of KV.WAITSEQ; command_durability.c */
+    struct lost_sequences lost_seqs;
     bool has_submit_waiter;       /* a reply may wait until the log's write is submitted */
     bool is_full;                 /* a write got KV_BUSY; on_writable is owed */
     size_t client_soft_bytes;     /* one client's share in this turn */

@@ -63,6 +63,7 @@ transaction_queue(struct command_call *call)
             kv_realloc(transaction->commands,
                        transaction->command_capacity * sizeof(transaction->commands[0]));
     }
+    transaction->has_acts |= (call->command->flags & COMMAND_ACTS) != 0;
     queued = &transaction->commands[transaction->command_count++];
     *queued = (struct queued_command){.command = call->command,
                                       .arg_count = call->arg_count,

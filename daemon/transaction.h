@@ -2,7 +2,9 @@
  *
  * EXEC is one command of one try: it checks the watched keys, runs the queued commands one after
  * another over an engine transaction (db/db_txn.h), and writes all at once.  When a block is
- * missing, all of it is tried again from the top, so it never shows half of itself.
+ * missing, all of it is tried again from the top, so it never shows half of itself.  Commands that
+ * do what cannot be dropped (CLIENT KILL) run in the last try only: with them each try begins with
+ * a rehearsal that leaves them out, and ends with it unless nothing is missing.
  *
  * A watched key has changed if it is there now and was not then, or the other way round, or if its
  * newest version is younger than the watch.
@@ -36,6 +38,8 @@ struct watched_key {
 struct transaction {
     bool is_open;   /* between MULTI and EXEC */
     bool is_broken; /* a command could not be queued */
+    bool has_acts;  /* there are some with COMMAND_ACTS */
+    bool rehearses; /* this run is dropped, and leaves those out */
     struct family_choice choice;
     uint8_t protocol;        /* as they were at MULTI: each try begins with them */
     uint32_t cf_id_absent;   /* of a family that EXEC needs and that is not there yet; 0: of none */

@@ -12,6 +12,7 @@
 
 #include "base/assert.h"
 #include "cli/exit_code.h"
+#include "cli/hidden_password.h"
 #include "cli/kvbench/number.h"
 #include "cli/kvbench/payload.h"
 
@@ -99,15 +100,6 @@ take_arrivals(struct bench_options *options, const char *text)
 {
     options->is_poisson = strcmp(text, "poisson") == 0;
     return options->is_poisson || strcmp(text, "even") == 0;
-}
-
-static void
-forget_password(struct bench_options *options)
-{
-    if (options->password_copy != NULL)
-        explicit_bzero(options->password_copy, strlen(options->password_copy));
-    free(options->password_copy);
-    options->password_copy = NULL;
 }
 
 #define AT(member)   offsetof(struct bench_options, member)
@@ -254,11 +246,9 @@ take(struct bench_options *options, const struct option_row *row, char *text)
 static void
 hide_password(struct bench_options *options, char *argument)
 {
-    forget_password(options);
-    options->password_copy = strdup(argument);
-    KV_ASSERT(options->password_copy != NULL);
+    hidden_password_free(options->password_copy);
+    options->password_copy = hidden_password_take(argument);
     options->password = options->password_copy;
-    memset(argument, '*', strlen(argument));
 }
 
 uint32_t
@@ -470,5 +460,6 @@ bench_options_read(int argc, char **argv, struct bench_options *options, int *re
 void
 bench_options_deinit(struct bench_options *options)
 {
-    forget_password(options);
+    hidden_password_free(options->password_copy);
+    options->password_copy = NULL;
 }

@@ -178,13 +178,12 @@ journal_open(struct journal *journal, const char *path, struct journal_head *hea
     if (journal->fd < 0)
         return KV_FAIL(kv_status_from_errno(-errno), "cannot open the journal %s: %s", path,
                        strerror(errno));
-    if (lseek(journal->fd, 0, SEEK_END) > 0) {
+    if (lseek(journal->fd, 0, SEEK_END) > 0)
         st = continue_journal(journal, path, head, ledger);
-    } else if (!ledger_init(ledger, head->key_count, head->run_tag)) {
+    else if (!ledger_init(ledger, head->key_count, head->run_tag))
         st = KV_FAIL(KV_LIMIT, "no memory for a ledger of %" PRIu64 " keys", head->key_count);
-    } else {
+    else
         st = write_head(journal, head);
-    }
     if (st == KV_OK)
         return KV_OK;
     ledger_deinit(ledger);

@@ -12,6 +12,7 @@
 #include "compact/compaction_filter.h"
 
 #include "base/alloc.h"
+#include "base/sorted.h"
 #include "compact/dead_value.h"
 
 static enum kv_status write_version(void *owner, struct slice key, struct slice value);
@@ -51,18 +52,9 @@ compaction_filter_user_key(const struct compaction_filter *filter)
 static inline uint32_t
 stripe_of(const struct compaction_filter *filter, uint64_t seq)
 {
-    const uint64_t *snapshots = filter->spec->snapshots;
-    uint32_t low = 0, high = filter->spec->snapshot_count;
+    const struct compaction_spec *spec = filter->spec;
 
-    while (low < high) {
-        const uint32_t middle = low + (high - low) / 2;
-
-        if (snapshots[middle] < seq)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return (uint32_t)sorted_position(spec->snapshots, spec->snapshot_count, seq);
 }
 
 /* --- writing --- */

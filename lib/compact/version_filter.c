@@ -1,6 +1,7 @@
 #include "compact/version_filter.h"
 
 #include "base/assert.h"
+#include "base/sorted.h"
 
 void
 version_filter_init(struct version_filter *filter, const uint64_t *snapshots,
@@ -21,17 +22,7 @@ version_filter_deinit(struct version_filter *filter)
 static uint32_t
 stripe_of(const struct version_filter *filter, uint64_t seq)
 {
-    uint32_t low = 0, high = filter->snapshot_count;
-
-    while (low < high) {
-        const uint32_t middle = low + (high - low) / 2;
-
-        if (filter->snapshots[middle] < seq)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return (uint32_t)sorted_position(filter->snapshots, filter->snapshot_count, seq);
 }
 
 bool

@@ -398,17 +398,16 @@ on_part_done(struct compact_job *job, enum kv_status st, const struct table_summ
         compaction->db->compactor->lost_count = 0;
         compaction_keep_tables(part, tables, table_count);
     }
-    if (compaction->state == COMPACTION_ENDING) {
+    if (compaction->state == COMPACTION_ENDING)
         end_when_alone(compaction);
-    } else if (st == KV_CANCELLED) {
+    else if (st == KV_CANCELLED)
         was_cancelled(part);
-    } else if (st != KV_OK) {
+    else if (st != KV_OK)
         compaction_cancel(compaction, st);
-    } else if (has_part(compaction, PART_WAITING)) {
+    else if (has_part(compaction, PART_WAITING))
         compaction->db->compactor->has_waiting_parts = true;
-    } else if (!has_part(compaction, PART_RUNNING)) {
+    else if (!has_part(compaction, PART_RUNNING))
         finish(compaction);
-    }
 }
 
 void

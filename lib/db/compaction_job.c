@@ -388,30 +388,13 @@ copy_meta(struct version_edit *edit, uint32_t level, const struct table_meta *me
         meta->marked_for_compaction && meta->seq_largest > snapshot_oldest;
 }
 
-/* Index of the first file of a sorted level that ends at `smallest` or behind it. */
-static uint32_t
-first_from(const struct version_level *files, struct slice smallest)
-{
-    uint32_t low = 0, high = files->count;
-
-    while (low < high) {
-        const uint32_t middle = low + (high - low) / 2;
-
-        if (internal_key_compare(buffer_slice(&files->files[middle]->meta.largest), smallest) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 const struct table_file *
 compaction_input_file(const struct version *version, const struct compaction_input *input)
 {
     const struct version_level *files = &version->levels[input->level];
+    const uint32_t first = input->level == 0 ? 0 : version_level_find(files, input->smallest);
 
-    for (uint32_t i = input->level == 0 ? 0 : first_from(files, input->smallest); i < files->count;
-         i++) {
+    for (uint32_t i = first; i < files->count; i++) {
         if (files->files[i]->meta.number == input->number)
             return files->files[i];
     }

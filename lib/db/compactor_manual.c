@@ -52,9 +52,9 @@ on_flushed(void *owner, enum kv_status st)
 static void
 unpark_family(struct compactor *compactor, uint32_t cf_id)
 {
-    struct list *node, *next;
+    const struct list *head = &compactor->compactions;
 
-    for (node = compactor->compactions.next; node != &compactor->compactions; node = next) {
+    for (struct list *node = head->next, *next; node != head; node = next) {
         struct compaction *compaction = LIST_ENTRY(node, struct compaction, link);
 
         next = node->next;
@@ -198,7 +198,7 @@ look_at_flushes(struct manual_compaction *manual)
     struct db *db = manual->db;
     const struct frozen *oldest;
 
-    if (list_empty(&db->frozen))
+    if (manual->state != MANUAL_FLUSHING || list_empty(&db->frozen))
         return;
     oldest = LIST_ENTRY(db->frozen.next, const struct frozen, link);
     manual->last_error = oldest->failure_count > 0 ? oldest->last_error : KV_OK;
@@ -210,26 +210,30 @@ look_at_flushes(struct manual_compaction *manual)
     give_up(manual, oldest->last_error);
 }
 
+/* `visit` may free the one that it is given. */
+static void
+visit_all(struct compactor *compactor, void (*visit)(struct manual_compaction *manual))
+{
+    const struct list *head = &compactor->manuals;
+
+    for (struct list *node = head->next, *next; node != head; node = next) {
+        next = node->next;
+        visit(LIST_ENTRY(node, struct manual_compaction, link));
+    }
+}
+
 void
 manual_look_at_flushes(struct compactor *compactor)
 {
-    struct list *node, *next;
-
-    for (node = compactor->manuals.next; node != &compactor->manuals; node = next) {
-        struct manual_compaction *manual = LIST_ENTRY(node, struct manual_compaction, link);
-
-        next = node->next;
-        if (manual->state == MANUAL_FLUSHING)
-            look_at_flushes(manual);
-    }
+    visit_all(compactor, look_at_flushes);
 }
 
 bool
 manual_start_next(struct compactor *compactor)
 {
-    struct list *node, *next;
+    const struct list *head = &compactor->manuals;
 
-    for (node = compactor->manuals.next; node != &compactor->manuals; node = next) {
+    for (struct list *node = head->next, *next; node != head; node = next) {
         struct manual_compaction *manual = LIST_ENTRY(node, struct manual_compaction, link);
 
         next = node->next;
@@ -259,18 +263,17 @@ manual_step_ended(struct manual_compaction *manual, const struct compaction *ste
 
 /* --- from outside --- */
 
+static void
+finish_if_cancelled(struct manual_compaction *manual)
+{
+    if (manual->ending != KV_OK && manual->step == NULL && manual->state == MANUAL_STEPPING)
+        finish(manual, manual->ending);
+}
+
 void
 manual_finish_cancelled(struct compactor *compactor)
 {
-    struct list *node, *next;
-
-    for (node = compactor->manuals.next; node != &compactor->manuals; node = next) {
-        struct manual_compaction *manual = LIST_ENTRY(node, struct manual_compaction, link);
-
-        next = node->next;
-        if (manual->ending != KV_OK && manual->step == NULL && manual->state == MANUAL_STEPPING)
-            finish(manual, manual->ending);
-    }
+    visit_all(compactor, finish_if_cancelled);
 }
 
 void

@@ -47,16 +47,11 @@ db_family_sizes_charge(struct db *db, struct slice batch)
 {
     struct write_batch_reader reader;
     struct batch_record record;
-    enum kv_status st = write_batch_reader_init(&reader, batch);
-    bool found = true;
 
     KV_ASSERT(db->sized_family_count > 0);
-    while (st == KV_OK && found) {
-        st = write_batch_reader_next(&reader, &record, &found);
-        if (st == KV_OK && found)
-            charge(db, &record);
-    }
-    KV_ASSERT(st == KV_OK);
+    write_batch_walk_init(&reader, batch);
+    while (write_batch_walk_next(&reader, &record))
+        charge(db, &record);
 }
 
 void

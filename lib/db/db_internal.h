@@ -239,6 +239,9 @@ void db_repair_step(struct db *db);
 /* The log is dead from the start, for want of space. */
 void db_repair_begin(struct db *db);
 
+/* db_write.c: whether the batch may be written now; makes room for it. */
+MUST_CHECK enum kv_status db_admit(struct db *db, const struct write_batch *batch);
+
 /* db_pressure.c */
 void db_update_pressure(struct db *db);
 /* A writer is ahead of its rate: on_writable is owed, and comes in time. */

@@ -231,19 +231,15 @@ kind_of(const struct write_batch *batch)
     struct write_batch_reader reader;
     struct batch_record record;
     enum batch_kind kind = BATCH_DELETES_RANGES;
-    bool found = true;
-    enum kv_status st = write_batch_reader_init(&reader, buffer_slice(&batch->bytes));
 
-    while (st == KV_OK) {
-        st = write_batch_reader_next(&reader, &record, &found);
-        if (st != KV_OK || !found)
-            break;
+    write_batch_walk_init(&reader, buffer_slice(&batch->bytes));
+    while (write_batch_walk_next(&reader, &record)) {
         if (record.type == TYPE_DELETION || record.type == TYPE_SINGLE_DELETION)
             kind = BATCH_DELETES;
         else if (record.type != TYPE_RANGE_DELETION)
             return BATCH_PUTS;
     }
-    return st == KV_OK ? kind : BATCH_PUTS;
+    return kind;
 }
 
 static struct space_range *
@@ -284,13 +280,9 @@ note_deletions(struct db *db, const struct write_batch *batch)
 {
     struct write_batch_reader reader;
     struct batch_record record;
-    bool found = true;
-    enum kv_status st = write_batch_reader_init(&reader, buffer_slice(&batch->bytes));
 
-    while (st == KV_OK) {
-        st = write_batch_reader_next(&reader, &record, &found);
-        if (st != KV_OK || !found)
-            break;
+    write_batch_walk_init(&reader, buffer_slice(&batch->bytes));
+    while (write_batch_walk_next(&reader, &record)) {
         if (record.type == TYPE_RANGE_DELETION)
             note_range(&db->space, &record);
     }

@@ -124,6 +124,13 @@ db_txn_record_count(const struct db *db)
 }
 
 enum kv_status
+db_txn_admit(struct db *db)
+{
+    KV_ASSERT(db->txn->is_open);
+    return write_batch_count(&db->txn->batch) == 0 ? KV_OK : db_admit(db, &db->txn->batch);
+}
+
+enum kv_status
 db_txn_commit(struct db *db, uint64_t *seq_last_out)
 {
     struct db_txn *txn = db->txn;

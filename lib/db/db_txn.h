@@ -17,6 +17,8 @@ void db_txn_begin(struct db *db);
 /* Appends the batch; copies, and changes no more of it than its sequence.  KV_LIMIT: the whole
  * would be larger than BATCH_BYTES_MAX; nothing was added. */
 MUST_CHECK enum kv_status db_txn_write(struct db *db, struct write_batch *batch);
+/* What db_txn_commit would return now; nothing is written. */
+MUST_CHECK enum kv_status db_txn_admit(struct db *db);
 /* Of all that was written. */
 uint32_t db_txn_record_count(const struct db *db);
 /* db_write of all that was written; with nothing to write KV_OK, and *seq_last_out is 0. */

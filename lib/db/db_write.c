@@ -107,16 +107,31 @@ db_fill_holes(struct db *db, struct slice batch)
 {
     struct write_batch_reader reader;
     struct batch_record record;
-    enum kv_status st = write_batch_reader_init(&reader, batch);
-    bool found = true;
 
-    while (st == KV_OK && found) {
-        st = write_batch_reader_next(&reader, &record, &found);
-        if (st == KV_OK && found && !db_is_deletion(record.type) &&
-            record.type != TYPE_RANGE_DELETION)
+    write_batch_walk_init(&reader, batch);
+    while (write_batch_walk_next(&reader, &record)) {
+        if (!db_is_deletion(record.type) && record.type != TYPE_RANGE_DELETION)
             db_holes_put(&db->holes, record.cf_id, record.key);
     }
-    KV_ASSERT(st == KV_OK);
+}
+
+enum kv_status
+db_admit(struct db *db, const struct write_batch *batch)
+{
+    enum kv_status st;
+
+    if (db->fault != KV_OK)
+        return db->fault == KV_NO_SPACE ? KV_NO_SPACE : KV_READ_ONLY;
+    if (batch->bytes.size > BATCH_BYTES_MAX ||
+        db->last_seq + write_batch_count(batch) >= SEQUENCE_MAX)
+        return KV_LIMIT;
+
+    st = db_space_admit(db, batch);
+    if (st != KV_OK)
+        return st;
+    if (db_must_wait(db))
+        return KV_BUSY;
+    return is_full(db, batch) ? make_room(db, batch) : KV_OK;
 }
 
 enum kv_status
@@ -128,21 +143,9 @@ db_write(struct db *db, struct write_batch *batch, uint64_t *seq_last_out)
     *seq_last_out = db->last_seq;
     if (count == 0)
         return KV_OK;
-    if (db->fault != KV_OK)
-        return db->fault == KV_NO_SPACE ? KV_NO_SPACE : KV_READ_ONLY;
-    if (batch->bytes.size > BATCH_BYTES_MAX || db->last_seq + count >= SEQUENCE_MAX)
-        return KV_LIMIT;
-
-    st = db_space_admit(db, batch);
+    st = db_admit(db, batch);
     if (st != KV_OK)
         return st;
-    if (db_must_wait(db))
-        return KV_BUSY;
-    if (is_full(db, batch)) {
-        st = make_room(db, batch);
-        if (st != KV_OK)
-            return st;
-    }
     write_batch_set_sequence(batch, db->last_seq + 1);
     st = wal_append(db->wal, buffer_slice(&batch->bytes), db->last_seq + count);
     if (st != KV_OK)

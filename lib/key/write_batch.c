@@ -134,7 +134,7 @@ append_record(struct write_batch *batch, enum batch_tag tag, enum batch_tag tag_
     uint8_t *end;
 
     KV_ASSERT(count < UINT32_MAX);
-    KV_ASSERT(key.size <= UINT32_MAX && value_bytes <= UINT32_MAX);
+    KV_ASSERT(key.size <= KEY_BYTES_MAX && value_bytes <= UINT32_MAX);
     end = buffer_reserve(&batch->bytes, RECORD_OVERHEAD_BYTES_MAX + key.size + value_bytes);
     *end++ = (uint8_t)(cf_id == 0 ? tag : tag_cf);
     if (cf_id != 0)

@@ -8,6 +8,7 @@
 #ifndef KV_KEY_WRITE_BATCH_H
 #define KV_KEY_WRITE_BATCH_H
 
+#include "base/assert.h"
 #include "base/buffer.h"
 #include "base/status.h"
 #include "key/internal_key.h"
@@ -72,5 +73,25 @@ MUST_CHECK enum kv_status write_batch_reader_init(struct write_batch_reader *rea
  * among them, or a key above KEY_BYTES_MAX. */
 MUST_CHECK enum kv_status write_batch_reader_next(struct write_batch_reader *reader,
                                                   struct batch_record *record, bool *found);
+
+/* The same for a batch that has been accepted or was made here, where damage is our own mistake. */
+static inline void
+write_batch_walk_init(struct write_batch_reader *reader, struct slice sound)
+{
+    const enum kv_status st = write_batch_reader_init(reader, sound);
+
+    KV_ASSERT(st == KV_OK);
+}
+
+/* False: the end. */
+static inline bool
+write_batch_walk_next(struct write_batch_reader *reader, struct batch_record *record)
+{
+    bool found;
+    const enum kv_status st = write_batch_reader_next(reader, record, &found);
+
+    KV_ASSERT(st == KV_OK);
+    return found;
+}
 
 #endif

@@ -10,9 +10,7 @@ read_group(struct write_batch_reader *reader, struct batch_record *records,
     unsigned count = 0;
 
     for (*more = true; *more && count < MEM_GROUP_COUNT_MAX;) {
-        const enum kv_status st = write_batch_reader_next(reader, &records[count], more);
-
-        KV_ASSERT(st == KV_OK);
+        *more = write_batch_walk_next(reader, &records[count]);
         if (*more && (cf_is_live == NULL || cf_is_live(owner, records[count].cf_id)))
             count++;
     }
@@ -26,9 +24,8 @@ memtable_apply(struct memtable *memtable, struct slice batch,
     struct batch_record records[MEM_GROUP_COUNT_MAX];
     struct write_batch_reader reader;
     bool more = true;
-    const enum kv_status st = write_batch_reader_init(&reader, batch);
 
-    KV_ASSERT(st == KV_OK);
+    write_batch_walk_init(&reader, batch);
     while (more) {
         const unsigned count = read_group(&reader, records, cf_is_live, owner, &more);
 

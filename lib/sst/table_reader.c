@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/hash.h"
 #include "base/limits.h"
+#include "base/sorted.h"
 #include "io/file.h"
 #include "sst/compression.h"
 #include "sst/index_iter.h"
@@ -128,17 +129,9 @@ table_reader_bytes_used(const struct table_reader *table)
 static bool
 is_partition(const struct table_reader *table, uint64_t offset)
 {
-    size_t low = 0, high = table->partition_count;
+    const size_t at = sorted_position(table->partitions, table->partition_count, offset);
 
-    while (low < high) {
-        const size_t middle = low + (high - low) / 2;
-
-        if (table->partitions[middle] < offset)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < table->partition_count && table->partitions[low] == offset;
+    return at < table->partition_count && table->partitions[at] == offset;
 }
 
 /* A checked payload to a block in the cache, with one pin. */

@@ -1,14 +1,14 @@
 /* Bytes to the MANIFEST, one step at a time; no step blocks.
  *
  *     append:  [RESERVE ->] WRITE -> SYNC -> installed
- *     roll:    OPEN -> RESERVE -> WRITE -> SYNC -> SYNC_DIR      the new MANIFEST: everything live
- * + the batch
+ *     roll:    OPEN -> RESERVE -> WRITE -> SYNC -> SYNC_DIR
  *              -> CURRENT_OPEN -> WRITE -> SYNC -> CLOSE -> RENAME -> SYNC_DIR -> installed
  *              -> the old MANIFEST is closed and unlinked
  *
- * A roll happens when the file has grown too long (if there is no space for another one it grows
- * longer), and after any failure of an append: what a
- * failed fsync left of a file is not knowable, so that file is never written or synced again.
+ * A roll writes a new MANIFEST, of everything live and the batch.  It happens when the file has
+ * grown too long (if there is no space for another one it grows longer), and after any failure of
+ * an append: what a failed fsync left of a file is not knowable, so that file is never written or
+ * synced again.
  * A roll that fails is undone and made again, with a new number, when the timer expires.  Once
  * the rename was tried CURRENT may name either file, so both stay until a later roll is durable.
  *

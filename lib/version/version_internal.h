@@ -63,7 +63,4 @@ bool table_file_may_hold(const struct table_file *file, struct slice key);
 /* Of level 0: most of them will be asked, and each would wait for its filter alone. */
 void version_prefetch_filters(const struct version *version, const struct table_target *target);
 
-/* Index of the first file of a sorted level whose largest key is >= `target`, an internal key. */
-uint32_t version_level_find(const struct version_level *level, struct slice target);
-
 #endif

@@ -124,6 +124,8 @@ void version_set_forget_ahead(struct version_set *set, uint64_t number_first,
 /* Appends the bytes of a MANIFEST that says what is current, and the numbers taken so far. */
 void version_set_describe(struct version_set *set, struct buffer *target);
 
+/* Index of the first table of a sorted level whose largest key is >= `target`, an internal key. */
+uint32_t version_level_find(const struct version_level *level, struct slice target);
 /* Index of the first table of a sorted level whose largest user key is >= `user_key`. */
 uint32_t version_level_find_user(const struct version_level *level, struct slice user_key);
 

@@ -15,6 +15,7 @@
 #include "sst/block_checksum.h"
 #include "sst/sst_format.h"
 #include "support/quiet_log.h"
+#include "support/test_table.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -39,16 +40,12 @@ build(struct world *world, uint32_t index)
 {
     static const enum value_type types[] = {TYPE_VALUE, TYPE_MERGE, TYPE_DELETION, TYPE_VALUE,
                                             TYPE_SINGLE_DELETION};
-    const struct table_build_options options = {.file_number = 1 + index,
-                                                .cf_name = "default",
-                                                .db_identity = "",
-                                                .session_identity = "",
-                                                .merge_operator = "nullptr",
-                                                .compression =
-                                                    index == 0 ? COMPRESSION_NONE : COMPRESSION_LZ4,
-                                                .block_bytes = 100};
-    struct table_builder *builder = table_builder_new(&options, append_bytes, &world->files[index]);
+    struct table_build_options options =
+        test_table_options(1 + index, index == 0 ? COMPRESSION_NONE : COMPRESSION_LZ4, 100);
+    struct table_builder *builder;
 
+    options.bloom_bits_per_key = 0; /* compactions read no filters */
+    builder = table_builder_new(&options, append_bytes, &world->files[index]);
     for (unsigned i = 0; i < 40; i++) {
         char key[24];
         const int used = snprintf(key, sizeof(key), "key%03u", i / 2);

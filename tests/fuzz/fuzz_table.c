@@ -20,16 +20,7 @@ enum { CACHE_BYTES = 1 << 20, PASS_COUNT_MAX = 100000, EDIT_BYTES = 3, EDIT_INPU
 static void
 build_seed(struct buffer *seed, enum compression compression)
 {
-    const struct table_build_options options = {
-        .file_number = 1,
-        .cf_name = "default",
-        .db_identity = "",
-        .session_identity = "",
-        .merge_operator = "nullptr",
-        .compression = compression,
-        .block_bytes = 100,
-        .bloom_bits_per_key = 10,
-    };
+    const struct table_build_options options = test_table_options(1, compression, 100);
     struct test_table table;
 
     test_table_begin(&table, &options);

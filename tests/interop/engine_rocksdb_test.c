@@ -22,11 +22,12 @@
 #include "support/diff_engine.h"
 #include "support/diff_model.h"
 #include "support/diff_rocks.h"
+#include "support/scratch_dir.h"
 #include "support/unit.h"
 
 enum { ROUND_OP_COUNT = 20000, SHORT_OP_COUNT = 100000, SHRINK_SECONDS = 240, TEXT_BYTES = 600 };
 
-static const char *scratch_dir;
+static char scratch_dir[SCRATCH_PATH_BYTES];
 
 struct totals {
     uint64_t op_count, round_count, flush_count, crash_count, lost_count;
@@ -368,19 +369,6 @@ both_engines_agree(void)
 }
 
 /* Memory is enough of a disk for the side that is simulated anyway. */
-static void
-make_scratch(char path[], size_t size)
-{
-    const char *base = getenv("TMPDIR");
-
-    if (base == NULL)
-        base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
-    (void)snprintf(path, size, "%s/kvd-diff-XXXXXX", base);
-    if (mkdtemp(path) == NULL)
-        exit(74);
-    scratch_dir = path;
-}
-
 int
 main(int argc, char **argv)
 {
@@ -388,12 +376,11 @@ main(int argc, char **argv)
         UNIT_TEST(both_engines_agree),
         UNIT_TEST_END,
     };
-    char path[200], command[300];
     int result;
 
     log_set_level(LOG_LEVEL_WARNING);
-    make_scratch(path, sizeof(path));
+    scratch_dir_make_in_memory(scratch_dir);
     result = unit_main("engine_rocksdb", tests, argc, argv);
-    (void)snprintf(command, sizeof(command), "rm -rf '%s'", path);
-    return system(command) == 0 ? result : 74;
+    scratch_dir_remove(scratch_dir);
+    return result;
 }

@@ -9,20 +9,20 @@
 #include <unistd.h>
 
 #include "io/io_blocking.h"
+#include "support/scratch_dir.h"
 #include "support/unit.h"
 #include "version/options_file.h"
 #include "version/version_set.h"
 
 enum { FAMILY_COUNT = 4, ROUND_COUNT = 12, ATOMIC_WRITE_BUFFER_BYTES = 64 << 10 };
 
-static char root[64], db_path[80];
+static char root[SCRATCH_PATH_BYTES], db_path[SCRATCH_PATH_BYTES + 16];
 static struct io *io;
 
 static void
 setup(void)
 {
-    strcpy(root, "/tmp/kv_manifest_XXXXXX");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(root));
+    scratch_dir_make(root, NULL);
     snprintf(db_path, sizeof(db_path), "%s/db", root);
     io = io_blocking_new();
 }
@@ -30,10 +30,7 @@ setup(void)
 static void
 teardown(void)
 {
-    char command[128];
-
-    snprintf(command, sizeof(command), "rm -rf %s", root);
-    CU_ASSERT_EQUAL(system(command), 0);
+    scratch_dir_remove(root);
     io_blocking_free(io);
 }
 

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "base/random.h"
-#include "support/arrival.h"
 #include "support/db_world.h"
 #include "support/merge_model.h"
 #include "support/unit.h"
@@ -41,18 +40,8 @@ check_ours(struct db_world *world, const struct merge_model *model)
     for (unsigned i = 0; i < MERGE_MODEL_KEY_COUNT; i++) {
         struct read_ctx ctx;
         struct lookup found;
-        enum kv_status st;
 
-        read_ctx_init(&ctx, db_block_cache(world->db));
-        while ((st = db_get(world->db, &ctx, CF_DEFAULT, slice_from_text(merge_model_key(i)),
-                            SEQUENCE_MAX, &found)) == KV_WANT_BLOCK) {
-            struct arrival arrival = ARRIVAL;
-
-            db_fetch(world->db, &ctx, &arrival.waiter);
-            while (!arrival.is_here)
-                db_world_turn(world);
-        }
-        CU_ASSERT_EQUAL(st, KV_OK);
+        CU_ASSERT_EQUAL(db_world_find(world, merge_model_key(i), &ctx, &found), KV_OK);
         check_value(model, i, found.kind == LOOKUP_VALUE, found.value, "kvd");
         read_ctx_deinit(&ctx);
     }

@@ -4,31 +4,27 @@
 #include <CUnit/Basic.h>
 #include <rocksdb/c.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "io/io_blocking.h"
+#include "support/scratch_dir.h"
 #include "support/unit.h"
 #include "version/options_file.h"
 
-static char root[64];
+static char root[SCRATCH_PATH_BYTES];
 static struct io *io;
 
 static void
 setup(void)
 {
-    strcpy(root, "/tmp/kv_options_XXXXXX");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(root));
+    scratch_dir_make(root, NULL);
     io = io_blocking_new();
 }
 
 static void
 teardown(void)
 {
-    char command[128];
-
-    snprintf(command, sizeof(command), "rm -rf %s", root);
-    CU_ASSERT_EQUAL(system(command), 0);
+    scratch_dir_remove(root);
     io_blocking_free(io);
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/crc32c.h"
 #include "sst/sst_format.h"
+#include "support/scratch_dir.h"
 #include "support/table_model.h"
 #include "support/unit.h"
 
@@ -46,7 +47,7 @@ fill_model(struct table_model *model, size_t count, size_t versions, size_t valu
 static void
 write_file(const char *dir, const char *name, struct slice bytes)
 {
-    char path[SCRATCH_PATH_BYTES];
+    char path[SCRATCH_PATH_BYTES + 16];
     FILE *file;
 
     snprintf(path, sizeof(path), "%s/%s", dir, name);
@@ -353,7 +354,7 @@ expect_rocksdb_takes(const struct table_model *model)
     struct table_summary summary;
     char dir[SCRATCH_PATH_BYTES];
 
-    scratch_dir_make(dir);
+    scratch_dir_make(dir, NULL);
     table_model_build(model, &file, &summary);
     write_directory(dir, &file, &summary);
     run_sst_dump(dir, "--command=verify", &output);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "sst/sst_format.h"
+#include "support/scratch_dir.h"
 #include "support/table_model.h"
 #include "support/unit.h"
 
@@ -120,7 +121,7 @@ blocks_filter_and_index_are_the_same_bytes(void)
     char dir[SCRATCH_PATH_BYTES], path[SCRATCH_PATH_BYTES + 16];
     struct random random;
 
-    scratch_dir_make(dir);
+    scratch_dir_make(dir, NULL);
     snprintf(path, sizeof(path), "%s/rocks.sst", dir);
     random_init(&random, unit_seed());
     for (size_t round = 0; round < 12; round++) {
@@ -224,7 +225,7 @@ fragments_are_the_same_bytes(void)
 
         if (cases[i].points > 0)
             table_model_add(&model, slice_from_text("f"), 7, TYPE_VALUE, slice_from_text("value"));
-        scratch_dir_make(dir);
+        scratch_dir_make(dir, NULL);
         rocksdb_flushes(&model, dir, path);
         expect_same_bytes(&model, path);
         scratch_dir_remove(dir);

@@ -18,6 +18,7 @@
 #include "io/file.h"
 #include "io/io_blocking.h"
 #include "sst/table_reader.h"
+#include "support/scratch_dir.h"
 #include "support/unit.h"
 
 enum { OP_COUNT = 700, KEY_COUNT = 160, TOMBSTONE_COUNT = 3, CACHE_BYTES = 1 << 20 };
@@ -48,7 +49,7 @@ static const rocksdb_snapshot_t *snapshots[OP_COUNT + TOMBSTONE_COUNT];
 static size_t snapshot_count;
 static struct random random_state;
 static struct io *io;
-static char directory[] = "/tmp/kvd-table-reader-XXXXXX";
+static char directory[SCRATCH_PATH_BYTES];
 
 static unsigned
 below(unsigned bound)
@@ -63,16 +64,6 @@ must(char *error)
         fprintf(stderr, "librocksdb: %s\n", error);
         abort();
     }
-}
-
-static void
-remove_directory(const char *path)
-{
-    char command[256];
-
-    snprintf(command, sizeof(command), "rm -rf '%s'", path);
-    if (system(command) != 0)
-        abort();
 }
 
 static rocksdb_block_based_table_options_t *
@@ -447,7 +438,7 @@ check_config(const struct config *config)
     table_reader_unref(table);
     right = check_compacted(db, options, path) && right;
     rocksdb_options_destroy(options);
-    remove_directory(path);
+    scratch_dir_remove(path);
     block_cache_free(cache);
     return right;
 }
@@ -612,7 +603,7 @@ ingested_tables_have_their_global_sequence(void)
     rocksdb_ingestexternalfileoptions_destroy(ingest);
     rocksdb_writeoptions_destroy(write);
     rocksdb_options_destroy(options);
-    remove_directory(path);
+    scratch_dir_remove(path);
 }
 
 /* RocksDB itself makes all n * n / 2 fragments in memory before it thins them. */
@@ -683,7 +674,7 @@ deeply_nested_tombstones_are_read(void)
     rocksdb_flushoptions_destroy(flush);
     rocksdb_writeoptions_destroy(write);
     rocksdb_options_destroy(options);
-    remove_directory(path);
+    scratch_dir_remove(path);
 }
 
 /* The same, ingested as it is: all overlap and have one sequence. */
@@ -724,7 +715,7 @@ nested_tombstones_of_an_sst_writer_are_read(void)
     rocksdb_sstfilewriter_destroy(writer);
     rocksdb_envoptions_destroy(env);
     rocksdb_options_destroy(options);
-    remove_directory(path);
+    scratch_dir_remove(path);
     block_cache_free(cache);
 }
 
@@ -740,12 +731,11 @@ main(int argc, char **argv)
     };
     int failed;
 
-    if (mkdtemp(directory) == NULL)
-        return 2;
+    scratch_dir_make(directory, NULL);
     io = io_blocking_new();
     random_init(&random_state, 7);
     failed = unit_main("table_reader_rocksdb", tests, argc, argv);
     io_blocking_free(io);
-    remove_directory(directory);
+    scratch_dir_remove(directory);
     return failed;
 }

@@ -276,7 +276,7 @@ run_world(uint64_t seed)
 {
     struct checkpoint_world world = {0};
 
-    sim_life_init(&world.life, seed);
+    sim_life_init_random(&world.life, seed);
     for (int life = 0; life < LIFE_COUNT; life++)
         live(&world);
     sim_life_deinit(&world.life);

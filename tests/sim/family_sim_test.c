@@ -395,7 +395,7 @@ run_world(uint64_t seed)
 {
     struct family_world world = {0};
 
-    sim_life_init(&world.life, seed);
+    sim_life_init_random(&world.life, seed);
     for (uint32_t i = 0; i < NAME_COUNT; i++)
         asks[i] = (struct ask){.world = &world, .index = i};
     for (int life = 0; life < LIFE_COUNT; life++)

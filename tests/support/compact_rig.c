@@ -10,13 +10,14 @@
 #include "io/file.h"
 #include "io/io_blocking.h"
 #include "sst/table_reader.h"
+#include "support/test_table.h"
 
 enum { CACHE_BYTES = 4 * 1024 * 1024, RIG_BLOCK_BYTES = 256, SHOWN_VALUE_BYTES_MAX = 40 };
 
 void
 compact_rig_init(struct compact_rig *rig)
 {
-    scratch_dir_make(rig->dir);
+    scratch_dir_make(rig->dir, NULL);
     rig->io = io_blocking_new();
     rig->number_next = 10;
 }
@@ -24,9 +25,7 @@ compact_rig_init(struct compact_rig *rig)
 void
 compact_rig_init_in_memory(struct compact_rig *rig)
 {
-    snprintf(rig->dir, sizeof(rig->dir), "/dev/shm/kv-table-XXXXXX");
-    if (mkdtemp(rig->dir) == NULL)
-        scratch_dir_make(rig->dir);
+    scratch_dir_make_in_memory(rig->dir);
     rig->io = io_blocking_new();
     rig->number_next = 10;
 }
@@ -56,16 +55,8 @@ append_bytes(void *owner, struct slice bytes)
 void
 rig_writer_begin(struct rig_writer *writer, struct compact_rig *rig, enum compression compression)
 {
-    const struct table_build_options options = {
-        .file_number = rig->number_next++,
-        .cf_name = "default",
-        .db_identity = "",
-        .session_identity = "",
-        .merge_operator = "nullptr",
-        .compression = compression,
-        .block_bytes = RIG_BLOCK_BYTES,
-        .bloom_bits_per_key = 10,
-    };
+    const struct table_build_options options =
+        test_table_options(rig->number_next++, compression, RIG_BLOCK_BYTES);
 
     *writer = (struct rig_writer){.rig = rig};
     writer->builder = table_builder_new(&options, append_bytes, &writer->bytes);

@@ -7,6 +7,7 @@
 #define KV_TESTS_SUPPORT_COMPACT_RIG_H
 
 #include "compact/compaction_run.h"
+#include "support/scratch_dir.h"
 #include "support/table_model.h"
 
 /* One table of the directory. */

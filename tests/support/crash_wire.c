@@ -12,18 +12,16 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "support/clock.h"
 
 enum { READ_BYTES = 64 * 1024, BULK_BYTES_MAX = 512 << 20 };
 
 uint64_t
 wire_now_us(void)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+    return clock_ns(CLOCK_MONOTONIC) / 1000;
 }
 
 int

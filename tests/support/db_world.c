@@ -1,9 +1,6 @@
 #include "support/db_world.h"
-#include "support/arrival.h"
 
 #include <CUnit/Basic.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "io/io_blocking.h"
@@ -32,12 +29,8 @@ on_writable(void *owner)
 void
 db_world_init(struct db_world *world)
 {
-    const char *base = getenv("TMPDIR");
-
     memset(world, 0, sizeof(*world));
-    snprintf(world->dir, sizeof(world->dir), "%s/kvd-test-XXXXXX", base != NULL ? base : "/tmp");
-    if (mkdtemp(world->dir) == NULL)
-        CU_FAIL_FATAL("no temporary directory");
+    scratch_dir_make(world->dir, NULL);
     world->io = io_blocking_new();
     world->failed_above = UINT64_MAX;
     world->options = (struct db_options){
@@ -61,13 +54,9 @@ db_world_init(struct db_world *world)
 void
 db_world_deinit(struct db_world *world)
 {
-    char command[300];
-
     db_world_close(world);
     io_blocking_free(world->io);
-    snprintf(command, sizeof(command), "rm -rf '%s'", world->dir);
-    if (system(command) != 0)
-        fprintf(stderr, "%s: not removed\n", world->dir);
+    scratch_dir_remove(world->dir);
 }
 
 enum kv_status
@@ -105,39 +94,46 @@ db_world_close(struct db_world *world)
     world->db = NULL;
 }
 
-static void
-on_flushed(void *owner, enum kv_status st)
+enum kv_status
+db_world_wait(struct db_world *world, const struct outcome *outcome)
 {
-    CU_ASSERT_EQUAL(st, KV_OK);
-    *(bool *)owner = true;
+    while (!outcome->is_here)
+        db_world_turn(world);
+    return outcome->st;
 }
 
 void
 db_world_flush(struct db_world *world)
 {
-    bool is_done = false;
+    struct outcome outcome = {0};
 
-    db_flush(world->db, on_flushed, &is_done);
-    while (!is_done)
+    db_flush(world->db, outcome_note, &outcome);
+    CU_ASSERT_EQUAL(db_world_wait(world, &outcome), KV_OK);
+}
+
+void
+db_world_write(struct db_world *world, struct write_batch *batch)
+{
+    uint64_t seq;
+    enum kv_status st;
+
+    while ((st = db_write(world->db, batch, &seq)) == KV_BUSY)
         db_world_turn(world);
+    CU_ASSERT_EQUAL_FATAL(st, KV_OK);
+    write_batch_deinit(batch);
 }
 
 void
 db_world_put(struct db_world *world, const char *key, const char *value)
 {
     struct write_batch batch;
-    uint64_t seq;
-    enum kv_status st;
 
     write_batch_init(&batch);
     if (value != NULL)
         write_batch_put(&batch, CF_DEFAULT, slice_from_text(key), slice_from_text(value));
     else
         write_batch_delete(&batch, CF_DEFAULT, slice_from_text(key));
-    while ((st = db_write(world->db, &batch, &seq)) == KV_BUSY)
-        db_world_turn(world);
-    CU_ASSERT_EQUAL(st, KV_OK);
-    write_batch_deinit(&batch);
+    db_world_write(world, &batch);
 }
 
 enum kv_status
@@ -151,19 +147,37 @@ db_world_fetch(struct db_world *world, struct read_ctx *ctx)
     return arrival.st;
 }
 
+bool
+db_world_step(struct db_world *world, struct db_iter *iter, struct read_ctx *ctx, bool forward)
+{
+    enum kv_status st;
+
+    while ((st = forward ? db_iter_next(iter) : db_iter_prev(iter)) == KV_WANT_BLOCK)
+        CU_ASSERT_EQUAL_FATAL(db_world_fetch(world, ctx), KV_OK);
+    CU_ASSERT_EQUAL_FATAL(st, KV_OK);
+    return db_iter_state(iter) == DB_ITER_AT_KEY;
+}
+
+enum kv_status
+db_world_find(struct db_world *world, const char *key, struct read_ctx *ctx, struct lookup *found)
+{
+    enum kv_status st;
+
+    read_ctx_init(ctx, db_block_cache(world->db));
+    do {
+        st = db_get(world->db, ctx, CF_DEFAULT, slice_from_text(key), SEQUENCE_MAX, found);
+    } while (st == KV_WANT_BLOCK && (st = db_world_fetch(world, ctx)) == KV_OK);
+    return st;
+}
+
 const char *
 db_world_get(struct db_world *world, const char *key)
 {
     static char value[64 * 1024];
     struct read_ctx ctx;
     struct lookup found;
-    enum kv_status st;
 
-    read_ctx_init(&ctx, db_block_cache(world->db));
-    while ((st = db_get(world->db, &ctx, CF_DEFAULT, slice_from_text(key), SEQUENCE_MAX, &found)) ==
-           KV_WANT_BLOCK)
-        CU_ASSERT_EQUAL(db_world_fetch(world, &ctx), KV_OK);
-    CU_ASSERT_EQUAL(st, KV_OK);
+    CU_ASSERT_EQUAL(db_world_find(world, key, &ctx, &found), KV_OK);
     if (found.kind == LOOKUP_VALUE) {
         CU_ASSERT_FATAL(found.value.size < sizeof(value));
         memcpy(value, found.value.data, found.value.size);

@@ -7,10 +7,13 @@
 #define KV_TESTS_SUPPORT_DB_WORLD_H
 
 #include "db/db.h"
+#include "db/db_iter.h"
+#include "support/arrival.h"
 #include "support/inline_port.h"
+#include "support/scratch_dir.h"
 
 struct db_world {
-    char dir[256];
+    char dir[SCRATCH_PATH_BYTES];
     struct io *io;
     struct inline_port port;
     struct db_options options; /* may be changed before db_world_open */
@@ -28,6 +31,8 @@ enum kv_status db_world_open(struct db_world *world);
 void db_world_close(struct db_world *world); /* cleanly */
 /* One turn of the loop. */
 void db_world_turn(struct db_world *world);
+/* Turns until it is there, and says how it ended. */
+enum kv_status db_world_wait(struct db_world *world, const struct outcome *outcome);
 /* Turns until everything written is durable, and nothing is in flight. */
 void db_world_settle(struct db_world *world);
 /* Flushes and waits for it. */
@@ -35,8 +40,17 @@ void db_world_flush(struct db_world *world);
 
 /* Turns until what ctx wants is there; the status of the fetch. */
 enum kv_status db_world_fetch(struct db_world *world, struct read_ctx *ctx);
+/* One step of a walk, however often it has to wait.  True: it is at a key. */
+bool db_world_step(struct db_world *world, struct db_iter *iter, struct read_ctx *ctx,
+                   bool forward);
+/* db_get of the newest version, again until nothing is missing; or how a fetch failed.  Begins ctx,
+ * which holds what is found until its read_ctx_deinit. */
+enum kv_status db_world_find(struct db_world *world, const char *key, struct read_ctx *ctx,
+                             struct lookup *found);
 
-/* Writes one record and settles if the engine is busy.  value NULL: deletes. */
+/* Writes when the engine is not busy, and ends the batch. */
+void db_world_write(struct db_world *world, struct write_batch *batch);
+/* One record.  value NULL: deletes. */
 void db_world_put(struct db_world *world, const char *key, const char *value);
 /* The value, or NULL; valid until the next call. */
 const char *db_world_get(struct db_world *world, const char *key);

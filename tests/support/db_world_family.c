@@ -2,46 +2,32 @@
 
 #include <CUnit/Basic.h>
 
-void
-db_world_on_done(void *owner, enum kv_status st)
-{
-    *(struct db_world_ending *)owner = (struct db_world_ending){.is_done = true, .st = st};
-}
-
-enum kv_status
-db_world_wait(struct db_world *world, const struct db_world_ending *ending)
-{
-    while (!ending->is_done)
-        db_world_turn(world);
-    return ending->st;
-}
-
 enum kv_status
 db_world_create(struct db_world *world, const char *name, const struct family_settings *settings)
 {
-    struct db_world_ending ending = {0};
+    struct outcome outcome = {0};
     const enum kv_status st =
-        db_family_create(world->db, slice_from_text(name), settings, db_world_on_done, &ending);
+        db_family_create(world->db, slice_from_text(name), settings, outcome_note, &outcome);
 
-    return st == KV_OK ? db_world_wait(world, &ending) : st;
+    return st == KV_OK ? db_world_wait(world, &outcome) : st;
 }
 
 enum kv_status
 db_world_drop(struct db_world *world, uint32_t cf_id)
 {
-    struct db_world_ending ending = {0};
-    const enum kv_status st = db_family_drop(world->db, cf_id, db_world_on_done, &ending);
+    struct outcome outcome = {0};
+    const enum kv_status st = db_family_drop(world->db, cf_id, outcome_note, &outcome);
 
-    return st == KV_OK ? db_world_wait(world, &ending) : st;
+    return st == KV_OK ? db_world_wait(world, &outcome) : st;
 }
 
 enum kv_status
 db_world_set(struct db_world *world, uint32_t cf_id, const struct family_settings *settings)
 {
-    struct db_world_ending ending = {0};
-    const enum kv_status st = db_family_set(world->db, cf_id, settings, db_world_on_done, &ending);
+    struct outcome outcome = {0};
+    const enum kv_status st = db_family_set(world->db, cf_id, settings, outcome_note, &outcome);
 
-    return st == KV_OK ? db_world_wait(world, &ending) : st;
+    return st == KV_OK ? db_world_wait(world, &outcome) : st;
 }
 
 uint32_t
@@ -56,15 +42,10 @@ void
 db_world_put_in(struct db_world *world, uint32_t cf_id, const char *key, const char *value)
 {
     struct write_batch batch;
-    uint64_t seq;
-    enum kv_status st;
 
     write_batch_init(&batch);
     write_batch_put(&batch, cf_id, slice_from_text(key), slice_from_text(value));
-    while ((st = db_write(world->db, &batch, &seq)) == KV_BUSY)
-        db_world_turn(world);
-    CU_ASSERT_EQUAL(st, KV_OK);
-    write_batch_deinit(&batch);
+    db_world_write(world, &batch);
 }
 
 void

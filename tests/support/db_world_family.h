@@ -1,18 +1,9 @@
-/* db_world_family.h - column families of a db_world, and waiting for what is done to them. */
+/* db_world_family.h - column families of a db_world. */
 #ifndef KV_TESTS_SUPPORT_DB_WORLD_FAMILY_H
 #define KV_TESTS_SUPPORT_DB_WORLD_FAMILY_H
 
 #include "db/db_family.h"
 #include "support/db_world.h"
-
-/* Zeroed before; the owner of db_world_on_done. */
-struct db_world_ending {
-    bool is_done;
-    enum kv_status st;
-};
-void db_world_on_done(void *owner, enum kv_status st);
-/* Turns until it is done. */
-enum kv_status db_world_wait(struct db_world *world, const struct db_world_ending *ending);
 
 /* As those of db_family.h, which they wait for. */
 enum kv_status db_world_create(struct db_world *world, const char *name,

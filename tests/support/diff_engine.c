@@ -590,29 +590,18 @@ diff_engine_scan(struct diff_engine *engine, uint32_t family, uint32_t snapshot,
 
 /* --- background work --- */
 
-struct flush_wait {
-    bool is_done;
-    enum kv_status st;
-};
-
-static void
-on_flushed(void *owner, enum kv_status st)
-{
-    *(struct flush_wait *)owner = (struct flush_wait){.is_done = true, .st = st};
-}
-
 static bool
 flush(struct diff_engine *engine)
 {
-    struct flush_wait wait = {0};
+    struct outcome outcome = {0};
 
-    db_flush(engine->db, on_flushed, &wait);
-    for (int turns = 0; !wait.is_done; turns++) {
+    db_flush(engine->db, outcome_note, &outcome);
+    for (int turns = 0; !outcome.is_here; turns++) {
         if (turns == PATIENCE_TURN_COUNT)
             return fail(engine, "a flush does not end");
         turn(engine);
     }
-    return wait.st == KV_OK || fail(engine, "db_flush: %s", kv_status_text(wait.st));
+    return outcome.st == KV_OK || fail(engine, "db_flush: %s", kv_status_text(outcome.st));
 }
 
 static void

@@ -11,7 +11,7 @@ struct inline_job {
     struct inline_port *port;
     struct flush_job *flush;     /* one of the two */
     struct compact_job *compact; /* the other */
-    bool cancelled;
+    enum kv_status refusal;      /* of the compaction; KV_OK: it is done */
     struct io_timer timer;
 };
 
@@ -99,14 +99,14 @@ run_flush(struct inline_port *port, struct flush_job *job)
 }
 
 static void
-run_compact(struct inline_port *port, struct compact_job *job, bool cancelled)
+run_compact(struct inline_port *port, struct compact_job *job, enum kv_status refusal)
 {
     const struct compaction_run run = {
         .spec = &job->spec, .io = port->io, .dir = job->dir, .session_identity = ""};
     struct compaction_result result = {0};
-    enum kv_status st = KV_CANCELLED;
+    enum kv_status st = refusal;
 
-    if (!cancelled) {
+    if (st == KV_OK) {
         port->is_compacting = true;
         st = compaction_run_files(&run, &result);
         port->is_compacting = false;
@@ -140,7 +140,7 @@ on_timer(struct io_timer *timer)
     if (mine.flush != NULL)
         run_flush(mine.port, mine.flush);
     else
-        run_compact(mine.port, mine.compact, mine.cancelled);
+        run_compact(mine.port, mine.compact, mine.refusal);
 }
 
 static void
@@ -183,6 +183,7 @@ start_compact(struct job_port *base, struct compact_job *job)
     struct inline_job *mine = take_job(port);
 
     mine->compact = job;
+    mine->refusal = port->refusal;
     if (!port->hold && !port->hold_compact)
         schedule(mine);
 }
@@ -197,7 +198,7 @@ cancel_compact(struct job_port *base, struct compact_job *job)
 
         if (mine->compact != job)
             continue;
-        mine->cancelled = true;
+        mine->refusal = KV_CANCELLED;
         io_timer_start(port->io, &mine->timer, io_now_us(port->io));
     }
 }

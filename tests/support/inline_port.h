@@ -16,6 +16,7 @@ struct inline_port {
     uint64_t delay_us_max;       /* a job takes up to this long, by io_random */
     uint32_t fail_count;         /* that many flushes fail next, after half of their work */
     uint32_t compact_fail_count; /* that many compactions fail next, after all of it */
+    enum kv_status refusal;      /* of compactions that start now; KV_OK: they are done */
     bool hold;                   /* jobs wait until inline_port_release */
     bool hold_compact;           /* compactions do */
     struct list jobs;            /* of struct inline_job */

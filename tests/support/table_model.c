@@ -1,11 +1,10 @@
 #include "support/table_model.h"
 
 #include <CUnit/Basic.h>
-#include <stdio.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/crc32c.h"
+#include "support/test_table.h"
 
 struct slice
 table_model_key(const struct table_model *model, size_t i)
@@ -68,17 +67,15 @@ void
 table_model_build(const struct table_model *model, struct buffer *file,
                   struct table_summary *summary)
 {
-    const struct table_build_options options = {.file_number = MODEL_TABLE_NUMBER,
-                                                .cf_name = "default",
-                                                .db_identity = "identity",
-                                                .session_identity = "session",
-                                                .merge_operator = "nullptr",
-                                                .compression = model->compression,
-                                                .bloom_bits_per_key = 10,
-                                                .creation_time_s = MODEL_CREATION_TIME_S};
-    struct table_builder *builder = table_builder_new(&options, append_to_buffer, file);
+    struct table_build_options options =
+        test_table_options(MODEL_TABLE_NUMBER, model->compression, 0);
     const struct model_tombstone *t = model->tombstones;
+    struct table_builder *builder;
 
+    options.db_identity = "identity";
+    options.session_identity = "session";
+    options.creation_time_s = MODEL_CREATION_TIME_S;
+    builder = table_builder_new(&options, append_to_buffer, file);
     for (size_t i = 0; i < model->count; i++)
         CU_ASSERT_EQUAL(
             table_builder_add(builder, table_model_key(model, i), table_model_value(model, i)),
@@ -92,20 +89,4 @@ table_model_build(const struct table_model *model, struct buffer *file,
     CU_ASSERT_EQUAL(summary->file_bytes, file->size);
     CU_ASSERT_EQUAL(summary->checksum_crc32c, crc32c_extend(0, file->data, file->size));
     table_builder_free(builder);
-}
-
-void
-scratch_dir_make(char dir[SCRATCH_PATH_BYTES])
-{
-    snprintf(dir, SCRATCH_PATH_BYTES, "/tmp/kv-table-XXXXXX");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
-}
-
-void
-scratch_dir_remove(const char *dir)
-{
-    char command[SCRATCH_PATH_BYTES + 16];
-
-    snprintf(command, sizeof(command), "rm -rf %s", dir);
-    CU_ASSERT_EQUAL(system(command), 0);
 }

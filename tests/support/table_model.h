@@ -10,7 +10,7 @@
 #include "key/internal_key.h"
 #include "sst/table_builder.h"
 
-enum { MODEL_TABLE_NUMBER = 4, MODEL_CREATION_TIME_S = 1700000000, SCRATCH_PATH_BYTES = 512 };
+enum { MODEL_TABLE_NUMBER = 4, MODEL_CREATION_TIME_S = 1700000000 };
 
 struct model_entry {
     size_t key_offset, key_size; /* internal key, in model.bytes */
@@ -47,9 +47,5 @@ struct slice table_model_value(const struct table_model *model, size_t i);
 /* Appends the table to `file` and checks the summary against it; deinit the summary. */
 void table_model_build(const struct table_model *model, struct buffer *file,
                        struct table_summary *summary);
-
-/* A new directory under /tmp. */
-void scratch_dir_make(char dir[SCRATCH_PATH_BYTES]);
-void scratch_dir_remove(const char *dir);
 
 #endif

@@ -15,19 +15,25 @@ append_bytes(void *owner, struct slice bytes)
     return KV_OK;
 }
 
-void
-test_table_begin(struct test_table *table, const struct table_build_options *options)
+struct table_build_options
+test_table_options(uint64_t file_number, enum compression compression, uint32_t block_bytes)
 {
-    const struct table_build_options small = {
-        .file_number = 7,
+    return (struct table_build_options){
+        .file_number = file_number,
         .cf_name = "default",
         .db_identity = "",
         .session_identity = "",
         .merge_operator = "nullptr",
-        .compression = COMPRESSION_NONE,
-        .block_bytes = 128,
+        .compression = compression,
+        .block_bytes = block_bytes,
         .bloom_bits_per_key = 10,
     };
+}
+
+void
+test_table_begin(struct test_table *table, const struct table_build_options *options)
+{
+    const struct table_build_options small = test_table_options(7, COMPRESSION_NONE, 128);
 
     *table = (struct test_table){0};
     table->builder = table_builder_new(options != NULL ? options : &small, append_bytes, table);

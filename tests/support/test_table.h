@@ -20,6 +20,9 @@ enum test_temperature {
     TEST_TEMPERATURE_COUNT,
 };
 
+/* Of the default family, with a filter, by nobody; block_bytes 0: as the builder likes it. */
+struct table_build_options test_table_options(uint64_t file_number, enum compression compression,
+                                              uint32_t block_bytes);
 /* `options` may be NULL: small blocks, a filter, no compression. */
 void test_table_begin(struct test_table *table, const struct table_build_options *options);
 void test_table_add(struct test_table *table, const char *user_key, uint64_t seq,

@@ -62,22 +62,16 @@ tool_db_fetch(struct tool_db *tool, struct read_ctx *ctx)
     return arrival.st;
 }
 
-static void
-on_flushed(void *owner, enum kv_status st)
-{
-    if (st != KV_OK)
-        exit(74);
-    *(bool *)owner = true;
-}
-
 void
 tool_db_flush(struct tool_db *tool)
 {
-    bool is_done = false;
+    struct outcome outcome = {0};
 
-    db_flush(tool->db, on_flushed, &is_done);
-    while (!is_done)
+    db_flush(tool->db, outcome_note, &outcome);
+    while (!outcome.is_here)
         tool_db_turn(tool);
+    if (outcome.st != KV_OK)
+        exit(74);
 }
 
 void
@@ -85,14 +79,16 @@ tool_db_compact(struct tool_db *tool, bool is_manual)
 {
     const struct db_compact_request everything = {.cf_id = CF_DEFAULT};
     struct db_stats stats;
-    bool is_done = !is_manual;
+    struct outcome outcome = {.is_here = !is_manual};
 
     if (is_manual)
-        (void)db_compact(tool->db, &everything, on_flushed, &is_done);
+        (void)db_compact(tool->db, &everything, outcome_note, &outcome);
     do {
         tool_db_turn(tool);
+        if (outcome.st != KV_OK)
+            exit(74); /* a plan that failed rests, and is not settled */
         db_get_stats(tool->db, &stats);
-    } while (!is_done || !stats.compaction_is_settled || stats.obsolete_count > 0);
+    } while (!outcome.is_here || !stats.compaction_is_settled || stats.obsolete_count > 0);
 }
 
 void

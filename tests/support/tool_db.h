@@ -21,9 +21,9 @@ void tool_db_turn(struct tool_db *tool);
 /* Waits for what ctx wants. */
 enum kv_status tool_db_fetch(struct tool_db *tool, struct read_ctx *ctx);
 void tool_db_flush(struct tool_db *tool);
-/* Writes, and waits for room and for durability of what came long before. */
 /* Until the picker has nothing to do; is_manual: and all is in the last level. */
 void tool_db_compact(struct tool_db *tool, bool is_manual);
+/* Writes, and waits for room and for durability of what came long before. */
 void tool_db_write(struct tool_db *tool, struct write_batch *batch);
 
 #endif

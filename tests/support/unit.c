@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "support/clock.h"
 
 static uint64_t seed;
 
@@ -20,10 +21,8 @@ static void
 choose_seed(int argc, char **argv)
 {
     const char *given = getenv("KV_SEED");
-    struct timespec now;
 
-    clock_gettime(CLOCK_REALTIME, &now);
-    seed = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    seed = clock_ns(CLOCK_REALTIME);
     if (given != NULL && given[0] != '\0')
         seed = strtoull(given, NULL, 10);
     for (int i = 1; i < argc; i++) {

@@ -2,15 +2,15 @@
 """command_info_test.py - Goal: what kvd says of its commands is what Redis 7.0 says of them.
 
 Method: each row of COMMAND INFO, second words too, is compared with that of the redis-server of the
-distribution, byte for byte but for the order of second words, and so are COMMAND DOCS' since and
-group, COMMAND LIST by every filter, GETKEYS and GETKEYSANDFLAGS of many lines, and ACL CAT.  What
+distribution, byte for byte but for the order of second words, and so are COMMAND DOCS' since,
+group and arguments, COMMAND LIST by every filter, GETKEYS and GETKEYSANDFLAGS of many lines, and ACL CAT.  What
 may differ is in the tables here.
 """
 import os
 import sys
 
 sys.dont_write_bytecode = True
-from differential.servers import plain
+from differential.servers import plain, reply_end
 from kvd_process import Kvd, Redis, check, encode
 
 # Commands that Redis 7.0.15 has not: kvd's own, and those of later versions.
@@ -41,7 +41,6 @@ class Raw:
         self.ask("HELLO", protocol)
 
     def ask(self, *words):
-        from differential.servers import reply_end
         self.connection.send(encode(*words))
         data = self.connection.rest
         while not data or reply_end(data, 0) < 0:
@@ -73,28 +72,65 @@ def compare_rows(redis, kvd, names):
         compare_rows(redis, kvd, [second for second in seconds if second not in OWN_SECOND])
 
 
+def as_dict(flat):
+    return dict(zip(flat[::2], flat[1::2]))
+
+
 def docs_of(server):
-    flat = plain(server.ask("COMMAND", "DOCS"))
-    return {name: dict(zip(doc[::2], doc[1::2])) for name, doc in zip(flat[::2], flat[1::2])}
+    """All of them by name, second words too."""
+    docs = {name: as_dict(doc) for name, doc in as_dict(plain(server.ask("COMMAND", "DOCS"))).items()}
+    for doc in list(docs.values()):
+        docs.update({name: as_dict(second) for name, second in as_dict(doc.get(b"subcommands", [])).items()})
+    return docs
+
+
+def without_later(arguments):
+    """As dictionaries, and without what is from versions after the one that is compared with."""
+    kept = []
+    for argument in map(as_dict, arguments):
+        since = argument.get(b"since", b"0").split(b".")
+        if b"arguments" in argument:
+            argument[b"arguments"] = without_later(argument[b"arguments"])
+        if list(map(int, since)) <= [7, 0, 15]:
+            kept.append(argument)
+    return kept
+
+
+def raw_arguments(server, name):
+    """The bytes of the field; b"": there is none."""
+    data = server.ask("COMMAND", "DOCS", name)
+    begin = data.find(b"$9\r\narguments\r\n")
+    return b"" if begin < 0 else data[begin:reply_end(data, begin + 15)]
+
+
+def compare_arguments(redis, kvd, name, theirs, ours):
+    left, right = theirs.get(b"arguments", []), ours.get(b"arguments", [])
+    check(without_later(right) == without_later(left), "arguments of %r:\n  redis %r\n  kvd   %r" % (name, left, right))
+    if right == left and b"subcommands" not in theirs:
+        left, right = raw_arguments(redis, name), raw_arguments(kvd, name)
+        check(left == right, "arguments of %r:\n  redis %r\n  kvd   %r" % (name, left, right))
 
 
 def compare_docs(redis, kvd):
     theirs, ours = docs_of(redis), docs_of(kvd)
     for name, doc in ours.items():
         check({b"summary", b"since", b"group", b"complexity"} <= set(doc), "%r: %r" % (name, doc))
-        check(doc[b"summary"] != b"", "%r has no summary" % name)
-        if name not in theirs:
-            continue
-        for field in (b"since", b"group"):
-            check(doc[field] == theirs[name][field], "%r: %r, redis %r" % (
-                name, doc[field], theirs[name][field]))
-        left, right = ([] if b"subcommands" not in one else one[b"subcommands"] for one in (theirs[name], doc))
-        known = dict(zip(left[::2], left[1::2]))
-        for second, what in zip(right[::2], right[1::2]):
-            what = dict(zip(what[::2], what[1::2]))
-            if second in known and not second.endswith(b"|help"):
-                since = dict(zip(known[second][::2], known[second][1::2]))[b"since"]
-                check(what[b"since"] == since, "%r: since %r, redis %r" % (second, what[b"since"], since))
+        check(doc[b"summary"] != b"" or b"|" in name, "%r has no summary" % name)
+        if name in theirs and not name.endswith(b"|help"):
+            for field in (b"since", b"group"):
+                check(doc[field] == theirs[name][field], "%r: %r, redis %r" % (
+                    name, doc[field], theirs[name][field]))
+            compare_arguments(redis, kvd, name, theirs[name], doc)
+
+
+def has_arguments(kvd, names):
+    """A command takes as many words as its arity says; so it has arguments if it takes any."""
+    docs = docs_of(kvd)
+    for name in names:
+        arity = plain(kvd.ask("COMMAND", "INFO", name))[0][1]
+        takes = arity < 0 or arity > 1 + name.count(b"|")
+        has = b"arguments" in docs[name] or b"subcommands" in docs[name]
+        check(takes == has, "%r: arity %d, %r" % (name, arity, docs[name]))
 
 
 def is_shared(name, redis_names):
@@ -141,6 +177,8 @@ def main():
             check(len(ours) == plain(kvd.ask("COMMAND", "COUNT")), "COMMAND COUNT")
             compare_rows(redis, kvd, [name for name in ours if name in theirs])
             compare_docs(redis, kvd)
+            has_arguments(kvd, [name for name in plain(kvd.ask("COMMAND", "LIST"))
+                                if name.startswith(b"kv.") or name in OWN or name in OWN_SECOND])
             compare_lists(redis, kvd)
             compare_keys(redis, kvd)
             check(kvd.ask("COMMAND", "INFO", "nosuch", "config|nosuch", "get|x") ==

@@ -64,6 +64,17 @@ def check_stick(kvd_server):
     check(connection.command("STRLEN", "stick") == b":3", "STRLEN")
 
 
+def check_long_key(kvd):
+    """A key that cannot be there is not replaced by what has died, whoever listens for deletions."""
+    for events in ("KEA", ""):
+        kvd.command("CONFIG", "SET", "notify-keyspace-events", events)
+        for size in (65536, 65537, 1 << 20):
+            check(kvd.command("RESTORE", "k" * size, "1", sealed(b"\0\3abc"), "REPLACE", "ABSTTL") == b"+OK",
+                  "RESTORE of a dead key of %d bytes" % size)
+        check(kvd.command("RESTORE", "k" * 65537, "0", sealed(b"\0\3abc")).startswith(b"-ERR key is too long"),
+              "RESTORE of a key of 65537 bytes")
+
+
 def main():
     seed = int(os.environ.get("KV_SEED") or random.randrange(1 << 31))
     print("KV_SEED=%d" % seed)
@@ -72,6 +83,7 @@ def main():
         check_round(redis, kvd, random.Random(seed))
         check_refusals(redis, kvd)
         check_stick(kvd_server)
+        check_long_key(kvd)
 
 
 if __name__ == "__main__":

@@ -241,11 +241,19 @@ def running_server():
 
 def shell(p):
     script = (b'set quoted "a\\x00b \\"c\\"\\n"\n\n  get quoted  \nset \'it\' "is"\nGET it\n'
-              b"mget it no\ndelete it quoted\nhelp get\nhelp nonsense\nincr n\nstats\n")
+              b"mget it no\ndelete it quoted\nhelp get\nhelp nonsense\nincr n\nstats\n"
+              b"help set\nhelp client pause\nhelp kv.snapshot\nhelp bitfield\nhelp time\n")
     result = run(*p, data=script)
-    check(result.out.startswith(b'OK\na\x00b "c"\n\nOK\nis\nis\n\n2\nget: '), "%r" % result.out)
+    check(result.out.startswith(b'OK\na\x00b "c"\n\nOK\nis\nis\n\n2\nGET key\n  Returns '), "%r" % result.out)
+    for text in (b"SET key value [NX|XX|IFEQ ifeq-value|", b"\nCLIENT PAUSE timeout [WRITE|ALL]\n  Let ",
+                 b"\nKV.SNAPSHOT\n", b"\nKV.SNAPSHOT CREATE [NAME name] TTL seconds\n  Keeps ", b"\nTIME\n  ",
+                 b"\nBITFIELD key [GET encoding offset|[OVERFLOW WRAP|SAT|FAIL] SET encoding offset value|"
+                 b"INCRBY encoding offset increment [GET encoding "):
+        check(text in result.out, "%r is not in %r" % (text, result.out))
     check(b"does not know" in result.out and b"last_sequence:" in result.out, "%r" % result.out)
     check(result.code == 0, "%d" % result.code)
+    result = run(*p, "-o", "json", "command", "command", "docs", "client|kill", "bitfield")
+    check(result.code == 0 and b"encoding_offset_increment" in result.out, "deeply nested: %r" % result.out)
     expect(run(*p, data=b'get "unbalanced\nping\n'), b"PONG\n", 2, "not balanced")
     expect(run(*p, data=b"nonsense\nping\nquit\nping\n"), b"PONG\n", 4, "unknown command")
     expect(run(*p, data=b"get a\0b\nping"), b"PONG\n", 2, "byte 0")

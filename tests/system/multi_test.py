@@ -4,6 +4,7 @@ wherever the data lies; WATCH notices every change and no other; a kill leaves a
 
 import os
 import random
+import re
 import shutil
 import tempfile
 import threading
@@ -128,6 +129,35 @@ def cold_reads(kvd):
         check(multi(c, *commands) == replies, "a cold transaction")
 
 
+def acts_happen_once(kvd):
+    """What touches more than keys, in front of reads that need several tries."""
+    rng = random.Random(SEED)
+    c, witness = kvd.connect(), kvd.connect()
+    expect(c, b"+OK", "SELECT", "0")
+    for i in range(8):
+        victim = kvd.connect()
+        number = victim.command("CLIENT", "ID")[1:]
+        expect(c, b"+OK", "CLIENT", "SETNAME", "before")
+        expect(witness, b"+OK", "CONFIG", "SET", "latency-monitor-threshold", "1us")
+        expect(witness, b"+OK", "DEBUG", "SLEEP", "0.001")
+        expect(witness, b"+OK", "CONFIG", "SET", "latency-monitor-threshold", "0")
+        before = errors(witness)
+        keys = [b"cold%06d" % rng.randrange(8000) for _ in range(12)]
+        got = multi(c, ("INCR", "acts"), ("CLIENT", "KILL", "ID", number), ("LATENCY", "RESET"),
+                    ("CLIENT", "KILL", "nobody"), ("CLIENT", "GETNAME"), ("CLIENT", "SETNAME", "after"),
+                    *[("STRLEN", key) for key in keys], ("CLIENT", "GETNAME"), ("APPEND", keys[0], "."))
+        check(got[:2] == [b":%d" % (i + 1), b":1"], "killed once, told once: %r" % got[:6])
+        check(int(got[2][1:]) >= 1, "reset once, told once: %r" % got[:6])
+        check(got[3].startswith(b"-ERR No such client") and got[4] == b"before", got[:6])
+        check(got[18:20] == [b"after", b":%d" % (int(got[6][1:]) + 1)], got[6:])
+        check(victim.is_closed(), "the victim")
+        check(errors(witness) == before + 1, "errors are counted once")
+
+
+def errors(connection):
+    return int(re.search(rb"total_error_replies:(\d+)", connection.command("INFO", "stats"))[1])
+
+
 class Writer(threading.Thread):
     """Keeps two keys equal, until the server is gone."""
 
@@ -208,5 +238,6 @@ if __name__ == "__main__":
         refusals(kvd)
         watching(kvd)
         cold_reads(kvd)
+        acts_happen_once(kvd)
     the_last_command_of_its_client()
     all_or_nothing()

@@ -4,10 +4,13 @@ Method: the counters of syncs and KV.SEQ around writes of each level in each mod
 levels are mixed; kill -9 behind acknowledgements; the same WAITs to both servers."""
 
 import re
+import resource
 import shutil
 import time
 
-from kvd_process import Kvd, Redis, check, expect
+from kvd_process import Kvd, Redis, check, encode, expect
+
+LOST = b"-MISCONF Errors writing to the write-ahead log: "
 
 
 def seqs(connection):
@@ -119,6 +122,42 @@ def what_was_sure_survives():
             expect(again.connect(), b":50", "KV.COUNT", "[sure", "[surf")
 
 
+def what_was_taken_back_is_told():
+    """The log fails under a write whose reply was not waited for: a limit on the size of files."""
+    with Kvd() as kvd:
+        c = kvd.connect()
+        expect(c, b"+OK", "SET", "long", b"x" * 20000)
+        expect(c, b"+OK", "SET", "a", "before")
+        last = seqs(c)[b"last"]
+        limits = resource.prlimit(kvd.process.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(kvd.process.pid, resource.RLIMIT_FSIZE, (16384, limits[1]))
+        c.send(b"".join(encode(*words) for words in (
+            ("KV.WRITE", "SYNC", "none", "SET", "a", "lost"),
+            ("KV.WRITE", "SYNC", "none", "SET", "b", "lost"),
+            ("KV.WAITSEQ", last + 2, "10000"))))
+        check((c.reply(), c.reply()) == (b"+OK", b"+OK"), "not waited for")
+        begun, got = time.monotonic(), c.reply()
+        check(got.startswith(LOST) and time.monotonic() - begun < 9, got)
+        expect(c, b"before", "GET", "a")
+        for seq in (last + 1, last + 2):
+            expect(c, LOST, "KV.WAITSEQ", seq, "0")
+        expect(c, b":%d" % last, "KV.WAITSEQ", last, "0")
+        resource.prlimit(kvd.process.pid, resource.RLIMIT_FSIZE, limits)
+        deadline = time.monotonic() + 20
+        while c.command("SET", "a", "after") != b"+OK":
+            check(time.monotonic() < deadline, "writes are refused for ever")
+            expect(c, b"+OK", "DEBUG", "SLEEP", "0.05")
+        # The log is past these numbers, but not with these writes.
+        check(seqs(c)[b"synced"] > last + 2, seqs(c))
+        for seq in (last + 1, last + 2):
+            expect(c, LOST, "KV.WAITSEQ", seq, "0")
+        expect(c, b"+OK", "MULTI")
+        expect(c, b"+QUEUED", "KV.WAITSEQ", last + 1, "0")
+        check(c.command("EXEC")[0].startswith(LOST), "inside of EXEC")
+        expect(c, b":%d" % seqs(c)[b"last"], "KV.WAITSEQ", seqs(c)[b"last"], "0")
+        expect(c, b":%d" % seqs(c)[b"last"], "KV.WAITSEQ", last, "0")
+
+
 def waits_are_redis_waits(kvd):
     servers = [kvd.connect()]
     redis = Redis() if shutil.which("redis-server") else None
@@ -152,6 +191,7 @@ def waits_are_redis_waits(kvd):
 
 
 what_was_sure_survives()
+what_was_taken_back_is_told()
 with Kvd() as main_kvd:
     grammar(main_kvd)
     every_level_writes(main_kvd)

@@ -17,6 +17,7 @@
 #include "compact/compaction_run.h"
 #include "io/file.h"
 #include "io/io_blocking.h"
+#include "support/test_table.h"
 
 enum {
     RUN_COUNT = 5,
@@ -84,13 +85,7 @@ fill_value(struct bench *bench, uint8_t *value)
 static void
 write_table(struct bench *bench, uint32_t index, uint32_t run, uint64_t first, uint64_t count)
 {
-    const struct table_build_options options = {.file_number = 1 + index,
-                                                .cf_name = "default",
-                                                .db_identity = "",
-                                                .session_identity = "",
-                                                .merge_operator = "nullptr",
-                                                .compression = bench->compression,
-                                                .bloom_bits_per_key = 10};
+    const struct table_build_options options = test_table_options(1 + index, bench->compression, 0);
     struct sink sink = {.io = bench->io};
     struct table_builder *builder = table_builder_new(&options, write_bytes, &sink);
     uint8_t *value = kv_alloc_zero(bench->value_bytes + 8), key[KEY_BYTES + 17];

@@ -5,22 +5,14 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/assert.h"
 #include "base/random.h"
 #include "compact/flush_build.h"
+#include "support/clock.h"
+#include "support/test_table.h"
 
 enum { KEY_BYTES = 16, VALUE_BYTES = 100, MEMTABLE_BYTES = 256 * 1024 * 1024 };
-
-static uint64_t
-cpu_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 static enum kv_status
 count_bytes(void *owner, struct slice bytes)
@@ -51,20 +43,14 @@ fill(struct memtable *memtable, uint32_t count)
 static void
 flush(const struct memtable *memtable, enum compression compression, uint32_t count)
 {
-    const struct table_build_options options = {.file_number = 1,
-                                                .cf_name = "default",
-                                                .db_identity = "",
-                                                .session_identity = "",
-                                                .merge_operator = "nullptr",
-                                                .compression = compression,
-                                                .bloom_bits_per_key = 10};
+    const struct table_build_options options = test_table_options(1, compression, 0);
     uint64_t bytes = 0;
     const struct flush_build build = {
         .memtable = memtable, .options = &options, .sink = count_bytes, .sink_owner = &bytes};
     struct table_summary summary;
-    const uint64_t start = cpu_ns();
+    const uint64_t start = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
     const enum kv_status st = flush_build_run(&build, &summary);
-    const double each = (double)(cpu_ns() - start) / count;
+    const double each = (double)(clock_ns(CLOCK_PROCESS_CPUTIME_ID) - start) / count;
 
     KV_ASSERT(st == KV_OK);
     printf("%7.1f ns an entry, %5.0f MB/s of keys and values, %llu bytes of table\n", each,

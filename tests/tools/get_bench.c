@@ -8,15 +8,16 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/random.h"
+#include "support/bench_key.h"
+#include "support/clock.h"
 #include "support/tool_db.h"
 
 enum {
-    KEY_BYTES = 16,
+    KEY_BYTES = BENCH_KEY_BYTES,
     VALUE_BYTES = 100,
     ROUND_COUNT = 16,
     READ_COUNT = 200000,
@@ -33,26 +34,6 @@ struct bench {
     bool absent;   /* read keys that lie between those that are there */
 };
 
-static uint64_t
-cpu_now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-static struct slice
-key_make(uint8_t *target, uint64_t number)
-{
-    memcpy(target, "key:", 4);
-    for (unsigned i = KEY_BYTES - 1; i >= 4; i--) {
-        target[i] = (uint8_t)('0' + number % 10);
-        number /= 10;
-    }
-    return slice_of(target, KEY_BYTES);
-}
-
 /* Behind a key and before the next one. */
 static void
 delete_ranges(struct bench *bench, uint64_t count)
@@ -64,8 +45,8 @@ delete_ranges(struct bench *bench, uint64_t count)
     for (uint64_t i = 0; i < count; i++) {
         const uint64_t number = i * bench->key_count / count;
 
-        (void)key_make(begin, number);
-        (void)key_make(end, number);
+        (void)bench_key(begin, number);
+        (void)bench_key(end, number);
         begin[KEY_BYTES] = '!';
         end[KEY_BYTES] = '~';
         write_batch_clear(&batch);
@@ -88,7 +69,7 @@ fill_table(struct bench *bench, uint64_t count, uint64_t range_count)
         write_batch_clear(&batch);
         for (unsigned i = 0; i < BATCH_COUNT; i++)
             write_batch_put(&batch, CF_DEFAULT,
-                            key_make(key, random_below(&bench->random, bench->key_count)),
+                            bench_key(key, random_below(&bench->random, bench->key_count)),
                             slice_of(value, VALUE_BYTES));
         tool_db_write(&bench->tool, &batch);
     }
@@ -100,7 +81,7 @@ fill_table(struct bench *bench, uint64_t count, uint64_t range_count)
 static struct slice
 probe_make(const struct bench *bench, uint8_t *target, uint64_t number)
 {
-    const struct slice key = key_make(target, number);
+    const struct slice key = bench_key(target, number);
 
     if (bench->absent)
         target[KEY_BYTES - 1] = 'x';
@@ -153,10 +134,10 @@ measure_groups(struct bench *bench, const char *name, uint64_t first, uint64_t c
         uint64_t start, taken;
 
         bench->found_count = 0;
-        start = cpu_now_ns();
+        start = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
         for (unsigned i = 0; i < READ_COUNT; i += GROUP_COUNT)
             get_group(bench, first, count);
-        taken = cpu_now_ns() - start;
+        taken = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - start;
         best = taken < best ? taken : best;
     }
     printf("%-8s %-10s %6llu ns  (%llu of %u found)\n", name,
@@ -201,7 +182,7 @@ main(int argc, char **argv)
     random_init(&bench.random, 2); /* whether it was filled now or before */
     for (uint64_t i = 0; i < bench.key_count; i++)
         get(&bench,
-            &(struct version_probe){.target = table_target_of(key_make(key, i), SEQUENCE_MAX)});
+            &(struct version_probe){.target = table_target_of(bench_key(key, i), SEQUENCE_MAX)});
     tool_db_turn(&bench.tool);
     measure(&bench, "any", 0, bench.key_count);
     measure(&bench, "hot", bench.key_count / 2, bench.key_count / 100);

@@ -4,13 +4,14 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/alloc.h"
 #include "base/random.h"
 #include "mem/memtable_internal.h"
+#include "support/bench_key.h"
+#include "support/clock.h"
 
-enum { KEY_BYTES = 16, VALUE_BYTES = 100, ROUND_COUNT = 5 };
+enum { KEY_BYTES = BENCH_KEY_BYTES, VALUE_BYTES = 100, ROUND_COUNT = 5 };
 
 struct bench {
     struct memtable_pool *pool;
@@ -20,27 +21,6 @@ struct bench {
     uint64_t next_seq;
     uint8_t value[VALUE_BYTES];
 };
-
-static uint64_t
-cpu_now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-/* "key:%012u"; snprintf would cost more than the insert. */
-static struct slice
-key_make(uint8_t *target, uint32_t number)
-{
-    memcpy(target, "key:", 4);
-    for (unsigned i = KEY_BYTES - 1; i >= 4; i--) {
-        target[i] = (uint8_t)('0' + number % 10);
-        number /= 10;
-    }
-    return slice_of(target, KEY_BYTES);
-}
 
 static void
 memtable_renew(struct bench *bench)
@@ -57,7 +37,7 @@ add(struct bench *bench, uint32_t number)
     uint8_t key[KEY_BYTES];
     const struct batch_record record = {.type = TYPE_VALUE,
                                         .seq = bench->next_seq++,
-                                        .key = key_make(key, number),
+                                        .key = bench_key(key, number),
                                         .value = slice_of(bench->value, VALUE_BYTES)};
 
     memtable_add(bench->memtable, &record);
@@ -88,7 +68,7 @@ insert_groups(struct bench *bench)
         records[group_count] =
             (struct batch_record){.type = TYPE_VALUE,
                                   .seq = bench->next_seq++,
-                                  .key = key_make(keys[group_count], bench->shuffled[i]),
+                                  .key = bench_key(keys[group_count], bench->shuffled[i]),
                                   .value = slice_of(bench->value, VALUE_BYTES)};
         if (++group_count == MEM_GROUP_COUNT_MAX || i + 1 == bench->count) {
             mem_add_group(bench->memtable, records, group_count);
@@ -104,7 +84,7 @@ get_hit(struct bench *bench)
     struct lookup found;
 
     for (uint32_t i = 0; i < bench->count; i++) {
-        memtable_get(bench->memtable, 0, key_make(key, bench->shuffled[bench->count - 1 - i]),
+        memtable_get(bench->memtable, 0, bench_key(key, bench->shuffled[bench->count - 1 - i]),
                      SEQUENCE_MAX, &found);
         if (found.kind != LOOKUP_VALUE)
             exit(1);
@@ -120,7 +100,7 @@ get_miss(struct bench *bench)
 
     key[KEY_BYTES] = 'x';
     for (uint32_t i = 0; i < bench->count; i++) {
-        key_make(key, bench->shuffled[bench->count - 1 - i]);
+        bench_key(key, bench->shuffled[bench->count - 1 - i]);
         memtable_get(bench->memtable, 0, slice_of(key, KEY_BYTES + 1), SEQUENCE_MAX, &found);
         if (found.kind != LOOKUP_ABSENT)
             exit(1);
@@ -135,7 +115,7 @@ seek_and_ten(struct bench *bench)
 
     put_fixed64(target + KEY_BYTES, footer_pack(SEQUENCE_MAX, TYPE_SEEK));
     for (uint32_t i = 0; i < bench->count; i++) {
-        key_make(target, bench->shuffled[bench->count - 1 - i]);
+        bench_key(target, bench->shuffled[bench->count - 1 - i]);
         if (iter_seek(iter, slice_of(target, sizeof(target))) != KV_OK)
             exit(1);
         for (unsigned step = 0; step < 10 && iter->valid; step++) {
@@ -181,9 +161,9 @@ measure(struct bench *bench, void (*run)(struct bench *), bool renew)
 
         if (renew)
             memtable_renew(bench);
-        start = cpu_now_ns();
+        start = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
         run(bench);
-        took = cpu_now_ns() - start;
+        took = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - start;
         if (took < best)
             best = took;
     }
@@ -217,9 +197,10 @@ main(int argc, char **argv)
     memset(bench.value, 'v', sizeof(bench.value));
     shuffle(&bench);
     memtable_renew(&bench);
-    start = cpu_now_ns();
+    start = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
     insert_random(&bench);
-    printf("insert random, fresh  %7.1f ns\n", (double)(cpu_now_ns() - start) / bench.count);
+    printf("insert random, fresh  %7.1f ns\n",
+           (double)(clock_ns(CLOCK_PROCESS_CPUTIME_ID) - start) / bench.count);
     printf("bytes an entry        %7.1f\n",
            (double)memtable_bytes_used(bench.memtable) / bench.count);
     printf("insert ascending      %7.1f ns\n", measure(&bench, insert_ascending, true));

@@ -8,23 +8,14 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "db/db_iter.h"
+#include "support/clock.h"
 #include "support/tool_db.h"
 
 enum { READ_COUNT = 500000, ROUND_COUNT = 5, KEY_COUNT = 100000, BATCH_COUNT = 100 };
 
 static struct tool_db tool;
-
-static uint64_t
-now_ns(clockid_t clock)
-{
-    struct timespec now;
-
-    clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 static struct slice
 key_of(char text[32], char head, uint64_t number)
@@ -69,7 +60,7 @@ delete_range(struct slice begin, struct slice end)
 static uint64_t
 read_all(char head, uint64_t *found_count)
 {
-    const uint64_t start_ns = now_ns(CLOCK_PROCESS_CPUTIME_ID);
+    const uint64_t start_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
     char text[32];
 
     *found_count = 0;
@@ -84,7 +75,7 @@ read_all(char head, uint64_t *found_count)
         *found_count += found.kind == LOOKUP_VALUE;
         read_ctx_deinit(&ctx);
     }
-    return now_ns(CLOCK_PROCESS_CPUTIME_ID) - start_ns;
+    return clock_ns(CLOCK_PROCESS_CPUTIME_ID) - start_ns;
 }
 
 static void
@@ -114,12 +105,12 @@ seek_past(const char *what, char head)
     options.ahead_bytes_max = 256 * 1024;
     read_ctx_init(&ctx, db_block_cache(tool.db));
     iter = db_iter_new(tool.db, &ctx, &options);
-    start_ns = now_ns(CLOCK_MONOTONIC);
+    start_ns = clock_ns(CLOCK_MONOTONIC);
     while (db_iter_seek(iter, slice_from_text(first)) == KV_WANT_BLOCK)
         (void)tool_db_fetch(&tool, &ctx);
     db_iter_get_stats(iter, &stats);
     (void)printf("%-44s %8.3f ms to the next key, %llu skipped, %llu leaps\n", what,
-                 (double)(now_ns(CLOCK_MONOTONIC) - start_ns) / 1e6,
+                 (double)(clock_ns(CLOCK_MONOTONIC) - start_ns) / 1e6,
                  (unsigned long long)stats.skip_count, (unsigned long long)stats.leap_count);
     db_iter_free(iter);
     read_ctx_deinit(&ctx);

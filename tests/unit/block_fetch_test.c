@@ -115,16 +115,7 @@ value_of(unsigned number, char *target)
 static void
 world_init(struct world *world, bool is_direct, size_t sector_bytes)
 {
-    const struct table_build_options options = {
-        .file_number = 9,
-        .cf_name = "default",
-        .db_identity = "",
-        .session_identity = "",
-        .merge_operator = "nullptr",
-        .compression = COMPRESSION_LZ4,
-        .block_bytes = 1000,
-        .bloom_bits_per_key = 10,
-    };
+    const struct table_build_options options = test_table_options(9, COMPRESSION_LZ4, 1000);
     char key[KEY_BYTES], value[100];
 
     memset(world, 0, sizeof(*world));

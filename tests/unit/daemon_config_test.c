@@ -2,10 +2,10 @@
 #include <CUnit/Basic.h>
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "daemon/config_file.h"
+#include "support/scratch_dir.h"
 #include "support/unit.h"
 
 static uint32_t
@@ -149,12 +149,13 @@ set(struct config *config, const char *name, const char *value)
 static void
 a_rewrite_changes_what_changed(void)
 {
-    char folder[] = "/tmp/daemon_config_test.XXXXXX", main_path[64], other_path[64];
+    char folder[SCRATCH_PATH_BYTES], main_path[sizeof(folder) + 16],
+        other_path[sizeof(folder) + 16];
     char error[CONFIG_ERROR_BYTES], text[512] = "";
     struct config config, again;
     FILE *file;
 
-    CU_ASSERT_TRUE_FATAL(mkdtemp(folder) != NULL);
+    scratch_dir_make(folder, NULL);
     (void)snprintf(main_path, sizeof(main_path), "%s/kvd.conf", folder);
     (void)snprintf(other_path, sizeof(other_path), "%s/other.conf", folder);
     write_file(main_path, "# first\nmaxclients 100\ntimeout 5\n# middle\ntimeout 6\n"
@@ -180,9 +181,7 @@ a_rewrite_changes_what_changed(void)
         CU_ASSERT_FALSE(config_differs(&config, &again, i));
     config_deinit(&config);
     config_deinit(&again);
-    (void)unlink(main_path);
-    (void)unlink(other_path);
-    (void)rmdir(folder);
+    scratch_dir_remove(folder);
 }
 
 /* Method: a process with this one's number, as in a container each is, died in the middle of a
@@ -190,11 +189,11 @@ a_rewrite_changes_what_changed(void)
 static void
 a_rewrite_that_a_crash_ended_is_in_nobodys_way(void)
 {
-    char folder[] = "/tmp/daemon_config_test.XXXXXX", path[64], remnant[96];
+    char folder[SCRATCH_PATH_BYTES], path[sizeof(folder) + 16], remnant[sizeof(path) + 32];
     char error[CONFIG_ERROR_BYTES];
     struct config config;
 
-    CU_ASSERT_TRUE_FATAL(mkdtemp(folder) != NULL);
+    scratch_dir_make(folder, NULL);
     (void)snprintf(path, sizeof(path), "%s/kvd.conf", folder);
     (void)snprintf(remnant, sizeof(remnant), "%s.tmp-%d", path, (int)getpid());
     write_file(path, "timeout 5\n");
@@ -205,8 +204,7 @@ a_rewrite_that_a_crash_ended_is_in_nobodys_way(void)
     CU_ASSERT_TRUE(config_file_rewrite(&config, error));
     CU_ASSERT_TRUE(access(remnant, F_OK) != 0);
     config_deinit(&config);
-    (void)unlink(path);
-    (void)rmdir(folder);
+    scratch_dir_remove(folder);
 }
 
 /* Method: each pair of settings that do not go together. */

@@ -110,6 +110,31 @@ samples_are_the_longest_of_a_second(void)
     free(server);
 }
 
+/* Method: samples ten seconds apart, then the clock is put back by an hour, and goes on. */
+static void
+a_clock_that_is_put_back_does_no_harm(void)
+{
+    static const struct io_ops ops = {.wall_us = tell_wall_us};
+    static const uint64_t seconds[] = {5000, 5010, 5020, 1400, 1410, 1420};
+    struct io io = {.ops = &ops};
+    struct server *server = calloc(1, sizeof(*server));
+    struct latency_series *series = &server->latency.series[LATENCY_COMMAND];
+    struct buffer picture = {0};
+
+    server->io = &io;
+    server->config.latency_threshold_us = 1;
+    for (size_t i = 0; i < sizeof(seconds) / sizeof(seconds[0]); i++) {
+        wall_us = seconds[i] * 1000000;
+        latency_note(server, LATENCY_COMMAND, 3000);
+        CU_ASSERT_EQUAL(latency_count(series), i + 1);
+        CU_ASSERT_EQUAL(latency_interval_s(series), i == 0 ? 0 : 10);
+        latency_draw(series, LATENCY_COMMAND, seconds[i], &picture);
+    }
+    CU_ASSERT_EQUAL(latency_at(series, 5)->wall_s, 1420);
+    buffer_deinit(&picture);
+    free(server);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -117,6 +142,7 @@ main(int argc, char **argv)
         UNIT_TEST(a_time_is_found_where_it_is),
         UNIT_TEST(percentiles_are_those_of_the_list),
         UNIT_TEST(samples_are_the_longest_of_a_second),
+        UNIT_TEST(a_clock_that_is_put_back_does_no_harm),
         UNIT_TEST_END,
     };
 

@@ -3,10 +3,10 @@
  * Method: a table of many small blocks, over a cold cache, and input as a client sends it. */
 #include <CUnit/Basic.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/buffer.h"
 #include "daemon/read_ahead.h"
+#include "support/scratch_dir.h"
 #include "support/tool_db.h"
 #include "support/unit.h"
 
@@ -18,7 +18,7 @@ struct world {
     struct read_wave wave;
     struct read_ctx ctx;
     struct buffer input;
-    char dir[32];
+    char dir[SCRATCH_PATH_BYTES];
 };
 
 static struct slice
@@ -34,8 +34,8 @@ world_open(struct world *world)
     uint8_t value[VALUE_BYTES];
     char key[KEY_BYTES];
 
-    *world = (struct world){.dir = "/tmp/kv_wave_XXXXXX"};
-    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(world->dir));
+    *world = (struct world){0};
+    scratch_dir_make(world->dir, NULL);
     tool_db_init(&world->tool, world->dir);
     world->tool.options.block_bytes = 512;
     tool_db_open(&world->tool);
@@ -52,12 +52,9 @@ world_open(struct world *world)
 static void
 world_close(struct world *world)
 {
-    char command[64];
-
     buffer_deinit(&world->input);
     tool_db_close(&world->tool);
-    snprintf(command, sizeof(command), "rm -rf %s", world->dir);
-    CU_ASSERT_EQUAL(system(command), 0);
+    scratch_dir_remove(world->dir);
 }
 
 /* Each key in a block of its own. */

@@ -21,6 +21,7 @@
 #include "daemon/worker_pool.h"
 #include "ipc/worker_channel.h"
 #include "mem/memtable.h"
+#include "support/scratch_dir.h"
 #include "support/unit.h"
 
 enum {
@@ -33,7 +34,7 @@ enum {
 };
 
 struct bench {
-    char dir[64], socket_path[100];
+    char dir[SCRATCH_PATH_BYTES], socket_path[SCRATCH_PATH_BYTES + 12];
     struct ring *ring;
     struct worker_pool *pool;
     struct memtable_pool *memtables;
@@ -123,8 +124,7 @@ bench_open(struct bench *bench, uint32_t worker_count, uint32_t entries, const c
                                           .timeout_us = TIMEOUT_US};
 
     memset(bench, 0, sizeof(*bench));
-    snprintf(bench->dir, sizeof(bench->dir), "/var/tmp/kv_pool_XXXXXX");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(bench->dir));
+    scratch_dir_make(bench->dir, "/var/tmp");
     snprintf(bench->socket_path, sizeof(bench->socket_path), "%s/worker.sock", bench->dir);
     CU_ASSERT_EQUAL_FATAL(ring_open(256, &bench->ring), KV_OK);
     options.ring = bench->ring;
@@ -140,14 +140,11 @@ bench_open(struct bench *bench, uint32_t worker_count, uint32_t entries, const c
 static void
 bench_close(struct bench *bench)
 {
-    char command[PATH_SIZE];
-
     worker_pool_close(bench->pool);
     ring_close(bench->ring);
     memtable_unref(bench->memtable);
     memtable_pool_free(bench->memtables);
-    snprintf(command, sizeof(command), "rm -rf %s", bench->dir);
-    CU_ASSERT_EQUAL(system(command), 0);
+    scratch_dir_remove(bench->dir);
 }
 
 static void

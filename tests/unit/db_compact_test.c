@@ -6,44 +6,29 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "db/db.h"
-#include "support/arrival.h"
-#include "support/inline_port.h"
-#include "support/sim_io.h"
+#include "support/sim_life.h"
 #include "support/unit.h"
 #include "version/file_name.h"
 
 static const char dir[] = "/db";
+static const struct db_compact_request everything = {.cf_id = CF_DEFAULT};
 
 struct world {
-    struct sim_io *sim;
-    struct inline_port inner;
-    struct job_port port; /* before the inner one */
+    struct sim_life life;
+    struct job_port port; /* before that of the life */
     struct db_options options;
-    struct db *db;
-    enum kv_status answer;  /* of compactions; not KV_OK: the inner port isn't asked */
-    enum kv_status refusal; /* of the one that is being refused */
-    bool is_crowded;        /* two were asked for at a time */
+    bool is_crowded; /* two were asked for at a time */
     enum job_urgency urgency;
     /* Instead of on_done; NULL: the truth. */
     void (*lie)(struct compact_job *job, enum kv_status st, const struct table_summary *tables,
                 uint32_t table_count);
     uint32_t asked_count;
     struct compact_job *asked;
-    struct io_timer timer;
     void (*engine_done)(struct compact_job *job, enum kv_status st,
                         const struct table_summary *tables, uint32_t table_count);
 };
 
 /* --- the port --- */
-
-static void
-on_refused(struct io_timer *timer)
-{
-    struct world *world = KV_CONTAINER_OF(timer, struct world, timer);
-
-    world->asked->on_done(world->asked, world->refusal, NULL, 0);
-}
 
 static struct world *liar; /* on_done has no owner of ours */
 
@@ -86,7 +71,7 @@ start_flush(struct job_port *port, struct flush_job *job)
 {
     struct world *world = KV_CONTAINER_OF(port, struct world, port);
 
-    world->inner.port.start_flush(&world->inner.port, job);
+    world->life.port.port.start_flush(&world->life.port.port, job);
 }
 
 static void
@@ -96,19 +81,13 @@ start_compact(struct job_port *port, struct compact_job *job)
 
     world->asked_count++;
     world->asked = job;
-    world->is_crowded = world->is_crowded || !list_empty(&world->inner.jobs);
-    if (world->answer != KV_OK) {
-        world->refusal = world->answer;
-        world->timer.on_expire = on_refused;
-        io_timer_start(sim_io_base(world->sim), &world->timer, sim_io_now(world->sim) + 1000);
-        return;
-    }
+    world->is_crowded = world->is_crowded || !list_empty(&world->life.port.jobs);
     if (world->lie != NULL) {
         liar = world;
         world->engine_done = job->on_done;
         job->on_done = world->lie;
     }
-    world->inner.port.start_compact(&world->inner.port, job);
+    world->life.port.port.start_compact(&world->life.port.port, job);
 }
 
 static void
@@ -116,7 +95,7 @@ cancel_compact(struct job_port *port, struct compact_job *job)
 {
     struct world *world = KV_CONTAINER_OF(port, struct world, port);
 
-    world->inner.port.cancel_compact(&world->inner.port, job);
+    world->life.port.port.cancel_compact(&world->life.port.port, job);
 }
 
 static void
@@ -133,71 +112,43 @@ set_urgency(struct job_port *port, enum job_urgency urgency)
 static void
 open_world(struct world *world)
 {
-    inline_port_init(&world->inner, sim_io_base(world->sim));
-    world->port = (struct job_port){.start_flush = start_flush,
-                                    .start_compact = start_compact,
-                                    .cancel_compact = cancel_compact,
-                                    .set_urgency = set_urgency};
-    world->options.port = &world->port;
-    CU_ASSERT_EQUAL_FATAL(db_open(&world->options, &world->db), KV_OK);
+    CU_ASSERT_EQUAL_FATAL(sim_life_open(&world->life, &world->options), KV_OK);
 }
 
 static void
 init(struct world *world)
 {
-    *world = (struct world){.sim = sim_io_new(NULL)};
-    world->options = (struct db_options){
-        .io = sim_io_base(world->sim),
-        .dir = dir,
-        .create_if_missing = true,
-        .memory_limit_bytes = 64 << 20,
-        .memtable_bytes = 1 << 20,
-        .wal_bytes_max = 4 << 20,
-        .wal_recovery_mode = WAL_POINT_IN_TIME,
-        .compaction = {.job_count = 2,
-                       .has_style = true,
-                       .style = COMPACTION_LEVELED,
-                       .level0_trigger = 2},
-    };
+    *world = (struct world){.port = {.start_flush = start_flush,
+                                     .start_compact = start_compact,
+                                     .cancel_compact = cancel_compact,
+                                     .set_urgency = set_urgency}};
+    sim_life_init(&world->life, &(struct sim_options){.seed = 1});
+    world->options = sim_life_options(&world->life, dir, world);
+    world->options.port = &world->port;
+    world->options.memory_limit_bytes = 64 << 20;
+    world->options.memtable_bytes = 1 << 20;
+    world->options.wal_bytes_max = 4 << 20;
+    world->options.compaction = (struct db_compaction_settings){
+        .job_count = 2, .has_style = true, .style = COMPACTION_LEVELED, .level0_trigger = 2};
     open_world(world);
-}
-
-static void
-turn(struct world *world)
-{
-    db_turn(world->db);
-    if (!sim_io_turn(world->sim))
-        sim_io_advance(world->sim, 1000);
-}
-
-static void
-close_world(struct world *world)
-{
-    while (!db_is_idle(world->db))
-        turn(world);
-    db_stop(world->db);
-    io_timer_stop(sim_io_base(world->sim), &world->timer);
-    inline_port_deinit(&world->inner);
-    CU_ASSERT_EQUAL(db_close(world->db), KV_OK);
-    world->db = NULL;
 }
 
 static void
 deinit(struct world *world)
 {
-    if (world->db != NULL)
-        close_world(world);
-    sim_io_drain(world->sim);
-    sim_io_free(world->sim);
+    sim_life_deinit(&world->life);
+}
+
+static void
+run_for(struct world *world, uint64_t duration_us)
+{
+    sim_life_run_for(&world->life, duration_us);
 }
 
 static struct db_stats
-stats_of(struct world *world)
+stats_of(const struct world *world)
 {
-    struct db_stats stats;
-
-    db_get_stats(world->db, &stats);
-    return stats;
+    return sim_life_stats(&world->life);
 }
 
 static bool
@@ -214,7 +165,7 @@ table_files(struct world *world)
 {
     uint64_t count = 0;
 
-    CU_ASSERT_EQUAL(io_list_dir(sim_io_base(world->sim), dir, count_table, &count), 0);
+    CU_ASSERT_EQUAL(io_list_dir(sim_io_base(world->life.sim), dir, count_table, &count), 0);
     return count;
 }
 
@@ -223,46 +174,16 @@ is_settled(struct world *world)
 {
     const struct db_stats stats = stats_of(world);
 
-    return stats.compaction_is_settled && stats.obsolete_count == 0 && db_is_idle(world->db);
+    return stats.compaction_is_settled && stats.obsolete_count == 0 && db_is_idle(world->life.db);
 }
 
 static void
 settle(struct world *world)
 {
     for (int i = 0; i < 100000 && !is_settled(world); i++)
-        turn(world);
+        sim_life_turn(&world->life);
     CU_ASSERT_TRUE(is_settled(world));
     CU_ASSERT_EQUAL(table_files(world), stats_of(world).table_count);
-}
-
-static void
-run_for(struct world *world, uint64_t duration_us)
-{
-    const uint64_t end_us = sim_io_now(world->sim) + duration_us;
-
-    while (sim_io_now(world->sim) < end_us) {
-        db_turn(world->db);
-        sim_io_advance(world->sim, 10000);
-    }
-}
-
-static void
-on_done(void *owner, enum kv_status st)
-{
-    *(int *)owner = (int)st;
-}
-
-enum { NOT_DONE = -1 };
-
-static void
-flush(struct world *world)
-{
-    int st = NOT_DONE;
-
-    db_flush(world->db, on_done, &st);
-    while (st == NOT_DONE)
-        turn(world);
-    CU_ASSERT_EQUAL(st, KV_OK);
 }
 
 /* Keys k<first>..k9, their values from `round`; then a flush. */
@@ -279,9 +200,9 @@ write_table_from(struct world *world, int first, int round)
         (void)snprintf(value, sizeof(value), "value %d of round %d", i, round);
         write_batch_put(&batch, CF_DEFAULT, slice_from_text(key), slice_from_text(value));
     }
-    CU_ASSERT_EQUAL(db_write(world->db, &batch, &seq), KV_OK);
+    CU_ASSERT_EQUAL(db_write(world->life.db, &batch, &seq), KV_OK);
     write_batch_deinit(&batch);
-    flush(world);
+    sim_life_flush(&world->life);
 }
 
 static void
@@ -301,19 +222,7 @@ check_value(struct world *world, int number, int round)
 
     (void)snprintf(key, sizeof(key), "k%d", number);
     (void)snprintf(value, sizeof(value), "value %d of round %d", number, round);
-    read_ctx_init(&ctx, db_block_cache(world->db));
-    while ((st = db_get(world->db, &ctx, CF_DEFAULT, slice_from_text(key), SEQUENCE_MAX, &found)) ==
-           KV_WANT_BLOCK) {
-        struct arrival arrival = ARRIVAL;
-
-        db_fetch(world->db, &ctx, &arrival.waiter);
-        while (!arrival.is_here)
-            turn(world);
-        if (arrival.st != KV_OK) {
-            read_ctx_deinit(&ctx);
-            return arrival.st;
-        }
-    }
+    st = sim_life_get(&world->life, CF_DEFAULT, key, &ctx, &found);
     if (st == KV_OK &&
         (found.kind != LOOKUP_VALUE || !slice_equal(found.value, slice_from_text(value))))
         st = KV_INVALID;
@@ -345,7 +254,7 @@ level0_is_compacted_by_itself(void)
     CU_ASSERT_EQUAL(stats.level_table_count[LEVEL_COUNT - 1], 1);
     CU_ASSERT_TRUE(stats.compaction.read_bytes > stats.compaction.written_bytes);
     check_all(&world, 4);
-    close_world(&world);
+    sim_life_close(&world.life);
     open_world(&world);
     check_all(&world, 4);
     deinit(&world);
@@ -359,7 +268,7 @@ a_failed_job_is_tried_again_ever_later(void)
     uint32_t asked_in_first_second, asked_in_a_minute;
 
     init(&world);
-    world.answer = KV_NO_SPACE;
+    world.life.port.refusal = KV_NO_SPACE;
     write_table(&world, 0);
     write_table(&world, 1);
     run_for(&world, 1000000);
@@ -371,7 +280,7 @@ a_failed_job_is_tried_again_ever_later(void)
     CU_ASSERT_EQUAL(stats_of(&world).table_count, 2);
     CU_ASSERT_EQUAL(stats_of(&world).compaction.failure_count, world.asked_count);
     check_all(&world, 1);
-    world.answer = KV_OK;
+    world.life.port.refusal = KV_OK;
     settle(&world);
     CU_ASSERT_EQUAL(stats_of(&world).table_count, 1);
     check_all(&world, 1);
@@ -385,7 +294,7 @@ a_job_that_kills_its_workers_is_given_away_more_slowly(void)
     struct world world;
 
     init(&world);
-    world.answer = KV_CANCELLED;
+    world.life.port.refusal = KV_CANCELLED;
     write_table(&world, 0);
     write_table(&world, 1);
     run_for(&world, 1000000);
@@ -393,7 +302,7 @@ a_job_that_kills_its_workers_is_given_away_more_slowly(void)
     run_for(&world, 60000000);
     CU_ASSERT_TRUE(world.asked_count >= 8 && world.asked_count <= 16);
     CU_ASSERT_TRUE(stats_of(&world).compaction.failure_count >= 1);
-    world.answer = KV_OK;
+    world.life.port.refusal = KV_OK;
     settle(&world);
     CU_ASSERT_EQUAL(stats_of(&world).table_count, 1);
     check_all(&world, 1);
@@ -405,27 +314,24 @@ static void
 a_damaged_table_is_left_alone(void)
 {
     struct world world;
-    struct db_compact_request everything = {.cf_id = CF_DEFAULT};
-    int st = NOT_DONE;
 
     init(&world);
-    world.answer = KV_CORRUPT;
+    world.life.port.refusal = KV_CORRUPT;
     write_table(&world, 0);
     write_table(&world, 1);
     run_for(&world, 250000000);
     CU_ASSERT_EQUAL(world.asked_count, 1);
     CU_ASSERT_EQUAL(stats_of(&world).compaction_parked_count, 1);
-    (void)db_compact(world.db, &everything, on_done, &st);
-    while (st == NOT_DONE)
-        turn(&world);
-    CU_ASSERT_EQUAL(st, KV_CORRUPT);
+    CU_ASSERT_EQUAL(sim_life_compact(&world.life, &everything), KV_CORRUPT);
     CU_ASSERT_EQUAL(world.asked_count, 2);
     /* Whoever of the two was first: the picker's own plan, or the one that was asked for. */
     for (int i = 0; i < 4; i++) {
-        st = NOT_DONE;
-        (void)db_compact(world.db, &everything, on_done, &st);
+        struct outcome outcome = {0};
+
+        (void)db_compact(world.life.db, &everything, outcome_note, &outcome);
         run_for(&world, 2000000);
-        CU_ASSERT_EQUAL(st, KV_CORRUPT);
+        CU_ASSERT_TRUE_FATAL(outcome.is_here);
+        CU_ASSERT_EQUAL(outcome.st, KV_CORRUPT);
     }
     CU_ASSERT_EQUAL(stats_of(&world).table_count, 2);
     deinit(&world);
@@ -462,31 +368,31 @@ jobs_obey(void)
     struct db_job_info job;
 
     init(&world);
-    world.inner.hold_compact = true;
+    world.life.port.hold_compact = true;
     write_table(&world, 0);
     write_table(&world, 1);
     run_for(&world, 1000000);
-    CU_ASSERT_EQUAL_FATAL(db_jobs(world.db, &job, 1), 1);
+    CU_ASSERT_EQUAL_FATAL(db_jobs(world.life.db, &job, 1), 1);
     CU_ASSERT_STRING_EQUAL(job.kind, "compaction");
     CU_ASSERT_STRING_EQUAL(job.state, "running");
     CU_ASSERT_EQUAL(job.level_from, 0);
     CU_ASSERT_EQUAL(job.level_to, LEVEL_COUNT - 1);
     CU_ASSERT_TRUE(job.bytes_total > 0 && job.bytes_done == 0 && job.age_us > 0);
-    CU_ASSERT_EQUAL(db_job_pause(world.db, 999, true), KV_NO_FILE);
-    CU_ASSERT_EQUAL(db_job_pause(world.db, job.id, true), KV_OK);
+    CU_ASSERT_EQUAL(db_job_pause(world.life.db, 999, true), KV_NO_FILE);
+    CU_ASSERT_EQUAL(db_job_pause(world.life.db, job.id, true), KV_OK);
     run_for(&world, 1000000);
-    CU_ASSERT_EQUAL(db_jobs(world.db, &job, 1), 1);
+    CU_ASSERT_EQUAL(db_jobs(world.life.db, &job, 1), 1);
     CU_ASSERT_STRING_EQUAL(job.state, "paused");
     CU_ASSERT_EQUAL(world.asked_count, 1);
-    CU_ASSERT_EQUAL(db_job_pause(world.db, job.id, false), KV_OK);
+    CU_ASSERT_EQUAL(db_job_pause(world.life.db, job.id, false), KV_OK);
     run_for(&world, 1000000);
     CU_ASSERT_EQUAL(world.asked_count, 2);
-    CU_ASSERT_EQUAL(db_job_cancel(world.db, job.id), KV_OK);
+    CU_ASSERT_EQUAL(db_job_cancel(world.life.db, job.id), KV_OK);
     run_for(&world, 1000000);
-    CU_ASSERT_EQUAL(db_jobs(world.db, &job, 1), 1);
+    CU_ASSERT_EQUAL(db_jobs(world.life.db, &job, 1), 1);
     CU_ASSERT_STRING_EQUAL(job.state, "resting");
     CU_ASSERT_EQUAL(world.asked_count, 2);
-    world.inner.hold_compact = false;
+    world.life.port.hold_compact = false;
     run_for(&world, 61000000);
     settle(&world);
     CU_ASSERT_EQUAL(stats_of(&world).table_count, 1);
@@ -501,13 +407,13 @@ a_pause_of_all_holds_what_comes_too(void)
     struct world world;
 
     init(&world);
-    db_compaction_pause(world.db, true);
+    db_compaction_pause(world.life.db, true);
     for (int round = 0; round < 4; round++)
         write_table(&world, round);
     run_for(&world, 1000000);
     CU_ASSERT_EQUAL(world.asked_count, 0);
     CU_ASSERT_EQUAL(stats_of(&world).level_table_count[0], 4);
-    db_compaction_pause(world.db, false);
+    db_compaction_pause(world.life.db, false);
     settle(&world);
     CU_ASSERT_TRUE(stats_of(&world).level_table_count[0] < 2);
     deinit(&world);
@@ -518,10 +424,8 @@ static void
 a_compaction_that_is_asked_for_goes_to_the_bottom(void)
 {
     struct world world;
-    struct db_compact_request everything = {.cf_id = CF_DEFAULT};
     struct write_batch batch;
     uint64_t seq;
-    int st = NOT_DONE;
 
     init(&world);
     write_table(&world, 0);
@@ -532,12 +436,9 @@ a_compaction_that_is_asked_for_goes_to_the_bottom(void)
         (void)snprintf(key, sizeof(key), "k%d", i);
         write_batch_delete(&batch, CF_DEFAULT, slice_from_text(key));
     }
-    CU_ASSERT_EQUAL(db_write(world.db, &batch, &seq), KV_OK);
+    CU_ASSERT_EQUAL(db_write(world.life.db, &batch, &seq), KV_OK);
     write_batch_deinit(&batch);
-    (void)db_compact(world.db, &everything, on_done, &st);
-    while (st == NOT_DONE)
-        turn(&world);
-    CU_ASSERT_EQUAL(st, KV_OK);
+    CU_ASSERT_EQUAL(sim_life_compact(&world.life, &everything), KV_OK);
     settle(&world);
     CU_ASSERT_EQUAL(stats_of(&world).table_count, 0); /* deletions have met what they delete */
     deinit(&world);
@@ -548,20 +449,21 @@ static void
 a_compaction_that_was_asked_for_can_be_cancelled(void)
 {
     struct world world;
-    struct db_compact_request everything = {.cf_id = CF_DEFAULT, .is_forced = true};
+    const struct db_compact_request forced = {.cf_id = CF_DEFAULT, .is_forced = true};
+    struct outcome outcome = {0};
     uint64_t id;
-    int st = NOT_DONE;
 
     init(&world);
     write_table(&world, 0);
-    world.inner.hold_compact = true;
-    id = db_compact(world.db, &everything, on_done, &st);
+    world.life.port.hold_compact = true;
+    id = db_compact(world.life.db, &forced, outcome_note, &outcome);
     run_for(&world, 1000000);
-    CU_ASSERT_EQUAL(st, NOT_DONE);
-    CU_ASSERT_EQUAL(db_job_cancel(world.db, id), KV_OK);
+    CU_ASSERT_FALSE(outcome.is_here);
+    CU_ASSERT_EQUAL(db_job_cancel(world.life.db, id), KV_OK);
     run_for(&world, 1000000);
-    CU_ASSERT_EQUAL(st, KV_CANCELLED);
-    CU_ASSERT_EQUAL(db_job_cancel(world.db, id), KV_NO_FILE);
+    CU_ASSERT_TRUE(outcome.is_here);
+    CU_ASSERT_EQUAL(outcome.st, KV_CANCELLED);
+    CU_ASSERT_EQUAL(db_job_cancel(world.life.db, id), KV_NO_FILE);
     check_all(&world, 0);
     deinit(&world);
 }
@@ -574,14 +476,14 @@ fifo_drops_the_oldest(void)
     struct db_compaction_settings settings;
 
     init(&world);
-    db_compaction_pause(world.db, true);
+    db_compaction_pause(world.life.db, true);
     for (int round = 0; round < 6; round++)
         write_table(&world, round);
     settings = world.options.compaction;
     settings.style = COMPACTION_FIFO;
     settings.fifo_bytes_max = stats_of(&world).table_bytes / 2;
-    db_set_compaction(world.db, &settings);
-    db_compaction_pause(world.db, false);
+    db_set_compaction(world.life.db, &settings);
+    db_compaction_pause(world.life.db, false);
     settle(&world);
     CU_ASSERT_TRUE(stats_of(&world).table_bytes <= settings.fifo_bytes_max);
     CU_ASSERT_TRUE(stats_of(&world).compaction.drop_count >= 1);
@@ -597,12 +499,12 @@ a_stop_does_not_wait_for_a_compaction(void)
     struct world world;
 
     init(&world);
-    world.inner.hold_compact = true;
+    world.life.port.hold_compact = true;
     write_table(&world, 0);
     write_table(&world, 1);
     run_for(&world, 1000000);
     CU_ASSERT_EQUAL(world.asked_count, 1);
-    close_world(&world);
+    sim_life_close(&world.life);
     open_world(&world);
     settle(&world);
     CU_ASSERT_EQUAL(stats_of(&world).table_count, 1);
@@ -619,10 +521,10 @@ deletions_are_paced(void)
     int slow_turns = 0;
 
     init(&world);
-    db_compaction_pause(world.db, true);
+    db_compaction_pause(world.life.db, true);
     for (int round = 0; round < 40; round++)
         write_table(&world, round);
-    db_compaction_pause(world.db, false);
+    db_compaction_pause(world.life.db, false);
     before = table_files(&world);
     while (!is_settled(&world)) {
         const uint64_t now = table_files(&world);
@@ -630,7 +532,7 @@ deletions_are_paced(void)
         CU_ASSERT_TRUE(now + 2 >= before);
         slow_turns += now < before;
         before = now;
-        turn(&world);
+        sim_life_turn(&world.life);
     }
     CU_ASSERT_TRUE(slow_turns >= 30);
     check_all(&world, 39);
@@ -649,11 +551,11 @@ a_large_plan_is_cut(void)
     settings = world.options.compaction;
     settings.job_count = 1;
     settings.part_bytes_min = 300;
-    db_set_compaction(world.db, &settings);
-    db_compaction_pause(world.db, true);
+    db_set_compaction(world.life.db, &settings);
+    db_compaction_pause(world.life.db, true);
     for (int round = 0; round < 10; round++)
         write_table_from(&world, 9 - round, round);
-    db_compaction_pause(world.db, false);
+    db_compaction_pause(world.life.db, false);
     settle(&world);
     CU_ASSERT_EQUAL(stats_of(&world).compaction.count, 1);
     CU_ASSERT_TRUE(stats_of(&world).compaction.job_count >= 3);
@@ -672,7 +574,7 @@ level0_presses(void)
     struct world world;
 
     init(&world);
-    world.inner.hold_compact = true;
+    world.life.port.hold_compact = true;
     for (int round = 0; round < 4; round++)
         write_table(&world, round);
     run_for(&world, 1000);
@@ -682,8 +584,8 @@ level0_presses(void)
     run_for(&world, 1000);
     CU_ASSERT_EQUAL(world.urgency, JOB_PRESSING);
     CU_ASSERT_EQUAL(stats_of(&world).write_delay_count, 0);
-    close_world(&world);
-    world.inner.hold_compact = false;
+    sim_life_close(&world.life);
+    world.life.port.hold_compact = false;
     world.urgency = JOB_CALM;
     open_world(&world);
     settle(&world);
@@ -702,7 +604,7 @@ progress_speeds_writers_up(void)
     uint64_t rate_before;
 
     init(&world);
-    world.inner.hold_compact = true;
+    world.life.port.hold_compact = true;
     for (int round = 0; round < 30; round++)
         write_table(&world, round);
     run_for(&world, 1000000);

@@ -33,15 +33,10 @@ write_value(struct db_world *world, const char *key, size_t size)
 {
     struct write_batch batch;
     uint8_t *value = kv_alloc_zero(size);
-    enum kv_status st;
-    uint64_t seq;
 
     write_batch_init(&batch);
     write_batch_put(&batch, CF_DEFAULT, slice_from_text(key), slice_of(value, size));
-    while ((st = db_write(world->db, &batch, &seq)) == KV_BUSY)
-        db_world_turn(world);
-    CU_ASSERT_EQUAL(st, KV_OK);
-    write_batch_deinit(&batch);
+    db_world_write(world, &batch);
     free(value);
 }
 
@@ -216,13 +211,11 @@ static void
 delete_up_to(struct db_world *world, struct slice begin, struct slice end)
 {
     struct write_batch batch;
-    uint64_t seq;
 
     write_batch_init(&batch);
     write_batch_delete_range(&batch, CF_DEFAULT, begin, end);
-    CU_ASSERT_EQUAL_FATAL(db_write(world->db, &batch, &seq), KV_OK);
+    db_world_write(world, &batch);
     db_world_settle(world);
-    write_batch_deinit(&batch);
 }
 
 static uint64_t

@@ -28,10 +28,7 @@ open_world(struct db_world *world)
 static void
 write_now(struct db_world *world, struct write_batch *batch)
 {
-    uint64_t seq;
-
-    CU_ASSERT_EQUAL_FATAL(db_write(world->db, batch, &seq), KV_OK);
-    write_batch_deinit(batch);
+    db_world_write(world, batch);
     db_world_settle(world);
 }
 
@@ -85,13 +82,6 @@ expect(struct db_world *world, const char *key, const char *value)
         CU_ASSERT_STRING_EQUAL(found, value);
 }
 
-static void
-fetch(struct db_world *world, struct read_ctx *ctx)
-{
-    CU_ASSERT_EQUAL(db_world_fetch(world, ctx), KV_OK);
-    read_ctx_clear_wants(ctx);
-}
-
 /* The keys, without spaces, as a walk in the direction shows them. */
 static void
 expect_walk(struct db_world *world, uint64_t seq_max, bool keys_only, bool forward,
@@ -106,15 +96,8 @@ expect_walk(struct db_world *world, uint64_t seq_max, bool keys_only, bool forwa
     db_let_time_pass(world->db);
     read_ctx_init(&ctx, db_block_cache(world->db));
     iter = db_iter_new(world->db, &ctx, &options);
-    do {
-        enum kv_status st;
-
-        while ((st = forward ? db_iter_next(iter) : db_iter_prev(iter)) == KV_WANT_BLOCK)
-            fetch(world, &ctx);
-        CU_ASSERT_EQUAL_FATAL(st, KV_OK);
-        if (db_iter_state(iter) == DB_ITER_AT_KEY)
-            buffer_append_slice(&text, db_iter_key(iter));
-    } while (db_iter_state(iter) == DB_ITER_AT_KEY);
+    while (db_world_step(world, iter, &ctx, forward))
+        buffer_append_slice(&text, db_iter_key(iter));
     CU_ASSERT_TRUE(slice_equal(buffer_slice(&text), slice_from_text(expected)));
     db_iter_free(iter);
     read_ctx_deinit(&ctx);
@@ -208,9 +191,7 @@ is_there_at(struct db_world *world, const struct db_snapshot *snapshot, const ch
         db_read_at(world->db, snapshot);
         st = db_get(world->db, &ctx, CF_DEFAULT, slice_from_text(key), db_snapshot_seq(snapshot),
                     &found);
-        if (st == KV_WANT_BLOCK)
-            fetch(world, &ctx);
-    } while (st == KV_WANT_BLOCK);
+    } while (st == KV_WANT_BLOCK && (st = db_world_fetch(world, &ctx)) == KV_OK);
     CU_ASSERT_EQUAL(st, KV_OK);
     read_ctx_deinit(&ctx);
     return found.kind == LOOKUP_VALUE;

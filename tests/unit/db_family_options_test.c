@@ -112,7 +112,7 @@ levels_have_their_own_compressions(void)
     static const enum compression levels[] = {COMPRESSION_NONE, COMPRESSION_ZSTD};
     const struct db_compact_request all = {.cf_id = 1, .is_forced = true};
     struct family_settings settings = {0};
-    struct db_world_ending ending = {0};
+    struct outcome ending = {0};
     struct family_options options;
     struct db_world world;
     uint32_t cf_id;
@@ -131,7 +131,7 @@ levels_have_their_own_compressions(void)
     put_many(&world, cf_id, 100);
     db_world_flush(&world);
     CU_ASSERT_TRUE(table_bytes_at(&world, cf_id, 0) > 200 * VALUE_BYTES);
-    (void)db_compact(world.db, &all, db_world_on_done, &ending);
+    (void)db_compact(world.db, &all, outcome_note, &ending);
     CU_ASSERT_EQUAL(db_world_wait(&world, &ending), KV_OK);
     CU_ASSERT_EQUAL(table_bytes_at(&world, cf_id, 0), 0);
     CU_ASSERT_TRUE(table_bytes_at(&world, cf_id, LEVEL_COUNT - 1) < 20 * VALUE_BYTES);

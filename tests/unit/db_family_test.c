@@ -16,13 +16,6 @@
 
 /* --- helpers --- */
 
-static void
-fetch(struct db_world *world, struct read_ctx *ctx)
-{
-    CU_ASSERT_EQUAL(db_world_fetch(world, ctx), KV_OK);
-    read_ctx_clear_wants(ctx);
-}
-
 /* Keys of the family, one behind the other. */
 static const char *
 keys_of(struct db_world *world, uint32_t cf_id)
@@ -31,23 +24,17 @@ keys_of(struct db_world *world, uint32_t cf_id)
     struct read_ctx ctx;
     struct db_iter *iter;
     size_t size = 0;
-    enum kv_status st;
 
     read_ctx_init(&ctx, db_block_cache(world->db));
     iter = db_iter_new(world->db, &ctx,
                        &(struct db_iter_options){.cf_id = cf_id, .seq_max = SEQUENCE_MAX});
-    while ((st = db_iter_seek_first(iter)) == KV_WANT_BLOCK)
-        fetch(world, &ctx);
-    while (st == KV_OK && db_iter_state(iter) == DB_ITER_AT_KEY) {
+    while (db_world_step(world, iter, &ctx, true)) {
         const struct slice key = db_iter_key(iter);
 
         memcpy(text + size, key.data, key.size);
         size += key.size;
-        while ((st = db_iter_next(iter)) == KV_WANT_BLOCK)
-            fetch(world, &ctx);
     }
     text[size] = '\0';
-    CU_ASSERT_EQUAL(st, KV_OK);
     db_iter_free(iter);
     read_ctx_deinit(&ctx);
     return text;
@@ -161,7 +148,7 @@ what_runs_for_a_dropped_family_ends(void)
 {
     struct db_world world;
     struct db_stats stats;
-    struct db_world_ending flushed = {0};
+    struct outcome flushed = {0};
     uint32_t cf_id;
 
     db_world_init(&world);
@@ -176,9 +163,9 @@ what_runs_for_a_dropped_family_ends(void)
     }
     db_world_put_in(&world, cf_id, "b", "1");
     world.port.hold = true;
-    db_flush(world.db, db_world_on_done, &flushed);
+    db_flush(world.db, outcome_note, &flushed);
     db_world_settle(&world);
-    CU_ASSERT_FALSE(flushed.is_done);
+    CU_ASSERT_FALSE(flushed.is_here);
     CU_ASSERT_EQUAL(db_world_drop(&world, cf_id), KV_OK);
     world.port.hold = world.port.hold_compact = false;
     inline_port_release(&world.port);
@@ -314,7 +301,7 @@ static void
 hundreds_of_families_work(void)
 {
     enum { COUNT = 300 };
-    struct db_world_ending endings[COUNT] = {{0}};
+    struct outcome endings[COUNT] = {{0}};
     struct db_world world;
     struct db_stats stats;
     char name[20];
@@ -324,7 +311,7 @@ hundreds_of_families_work(void)
     for (int i = 0; i < COUNT; i++) {
         snprintf(name, sizeof(name), "db%d", i);
         CU_ASSERT_EQUAL(
-            db_family_create(world.db, slice_from_text(name), NULL, db_world_on_done, &endings[i]),
+            db_family_create(world.db, slice_from_text(name), NULL, outcome_note, &endings[i]),
             KV_OK);
     }
     for (int i = 0; i < COUNT; i++)

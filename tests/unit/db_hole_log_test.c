@@ -51,19 +51,16 @@ walk(bool forward)
     uint32_t number = forward ? 0 : KEY_COUNT - 1;
     struct read_ctx ctx;
     struct db_iter *iter;
-    enum kv_status st;
     char text[16];
+    bool is_at_key;
 
     read_ctx_init(&ctx, db_block_cache(world.db));
     iter = db_iter_new(world.db, &ctx, &options);
     for (;;) {
-        while ((st = forward ? db_iter_next(iter) : db_iter_prev(iter)) == KV_WANT_BLOCK) {
-            CU_ASSERT_EQUAL_FATAL(db_world_fetch(&world, &ctx), KV_OK);
-        }
-        CU_ASSERT_EQUAL_FATAL(st, KV_OK);
+        is_at_key = db_world_step(&world, iter, &ctx, forward);
         while (number < KEY_COUNT && !is_there[number])
             number += forward ? 1 : UINT32_MAX; /* at the ends it is KEY_COUNT at least */
-        if (db_iter_state(iter) == DB_ITER_AT_END)
+        if (!is_at_key)
             break;
         CU_ASSERT_FATAL(number < KEY_COUNT);
         CU_ASSERT_TRUE(slice_equal(db_iter_key(iter), slice_from_text(key_of(text, number))));

@@ -13,7 +13,6 @@
 #include "base/random.h"
 #include "db/db_internal.h"
 #include "db/db_iter.h"
-#include "support/arrival.h"
 #include "support/db_world.h"
 #include "support/unit.h"
 
@@ -205,12 +204,8 @@ sink_table(void)
 static void
 fetch(struct read_ctx *ctx)
 {
-    struct arrival arrival = ARRIVAL;
-
     CU_ASSERT_FATAL(ctx->want_count > 0);
-    db_fetch(world.db, ctx, &arrival.waiter);
-    while (!arrival.is_here)
-        db_world_turn(&world);
+    CU_ASSERT_EQUAL_FATAL(db_world_fetch(&world, ctx), KV_OK);
 }
 
 struct reader {

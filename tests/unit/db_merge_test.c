@@ -44,12 +44,10 @@ static void
 merge(struct db_world *world, const char *key, const char *operand)
 {
     struct write_batch batch;
-    uint64_t seq;
 
     write_batch_init(&batch);
     write_batch_merge(&batch, CF_DEFAULT, slice_from_text(key), slice_from_text(operand));
-    CU_ASSERT_EQUAL_FATAL(db_write(world->db, &batch, &seq), KV_OK);
-    write_batch_deinit(&batch);
+    db_world_write(world, &batch);
 }
 
 static void
@@ -65,12 +63,8 @@ get(struct db_world *world, const char *key, bool *exists, struct buffer *value)
 {
     struct read_ctx ctx;
     struct lookup found;
-    enum kv_status st;
+    const enum kv_status st = db_world_find(world, key, &ctx, &found);
 
-    read_ctx_init(&ctx, db_block_cache(world->db));
-    while ((st = db_get(world->db, &ctx, CF_DEFAULT, slice_from_text(key), SEQUENCE_MAX, &found)) ==
-           KV_WANT_BLOCK)
-        (void)db_world_fetch(world, &ctx);
     *exists = st == KV_OK && found.kind == LOOKUP_VALUE;
     buffer_clear(value);
     if (*exists)

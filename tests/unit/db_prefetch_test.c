@@ -4,9 +4,9 @@
  * is read both ways. */
 #include <CUnit/Basic.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/random.h"
+#include "support/scratch_dir.h"
 #include "support/tool_db.h"
 #include "support/unit.h"
 
@@ -123,10 +123,10 @@ static void
 reads_begun_ahead_answer_the_same(void)
 {
     struct world world = {0};
-    char dir[] = "/tmp/kv_prefetch_XXXXXX", command[64];
+    char dir[SCRATCH_PATH_BYTES];
 
     random_init(&world.random, unit_seed());
-    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
+    scratch_dir_make(dir, NULL);
     tool_db_init(&world.tool, dir);
     world.tool.options.block_bytes = 512;
     world.tool.options.bloom_bits_per_key = random_below(&world.random, 4) == 0 ? 0 : 10;
@@ -141,8 +141,7 @@ reads_begun_ahead_answer_the_same(void)
     }
     CU_ASSERT(world.found_count > ROUND_COUNT);
     tool_db_close(&world.tool);
-    snprintf(command, sizeof(command), "rm -rf %s", dir);
-    CU_ASSERT_EQUAL(system(command), 0);
+    scratch_dir_remove(dir);
 }
 
 int

@@ -57,18 +57,6 @@ key_of(uint32_t number, char text[16])
     return slice_of(text, (size_t)snprintf(text, 16, "key%05u", number));
 }
 
-static void
-write_now(struct db_world *world, struct write_batch *batch)
-{
-    enum kv_status st;
-    uint64_t seq;
-
-    while ((st = db_write(world->db, batch, &seq)) == KV_BUSY)
-        db_world_turn(world);
-    CU_ASSERT_EQUAL(st, KV_OK);
-    write_batch_deinit(batch);
-}
-
 /* One write to each of the keys, of a kind that it takes: every fourth one is put and deleted
  * singly in turn, every fourth one merged; of the rest some are deleted. */
 static void
@@ -91,31 +79,23 @@ write_round(struct db_world *world, uint32_t round)
         else
             write_batch_put(&batch, CF_DEFAULT, key, slice_from_text(value));
     }
-    write_now(world, &batch);
+    db_world_write(world, &batch);
     write_batch_init(&batch);
     if (round % 3 == 1)
         write_batch_delete_range(&batch, CF_DEFAULT, key_of(100, key_text), key_of(181, end_text));
     write_batch_put(&batch, CF_DEFAULT, slice_from_text("last"), slice_from_text(value));
-    write_now(world, &batch);
+    db_world_write(world, &batch);
     db_world_settle(world);
-}
-
-static void
-on_compacted(void *owner, enum kv_status st)
-{
-    CU_ASSERT_EQUAL(st, KV_OK);
-    *(bool *)owner = true;
 }
 
 static void
 compact(struct db_world *world)
 {
     const struct db_compact_request request = {.cf_id = CF_DEFAULT};
-    bool is_done = false;
+    struct outcome outcome = {0};
 
-    (void)db_compact(world->db, &request, on_compacted, &is_done);
-    while (!is_done)
-        db_world_turn(world);
+    (void)db_compact(world->db, &request, outcome_note, &outcome);
+    CU_ASSERT_EQUAL(db_world_wait(world, &outcome), KV_OK);
 }
 
 static void
@@ -127,12 +107,6 @@ settle(struct db_world *world)
 }
 
 /* --- what is to be seen --- */
-
-static void
-fetch(struct db_world *world, struct read_ctx *ctx)
-{
-    CU_ASSERT_EQUAL(db_world_fetch(world, ctx), KV_OK);
-}
 
 static void
 show_key(struct db_world *world, uint64_t seq, struct slice key, bool ahead, struct buffer *text)
@@ -150,7 +124,7 @@ show_key(struct db_world *world, uint64_t seq, struct slice key, bool ahead, str
                    : db_get(world->db, &ctx, CF_DEFAULT, key, seq, &found);
         if (st != KV_WANT_BLOCK)
             break;
-        fetch(world, &ctx);
+        CU_ASSERT_EQUAL_FATAL(db_world_fetch(world, &ctx), KV_OK);
     }
     CU_ASSERT_EQUAL(st, KV_OK);
     CU_ASSERT_TRUE(found.seq <= seq);
@@ -169,21 +143,15 @@ show_walk(struct db_world *world, uint64_t seq, bool forward, struct buffer *tex
     const struct db_iter_options options = {.cf_id = CF_DEFAULT, .seq_max = seq};
     struct read_ctx ctx;
     struct db_iter *iter;
-    enum kv_status st;
 
     read_ctx_init(&ctx, db_block_cache(world->db));
     iter = db_iter_new(world->db, &ctx, &options);
-    do {
-        while ((st = forward ? db_iter_next(iter) : db_iter_prev(iter)) == KV_WANT_BLOCK)
-            fetch(world, &ctx);
-        CU_ASSERT_EQUAL_FATAL(st, KV_OK);
-        if (db_iter_state(iter) == DB_ITER_AT_KEY) {
-            buffer_append_slice(text, db_iter_key(iter));
-            buffer_append_byte(text, '=');
-            buffer_append_slice(text, db_iter_value(iter));
-            buffer_append_byte(text, '\n');
-        }
-    } while (db_iter_state(iter) == DB_ITER_AT_KEY);
+    while (db_world_step(world, iter, &ctx, forward)) {
+        buffer_append_slice(text, db_iter_key(iter));
+        buffer_append_byte(text, '=');
+        buffer_append_slice(text, db_iter_value(iter));
+        buffer_append_byte(text, '\n');
+    }
     db_iter_free(iter);
     read_ctx_deinit(&ctx);
 }
@@ -312,7 +280,7 @@ a_flush_that_began_before_one_does_it_no_harm(void)
     witness_begin(&old, &world);
     write_round(&world, 1);
     world.port.hold = true;
-    db_flush(world.db, on_compacted, &(bool){false});
+    db_flush(world.db, outcome_note, &(struct outcome){0});
     db_world_settle(&world);
     CU_ASSERT_EQUAL(stats_of(&world).frozen_count, 1);
     witness_begin(&young, &world);

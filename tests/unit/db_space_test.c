@@ -6,24 +6,15 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/random.h"
-#include "db/db.h"
 #include "db/db_snapshot.h"
-#include "support/arrival.h"
-#include "support/inline_port.h"
-#include "support/sim_io.h"
-#include "support/sim_liar.h"
+#include "support/sim_life.h"
 #include "support/unit.h"
 
 enum { VALUE_BYTES = 50000, DISK_BYTES = 40 << 20, SECOND_US = 1000000 };
 
 struct world {
-    struct sim_io *sim;
-    struct sim_liar *liar; /* tells the truth, but to an engine whose machine is down */
-    struct inline_port port;
+    struct sim_life life;
     struct db_options options;
-    struct db *db;
-    struct random random;
     int key_count; /* acknowledged */
     bool rest_is_taken;
 };
@@ -31,83 +22,58 @@ struct world {
 static void
 open_world(struct world *world)
 {
-    inline_port_init(&world->port, sim_liar_base(world->liar));
-    world->options.port = &world->port.port;
-    CU_ASSERT_EQUAL_FATAL(db_open(&world->options, &world->db), KV_OK);
+    CU_ASSERT_EQUAL_FATAL(sim_life_open(&world->life, &world->options), KV_OK);
 }
 
 static void
 init(struct world *world)
 {
-    *world = (struct world){
-        .sim = sim_io_new(&(struct sim_options){.seed = 1, .capacity_bytes = DISK_BYTES})};
-    world->liar = sim_liar_new(world->sim, LIE_NONE);
-    random_init(&world->random, 1);
-    world->options = (struct db_options){
-        .io = sim_liar_base(world->liar),
-        .dir = "/db",
-        .create_if_missing = true,
-        .memory_limit_bytes = 64 << 20,
-        .memtable_bytes = 1 << 20,
-        .wal_bytes_max = 1 << 20,
-        .wal_recovery_mode = WAL_POINT_IN_TIME,
-        .compaction = {.job_count = 2,
-                       .has_style = true,
-                       .style = COMPACTION_LEVELED,
-                       .file_bytes = 2 << 20,
-                       .level_base_bytes = 8 << 20,
-                       .level0_trigger = 2},
+    world->key_count = 0;
+    world->rest_is_taken = false;
+    sim_life_init(&world->life, &(struct sim_options){.seed = 1, .capacity_bytes = DISK_BYTES});
+    world->options = sim_life_options(&world->life, "/db", world);
+    world->options.memory_limit_bytes = 64 << 20;
+    world->options.memtable_bytes = 1 << 20;
+    world->options.wal_bytes_max = 1 << 20;
+    world->options.compaction = (struct db_compaction_settings){
+        .job_count = 2,
+        .has_style = true,
+        .style = COMPACTION_LEVELED,
+        .file_bytes = 2 << 20,
+        .level_base_bytes = 8 << 20,
+        .level0_trigger = 2,
     };
     open_world(world);
 }
 
 static void
-turn(struct world *world)
-{
-    db_turn(world->db);
-    if (!sim_io_turn(world->sim))
-        sim_io_advance(world->sim, 1000);
-}
-
-static void
-close_world(struct world *world)
-{
-    while (!db_is_idle(world->db))
-        turn(world);
-    db_stop(world->db);
-    inline_port_deinit(&world->port);
-    CU_ASSERT_EQUAL(db_close(world->db), KV_OK);
-    world->db = NULL;
-}
-
-static void
 deinit(struct world *world)
 {
-    if (world->db != NULL)
-        close_world(world);
-    sim_io_drain(world->sim);
-    sim_liar_free(world->liar);
-    sim_io_free(world->sim);
+    sim_life_deinit(&world->life);
+}
+
+static void
+set_disk_bytes(struct world *world, uint64_t bytes)
+{
+    sim_io_options(world->life.sim)->capacity_bytes = bytes;
+}
+
+static uint64_t
+used_bytes(const struct world *world)
+{
+    return sim_io_used_bytes(world->life.sim);
 }
 
 static void
 run_for(struct world *world, uint64_t duration_us)
 {
-    const uint64_t end_us = sim_io_now(world->sim) + duration_us;
-
-    while (sim_io_now(world->sim) < end_us) {
-        db_turn(world->db);
-        sim_io_advance(world->sim, 10000);
-    }
+    sim_life_run_for(&world->life, duration_us);
 }
 
 static struct db_stats
-stats_of(struct world *world)
+stats_of(const struct world *world)
 {
-    struct db_stats stats;
-
-    db_get_stats(world->db, &stats);
-    return stats;
+    return sim_life_stats(&world->life);
 }
 
 static const char *
@@ -115,7 +81,7 @@ state_of(struct world *world)
 {
     struct db_space_info info;
 
-    db_get_space(world->db, &info);
+    db_get_space(world->life.db, &info);
     return info.state;
 }
 
@@ -126,10 +92,10 @@ write_batch_out(struct world *world, struct write_batch *batch)
     uint64_t seq;
     enum kv_status st;
 
-    while ((st = db_write(world->db, batch, &seq)) == KV_BUSY)
-        turn(world);
-    while (st == KV_OK && db_durable_seq(world->db) < seq)
-        turn(world);
+    while ((st = db_write(world->life.db, batch, &seq)) == KV_BUSY)
+        sim_life_turn(&world->life);
+    while (st == KV_OK && db_durable_seq(world->life.db) < seq)
+        sim_life_turn(&world->life);
     write_batch_deinit(batch);
     return st;
 }
@@ -142,7 +108,7 @@ put(struct world *world, int number)
     struct write_batch batch;
 
     for (size_t i = 0; i < sizeof(value); i++)
-        value[i] = (uint8_t)random_next(&world->random);
+        value[i] = (uint8_t)random_next(&world->life.random);
     (void)snprintf(key, sizeof(key), "k%06d", number);
     write_batch_init(&batch);
     write_batch_put(&batch, CF_DEFAULT, slice_from_text(key), slice_of(value, sizeof(value)));
@@ -177,22 +143,11 @@ is_there(struct world *world, int number)
     struct read_ctx ctx;
     struct lookup found;
     char key[16];
-    enum kv_status st;
 
     (void)snprintf(key, sizeof(key), "k%06d", number);
-    read_ctx_init(&ctx, db_block_cache(world->db));
-    while ((st = db_get(world->db, &ctx, CF_DEFAULT, slice_from_text(key), SEQUENCE_MAX, &found)) ==
-           KV_WANT_BLOCK) {
-        struct arrival arrival = ARRIVAL;
-
-        db_fetch(world->db, &ctx, &arrival.waiter);
-        while (!arrival.is_here)
-            turn(world);
-        CU_ASSERT_EQUAL_FATAL(arrival.st, KV_OK);
-    }
+    CU_ASSERT_EQUAL_FATAL(sim_life_get(&world->life, CF_DEFAULT, key, &ctx, &found), KV_OK);
     read_ctx_deinit(&ctx);
-    CU_ASSERT_EQUAL(st, KV_OK);
-    return st == KV_OK && found.kind == LOOKUP_VALUE && found.value.size == VALUE_BYTES;
+    return found.kind == LOOKUP_VALUE && found.value.size == VALUE_BYTES;
 }
 
 static void
@@ -225,23 +180,23 @@ fill_level0(struct world *world)
     settings.file_bytes = 256 << 10;
     settings.level_base_bytes = DISK_BYTES;
     settings.level0_trigger = settings.level0_slowdown = settings.level0_stop = 1000;
-    db_set_compaction(world->db, &settings);
+    db_set_compaction(world->life.db, &settings);
     for (int i = 0; st == KV_OK; i++)
         st = put(world, i * 389 % 1009);
     CU_ASSERT_EQUAL(st, KV_NO_SPACE);
     settings.level_base_bytes = world->options.compaction.level_base_bytes;
     settings.level0_trigger = 2;
-    db_set_compaction(world->db, &settings);
+    db_set_compaction(world->life.db, &settings);
 }
 
 static void
 until_writable(struct world *world, uint64_t seconds_max)
 {
-    const uint64_t end_us = sim_io_now(world->sim) + seconds_max * SECOND_US;
+    const uint64_t end_us = sim_io_now(world->life.sim) + seconds_max * SECOND_US;
 
-    while (put(world, world->key_count) != KV_OK && sim_io_now(world->sim) < end_us)
+    while (put(world, world->key_count) != KV_OK && sim_io_now(world->life.sim) < end_us)
         run_for(world, SECOND_US / 10);
-    CU_ASSERT_TRUE(sim_io_now(world->sim) < end_us);
+    CU_ASSERT_TRUE(sim_io_now(world->life.sim) < end_us);
     world->key_count++;
 }
 
@@ -257,12 +212,12 @@ writes_are_refused_before_anything_fails(void)
     run_for(&world, 20 * SECOND_US);
     CU_ASSERT_EQUAL(stats_of(&world).flush_failure_count, 0);
     CU_ASSERT_EQUAL(stats_of(&world).fault, KV_OK);
-    CU_ASSERT_TRUE(sim_io_used_bytes(world.sim) > DISK_BYTES / 2);
+    CU_ASSERT_TRUE(used_bytes(&world) > DISK_BYTES / 2);
     check_all(&world);
-    close_world(&world); /* what is kept is enough for a start */
+    sim_life_close(&world.life); /* what is kept is enough for a start */
     open_world(&world);
     check_all(&world);
-    sim_io_options(world.sim)->capacity_bytes *= 2;
+    set_disk_bytes(&world, 2 * DISK_BYTES);
     until_writable(&world, 3);
     check_all(&world);
     deinit(&world);
@@ -277,14 +232,14 @@ the_reserve_is_taken_and_given_back(void)
 
     init(&world);
     fill(&world);
-    sim_io_options(world.sim)->capacity_bytes = sim_io_used_bytes(world.sim) + 1000;
+    set_disk_bytes(&world, used_bytes(&world) + 1000);
     run_for(&world, SECOND_US);
     CU_ASSERT_EQUAL(put(&world, world.key_count), KV_NO_SPACE);
     CU_ASSERT_STRING_EQUAL(state_of(&world), "full");
     CU_ASSERT_EQUAL(delete_one(&world, 0), KV_NO_SPACE);
     check_all(&world);
     run_for(&world, 60 * SECOND_US);
-    sim_io_options(world.sim)->capacity_bytes = 3 * DISK_BYTES;
+    set_disk_bytes(&world, 3 * DISK_BYTES);
     until_writable(&world, 12);
     check_all(&world);
     deinit(&world);
@@ -294,20 +249,10 @@ the_reserve_is_taken_and_given_back(void)
 static void
 cut_power(struct world *world)
 {
-    if (!sim_io_is_down(world->sim))
-        sim_io_power_cut(world->sim);
-    sim_liar_set_afterlife(world->liar, true);
-    inline_port_deinit(&world->port);
-    world->port.hold = true;
-    for (int i = 0; i < 10000 && !db_is_idle(world->db); i++)
-        CU_ASSERT_TRUE_FATAL(sim_io_turn(world->sim));
-    CU_ASSERT_TRUE_FATAL(db_is_idle(world->db));
-    inline_port_deinit(&world->port);
-    (void)db_close(world->db);
-    world->db = NULL;
-    sim_liar_set_afterlife(world->liar, false);
-    sim_io_drain(world->sim);
-    sim_io_boot(world->sim);
+    if (!sim_io_is_down(world->life.sim))
+        sim_io_power_cut(world->life.sim);
+    sim_life_bury(&world->life, true);
+    sim_life_boot(&world->life);
 }
 
 /* Goal: without a byte of free space the engine starts, serves what there is, and goes on when
@@ -321,7 +266,7 @@ a_start_without_space(void)
     fill(&world);
     for (int round = 0; round < 3; round++) {
         cut_power(&world);
-        sim_io_options(world.sim)->capacity_bytes = sim_io_used_bytes(world.sim);
+        set_disk_bytes(&world, used_bytes(&world));
         open_world(&world);
         CU_ASSERT_EQUAL(stats_of(&world).fault, KV_NO_SPACE);
         check_all(&world);
@@ -329,7 +274,7 @@ a_start_without_space(void)
         run_for(&world, 10 * SECOND_US);
         CU_ASSERT_EQUAL(put(&world, world.key_count), KV_NO_SPACE);
     }
-    sim_io_options(world.sim)->capacity_bytes = 3 * DISK_BYTES;
+    set_disk_bytes(&world, 3 * DISK_BYTES);
     until_writable(&world, 12);
     check_all(&world);
     for (int i = 0; i < 100; i++)
@@ -352,13 +297,13 @@ a_cut_on_the_way_back(void)
         for (int i = 0; i < 30; i++)
             CU_ASSERT_EQUAL(put(&world, world.key_count++), KV_OK);
         cut_power(&world);
-        sim_io_options(world.sim)->capacity_bytes = sim_io_used_bytes(world.sim);
+        set_disk_bytes(&world, used_bytes(&world));
         open_world(&world);
-        sim_io_options(world.sim)->capacity_bytes = DISK_BYTES;
-        sim_io_cut_at(world.sim, op);
-        for (int i = 0; i < 3000 && !sim_io_is_down(world.sim); i++)
-            turn(&world);
-        sim_io_cut_at(world.sim, 0);
+        set_disk_bytes(&world, DISK_BYTES);
+        sim_io_cut_at(world.life.sim, op);
+        for (int i = 0; i < 3000 && !sim_io_is_down(world.life.sim); i++)
+            sim_life_turn(&world.life);
+        sim_io_cut_at(world.life.sim, 0);
         cut_power(&world);
         open_world(&world);
         check_all(&world);
@@ -379,7 +324,7 @@ a_deletion_of_a_range_frees_its_space(void)
     world.key_count = 0;
     until_writable(&world, 30);
     run_for(&world, 30 * SECOND_US);
-    CU_ASSERT_TRUE(sim_io_used_bytes(world.sim) < used_when_empty);
+    CU_ASSERT_TRUE(used_bytes(&world) < used_when_empty);
     CU_ASSERT_FALSE(is_there(&world, 50));
     check_all(&world);
     deinit(&world);
@@ -396,16 +341,16 @@ what_is_deleted_goes_without_a_job(void)
 
     init(&world);
     fill_level0(&world);
-    used_before = sim_io_used_bytes(world.sim);
-    sim_io_options(world.sim)->capacity_bytes = used_before + (6 << 20);
+    used_before = used_bytes(&world);
+    set_disk_bytes(&world, used_before + (6 << 20));
     CU_ASSERT_EQUAL(delete_all(&world), KV_OK);
     run_for(&world, 20 * SECOND_US);
-    CU_ASSERT_TRUE(sim_io_used_bytes(world.sim) < used_before / 2);
+    CU_ASSERT_TRUE(used_bytes(&world) < used_before / 2);
     CU_ASSERT_TRUE(stats_of(&world).compaction.drop_count > 0);
     CU_ASSERT_FALSE(is_there(&world, 50));
     until_writable(&world, 1);
     check_all(&world);
-    close_world(&world);
+    sim_life_close(&world.life);
     open_world(&world);
     check_all(&world);
     CU_ASSERT_FALSE(is_there(&world, 50));
@@ -421,19 +366,19 @@ a_deletion_from_before_the_disk_was_full(void)
 
     init(&world);
     fill_level0(&world);
-    sim_io_options(world.sim)->capacity_bytes = 3 * DISK_BYTES;
+    set_disk_bytes(&world, 3 * DISK_BYTES);
     until_writable(&world, 3);
     run_for(&world, 60 * SECOND_US);
     CU_ASSERT_STRING_EQUAL(state_of(&world), "ample");
-    used_before = sim_io_used_bytes(world.sim);
+    used_before = used_bytes(&world);
     CU_ASSERT_EQUAL(delete_all(&world), KV_OK);
     run_for(&world, 60 * SECOND_US);
-    sim_io_options(world.sim)->capacity_bytes = sim_io_used_bytes(world.sim) + (6 << 20);
+    set_disk_bytes(&world, used_bytes(&world) + (6 << 20));
     while (put(&world, 0) == KV_OK) {
     } /* what was known to be free has been used up, and it is measured anew */
     until_writable(&world, 20);
     run_for(&world, SECOND_US);
-    CU_ASSERT_TRUE(sim_io_used_bytes(world.sim) < used_before / 2);
+    CU_ASSERT_TRUE(used_bytes(&world) < used_before / 2);
     deinit(&world);
 }
 
@@ -447,14 +392,14 @@ a_snapshot_keeps_what_is_deleted(void)
 
     init(&world);
     fill_level0(&world);
-    used_before = sim_io_used_bytes(world.sim);
-    CU_ASSERT_EQUAL_FATAL(db_snapshot_create(world.db, &snapshot), KV_OK);
+    used_before = used_bytes(&world);
+    CU_ASSERT_EQUAL_FATAL(db_snapshot_create(world.life.db, &snapshot), KV_OK);
     CU_ASSERT_EQUAL(delete_all(&world), KV_OK);
     run_for(&world, 10 * SECOND_US);
-    CU_ASSERT_TRUE(sim_io_used_bytes(world.sim) >= used_before / 2);
-    db_snapshot_release(world.db, snapshot);
+    CU_ASSERT_TRUE(used_bytes(&world) >= used_before / 2);
+    db_snapshot_release(world.life.db, snapshot);
     run_for(&world, 10 * SECOND_US);
-    CU_ASSERT_TRUE(sim_io_used_bytes(world.sim) < used_before / 2);
+    CU_ASSERT_TRUE(used_bytes(&world) < used_before / 2);
     until_writable(&world, 1);
     deinit(&world);
 }
@@ -485,16 +430,16 @@ compactions_wait_for_space(void)
     uint64_t done_before;
 
     init(&world);
-    world.port.hold_compact = true;
+    world.life.port.hold_compact = true;
     fill(&world);
-    sim_io_options(world.sim)->capacity_bytes = sim_io_used_bytes(world.sim) + (4 << 20);
-    inline_port_release(&world.port);
+    set_disk_bytes(&world, used_bytes(&world) + (4 << 20));
+    inline_port_release(&world.life.port);
     run_for(&world, 30 * SECOND_US);
-    done_before = world.port.compact_done_count;
+    done_before = world.life.port.compact_done_count;
     run_for(&world, 600ull * SECOND_US);
-    CU_ASSERT_TRUE(world.port.compact_done_count - done_before <= 12);
+    CU_ASSERT_TRUE(world.life.port.compact_done_count - done_before <= 12);
     check_all(&world);
-    sim_io_options(world.sim)->capacity_bytes = 3 * DISK_BYTES;
+    set_disk_bytes(&world, 3 * DISK_BYTES);
     until_writable(&world, 3);
     run_for(&world, 30 * SECOND_US);
     CU_ASSERT_TRUE(stats_of(&world).level_table_count[0] < 2);
@@ -509,7 +454,7 @@ take_the_rest(void *owner, const struct compact_job *job)
 
     (void)job;
     if (!world->rest_is_taken)
-        sim_io_options(world->sim)->capacity_bytes = sim_io_used_bytes(world->sim);
+        set_disk_bytes(world, used_bytes(world));
     world->rest_is_taken = true;
 }
 
@@ -524,10 +469,10 @@ a_compaction_that_took_the_last_bytes(void)
 
     init(&world);
     fill_level0(&world);
-    sim_io_options(world.sim)->capacity_bytes = sim_io_used_bytes(world.sim) + (14 << 20);
+    set_disk_bytes(&world, used_bytes(&world) + (14 << 20));
     count_before = stats_of(&world).compaction.count;
-    world.port.owner = &world;
-    world.port.on_compacted = take_the_rest;
+    world.life.port.owner = &world;
+    world.life.port.on_compacted = take_the_rest;
     run_for(&world, 30 * SECOND_US);
     CU_ASSERT_TRUE(world.rest_is_taken);
     CU_ASSERT_TRUE(stats_of(&world).compaction.count > count_before);
@@ -537,22 +482,11 @@ a_compaction_that_took_the_last_bytes(void)
     deinit(&world);
 }
 
-struct outcome {
-    bool is_there;
-    enum kv_status st;
-};
-
-static void
-on_compacted(void *owner, enum kv_status st)
-{
-    *(struct outcome *)owner = (struct outcome){.is_there = true, .st = st};
-}
-
 static enum kv_status
 last_error_of_job(struct world *world, uint64_t id)
 {
     struct db_job_info jobs[64];
-    const uint32_t count = db_jobs(world->db, jobs, 64);
+    const uint32_t count = db_jobs(world->life.db, jobs, 64);
 
     for (uint32_t i = 0; i < count && i < 64; i++) {
         if (jobs[i].id == id)
@@ -575,22 +509,22 @@ compact_without_space(uint64_t spare_bytes)
 
     init(&world);
     fill_level0(&world);
-    sim_io_options(world.sim)->capacity_bytes = sim_io_used_bytes(world.sim) + spare_bytes;
+    set_disk_bytes(&world, used_bytes(&world) + spare_bytes);
     run_for(&world, 100 * SECOND_US); /* what could be tried has been */
-    (void)db_compact(world.db, &patient, on_compacted, &outcomes[1]);
-    id = db_compact(world.db, &hasty, on_compacted, &outcomes[0]);
+    (void)db_compact(world.life.db, &patient, outcome_note, &outcomes[1]);
+    id = db_compact(world.life.db, &hasty, outcome_note, &outcomes[0]);
     run_for(&world, 5 * SECOND_US);
-    CU_ASSERT_TRUE(outcomes[0].is_there || last_error_of_job(&world, id) == KV_NO_SPACE);
+    CU_ASSERT_TRUE(outcomes[0].is_here || last_error_of_job(&world, id) == KV_NO_SPACE);
     run_for(&world, 40 * SECOND_US);
-    CU_ASSERT_TRUE(outcomes[0].is_there);
+    CU_ASSERT_TRUE(outcomes[0].is_here);
     CU_ASSERT_EQUAL(outcomes[0].st, KV_NO_SPACE);
-    CU_ASSERT_FALSE(outcomes[1].is_there && outcomes[1].st == KV_OK);
-    sim_io_options(world.sim)->capacity_bytes = 3 * DISK_BYTES;
+    CU_ASSERT_FALSE(outcomes[1].is_here && outcomes[1].st == KV_OK);
+    set_disk_bytes(&world, 3 * DISK_BYTES);
     outcomes[0] = (struct outcome){0};
-    (void)db_compact(world.db, &hasty, on_compacted, &outcomes[0]);
+    (void)db_compact(world.life.db, &hasty, outcome_note, &outcomes[0]);
     run_for(&world, 30 * SECOND_US);
-    CU_ASSERT_TRUE(outcomes[0].is_there && outcomes[0].st == KV_OK);
-    CU_ASSERT_TRUE(outcomes[1].is_there);
+    CU_ASSERT_TRUE(outcomes[0].is_here && outcomes[0].st == KV_OK);
+    CU_ASSERT_TRUE(outcomes[1].is_here);
     until_writable(&world, 3);
     deinit(&world);
 }

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "io/file.h"
 #include "io/io_blocking.h"
+#include "support/scratch_dir.h"
 #include "support/unit.h"
 
 /* An io in front of io_blocking that gives short counts and fails the n-th call. */
@@ -40,8 +41,8 @@ stingy_call(struct io *io, struct io_request *request)
 static const struct io_ops stingy_ops = {.call = stingy_call};
 static struct stingy_io stingy;
 static struct io *io = &stingy.io;
-static char dir[64];
-static char paths[2][128];
+static char dir[SCRATCH_PATH_BYTES];
+static char paths[2][SCRATCH_PATH_BYTES + 16];
 static uint32_t line_count;
 static char last_line[1100];
 
@@ -57,8 +58,7 @@ keep_line(void *owner, enum log_level level, const char *line)
 static void
 setup(void)
 {
-    strcpy(dir, "/tmp/kv_file_XXXXXX");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
+    scratch_dir_make(dir, NULL);
     CU_ASSERT_EQUAL(file_path(dir, "tmp", paths[0], sizeof(paths[0])), KV_OK);
     CU_ASSERT_EQUAL(file_path(dir, "name", paths[1], sizeof(paths[1])), KV_OK);
     stingy = (struct stingy_io){.io.ops = &stingy_ops, .transfer_max = 7, .fail_errno = EIO};

@@ -13,17 +13,17 @@
 #include "base/random.h"
 #include "io/io_blocking.h"
 #include "io/timer_heap.h"
+#include "support/scratch_dir.h"
 #include "support/unit.h"
 
-static char dir[64];
-static char paths[2][128];
+static char dir[SCRATCH_PATH_BYTES];
+static char paths[2][SCRATCH_PATH_BYTES + 16];
 static uint32_t done_count;
 
 static void
 setup(void)
 {
-    snprintf(dir, sizeof(dir), "/tmp/kv_io_XXXXXX");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
+    scratch_dir_make(dir, NULL);
     snprintf(paths[0], sizeof(paths[0]), "%s/a", dir);
     snprintf(paths[1], sizeof(paths[1]), "%s/b", dir);
     done_count = 0;
@@ -34,7 +34,7 @@ teardown(void)
 {
     unlink(paths[0]);
     unlink(paths[1]);
-    CU_ASSERT_EQUAL(rmdir(dir), 0);
+    CU_ASSERT_EQUAL(rmdir(dir), 0); /* nothing else is left */
 }
 
 static void

@@ -13,12 +13,13 @@
 #include "base/log.h"
 #include "cli/kvbench/engine.h"
 #include "daemon/config.h"
+#include "support/scratch_dir.h"
 #include "support/unit.h"
 
 enum { KEY_BYTES = 16, SLOT_COUNT = 8, TURN_US = 100 * 1000, TURN_COUNT_MAX = 600 };
 
 struct bench {
-    char dir[64];
+    char dir[SCRATCH_PATH_BYTES];
     struct config config;
     struct engine *engine;
     struct engine_op ops[SLOT_COUNT];
@@ -39,8 +40,8 @@ set(struct config *config, const char *name, const char *value)
 static void
 bench_init(struct bench *bench, const char *wal_sync)
 {
-    *bench = (struct bench){.dir = "engine_test.XXXXXX"};
-    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(bench->dir));
+    *bench = (struct bench){0};
+    scratch_dir_make(bench->dir, ".");
     log_set_level(LOG_LEVEL_WARNING);
     config_init(&bench->config);
     set(&bench->config, "dir", bench->dir);
@@ -67,10 +68,7 @@ bench_close(struct bench *bench)
 static void
 bench_deinit(struct bench *bench)
 {
-    char command[128];
-
-    (void)snprintf(command, sizeof(command), "rm -rf '%s'", bench->dir);
-    CU_ASSERT_EQUAL(system(command), 0);
+    scratch_dir_remove(bench->dir);
     config_deinit(&bench->config);
 }
 
@@ -116,9 +114,8 @@ put_all(struct bench *bench, uint64_t count)
             slot = (uint32_t)(wait_done(bench) - bench->ops);
             done_count++;
         }
-        if (started_count < count) {
+        if (started_count < count)
             start(bench, slot, ENGINE_PUT, started_count++, slice_of(bench->keys[slot], KEY_BYTES));
-        }
     }
     CU_ASSERT_EQUAL(engine_busy_count(bench->engine), 0);
 }
@@ -236,7 +233,7 @@ static void
 impossible_directory_is_an_error(void)
 {
     struct bench bench;
-    char file[128], below[160];
+    char file[SCRATCH_PATH_BYTES + 16], below[sizeof(file) + 16];
 
     bench_init(&bench, "never");
     (void)snprintf(file, sizeof(file), "%s/file", bench.dir);

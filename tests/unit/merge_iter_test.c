@@ -29,14 +29,8 @@ world_begin(struct world *world, struct random *random)
     world->cache = block_cache_new(CACHE_BYTES);
     read_ctx_init(&world->ctx, world->cache);
     for (uint8_t i = 0; i < TABLE_COUNT; i++) {
-        const struct table_build_options options = {
-            .file_number = i + 1u,
-            .cf_name = "default",
-            .db_identity = "",
-            .session_identity = "",
-            .merge_operator = "nullptr",
-            .block_bytes = 150,
-        };
+        const struct table_build_options options =
+            test_table_options(i + 1u, COMPRESSION_NONE, 150);
 
         test_table_begin(&world->tables[i], &options);
         test_table_add(&world->tables[i], "a", i + 1u, TYPE_VALUE, "in all");

@@ -9,6 +9,7 @@
 #include "io/file.h"
 #include "io/io_blocking.h"
 #include "support/quiet_log.h"
+#include "support/scratch_dir.h"
 #include "support/unit.h"
 #include "version/file_name.h"
 #include "version/options_file.h"
@@ -133,11 +134,11 @@ damaged_text_does_no_harm(void)
 static void
 the_two_newest_files_are_kept(void)
 {
-    char dir[] = "/tmp/kv_options_XXXXXX", path[PATH_BYTES_MAX];
+    char dir[SCRATCH_PATH_BYTES], path[PATH_BYTES_MAX];
     struct io *io = io_blocking_new();
     struct options_file options, back;
 
-    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
+    scratch_dir_make(dir, NULL);
     CU_ASSERT_EQUAL(options_file_load(io, dir, &back), KV_NO_FILE);
     make_options(&options);
     for (uint32_t i = 1; i <= 5; i++) {

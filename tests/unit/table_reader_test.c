@@ -71,17 +71,11 @@ build_model(struct test_table *table, struct random *random)
 {
     static const enum compression compressions[] = {COMPRESSION_NONE, COMPRESSION_LZ4,
                                                     COMPRESSION_ZSTD};
-    const struct table_build_options options = {
-        .file_number = 9,
-        .cf_name = "default",
-        .db_identity = "",
-        .session_identity = "",
-        .merge_operator = "nullptr",
-        .compression = compressions[random_below(random, 3)],
-        .block_bytes = (uint32_t)(64 + random_below(random, 2000)),
-        .bloom_bits_per_key = random_below(random, 2) == 0 ? 0 : 10,
-    };
+    const enum compression compression = compressions[random_below(random, 3)];
+    struct table_build_options options =
+        test_table_options(9, compression, (uint32_t)(64 + random_below(random, 2000)));
 
+    options.bloom_bits_per_key = random_below(random, 2) == 0 ? 0 : 10;
     test_table_begin(table, &options);
     for (size_t i = 0; i < model.tombstone_count; i++)
         table_builder_add_tombstone(table->builder, slice_from_text(model.tombstones[i].begin),

@@ -5,7 +5,6 @@
 #include <CUnit/Basic.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -15,13 +14,14 @@
 #include "io/file.h"
 #include "io/io_blocking.h"
 #include "key/internal_key.h"
+#include "support/scratch_dir.h"
 #include "support/unit.h"
 #include "unit/faulty_io.h"
 #include "version/file_name.h"
 #include "version/version_set.h"
 
 static struct faulty_io faulty;
-static char dir[64];
+static char dir[SCRATCH_PATH_BYTES];
 static int applied_count;
 static enum kv_status applied_status;
 static uint64_t obsolete[64];
@@ -55,8 +55,7 @@ on_obsolete(void *owner, uint64_t number)
 static void
 setup(void)
 {
-    strcpy(dir, "/tmp/kv_version_set_XXXXXX");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
+    scratch_dir_make(dir, NULL);
     faulty = (struct faulty_io){.base = {.ops = &faulty_ops}, .real = io_blocking_new()};
     applied_count = 0;
     obsolete_count = 0;
@@ -66,12 +65,9 @@ setup(void)
 static void
 teardown(void)
 {
-    char command[128];
-
     io_blocking_free(faulty.real);
     log_set_sink(NULL, NULL);
-    snprintf(command, sizeof(command), "rm -rf %s", dir);
-    CU_ASSERT_EQUAL(system(command), 0);
+    scratch_dir_remove(dir);
 }
 
 static enum kv_status

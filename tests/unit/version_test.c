@@ -4,12 +4,11 @@
 #include <CUnit/Basic.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "io/file.h"
 #include "io/io_blocking.h"
+#include "support/scratch_dir.h"
 #include "support/test_table.h"
 #include "support/unit.h"
 #include "version/file_name.h"
@@ -37,7 +36,7 @@ static const struct row rows[ENTRY_COUNT] = {
 };
 static const uint32_t table_levels[] = {0, 0, 1, 1, 1, 1};
 
-static char dir[64];
+static char dir[SCRATCH_PATH_BYTES];
 static struct io *io;
 static struct version_set *set;
 static struct version *version;
@@ -87,8 +86,7 @@ setup(void)
     struct version_set_options options = {.dir = dir, .create_if_missing = true};
     struct version_edit edit = {0};
 
-    strcpy(dir, "/tmp/kv_version_XXXXXX");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
+    scratch_dir_make(dir, NULL);
     options.io = io = io_blocking_new();
     CU_ASSERT_EQUAL_FATAL(version_set_open(&options, &set), KV_OK);
     for (uint32_t i = 0; i < sizeof(table_levels) / sizeof(table_levels[0]); i++)
@@ -101,13 +99,10 @@ setup(void)
 static void
 teardown(void)
 {
-    char command[128];
-
     version_set_close(set);
     block_cache_free(cache);
     io_blocking_free(io);
-    snprintf(command, sizeof(command), "rm -rf %s", dir);
-    CU_ASSERT_EQUAL(system(command), 0);
+    scratch_dir_remove(dir);
 }
 
 static enum kv_status

@@ -16,6 +16,7 @@
 #include "ipc/worker_channel.h"
 #include "mem/memtable.h"
 #include "support/quiet_log.h"
+#include "support/scratch_dir.h"
 #include "support/unit.h"
 #include "worker/flush_job.h"
 #include "worker/output_file.h"
@@ -23,7 +24,7 @@
 enum { PATH_SIZE = 200, VERSION_COUNT = 10, MIB = 1024 * 1024 };
 
 struct bench {
-    char dir[64];
+    char dir[SCRATCH_PATH_BYTES];
     int pair[2];
     struct io *io;
     struct heartbeat heartbeat;
@@ -46,8 +47,7 @@ static void
 bench_open(struct bench *bench)
 {
     memset(bench, 0, sizeof(*bench));
-    snprintf(bench->dir, sizeof(bench->dir), "/var/tmp/kv_flush_XXXXXX");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(bench->dir));
+    scratch_dir_make(bench->dir, "/var/tmp");
     CU_ASSERT_EQUAL_FATAL(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, bench->pair), 0);
     bench->io = io_blocking_new();
     bench->heartbeat = (struct heartbeat){
@@ -79,8 +79,6 @@ bench_open(struct bench *bench)
 static void
 bench_close(struct bench *bench)
 {
-    char command[PATH_SIZE];
-
     buffer_deinit(&bench->output.cf_name);
     buffer_deinit(&bench->output.merge_operator);
     buffer_deinit(&bench->flush.db_identity);
@@ -90,8 +88,7 @@ bench_close(struct bench *bench)
     io_blocking_free(bench->io);
     close(bench->pair[0]);
     close(bench->pair[1]);
-    snprintf(command, sizeof(command), "rm -rf %s", bench->dir);
-    CU_ASSERT_EQUAL(system(command), 0);
+    scratch_dir_remove(bench->dir);
 }
 
 static enum kv_status
