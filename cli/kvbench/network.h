@@ -53,7 +53,8 @@ struct network {
     struct bench_connection **room; /* owned; a ring: open loop, those that take an operation */
     uint32_t room_first;
     uint32_t room_count;
-    uint64_t able_ns; /* since when there is room */
+    uint64_t able_ns;     /* since when there is room */
+    uint64_t together_ns; /* until then what is due waits for more, if it has not waited */
 
     uint64_t turn_ns;    /* when the last system call returned; 0: not looked at yet */
     uint64_t heard_ns;   /* when the server last said anything */

@@ -414,16 +414,23 @@ run_note_delayed(struct run *run, uint64_t count)
 }
 
 static void
+note_seconds(struct run *run)
+{
+    FILE *file = run->session->seconds_file;
+
+    if (file != NULL && report_seconds(file, run->result, (uint32_t)run->seconds_done) != KV_OK)
+        run_stop(run);
+    run->seconds_done = run->result->second_count;
+}
+
+static void
 show_second(struct run *run)
 {
     const struct bench_options *options = run->options;
     struct session *session = run->session;
     char note[64];
 
-    if (session->seconds_file != NULL &&
-        report_seconds(session->seconds_file, run->result, (uint32_t)run->seconds_done) != KV_OK)
-        run_stop(run);
-    run->seconds_done = run->result->second_count;
+    note_seconds(run);
     (void)snprintf(note, sizeof(note), "%llu writes delayed",
                    (unsigned long long)run->delayed_count);
     progress_show(&session->progress, run->result, options->duration_ns, options->op_count,
@@ -451,6 +458,7 @@ run_finish(struct run *run, double server_cpu_us)
             (double)run->late_ns_max / 1e6);
     progress_clear(&run->session->progress);
     result_run_end(run->result, run->has_begun ? run->last_ns - run->begin_ns : 0);
+    note_seconds(run);
 }
 
 void

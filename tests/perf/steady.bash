@@ -4,6 +4,9 @@
 # measured, what it should be, and whether it is; the exit code is 1 if one is not.
 failed_count=0
 background=()
+connections=50
+
+is_there() { kill -0 "$1" 2>/dev/null; } # PID
 
 # stats PORT NAME...: numbers of KV.STATS, in this order, on one line.
 stats() {
@@ -19,22 +22,23 @@ stats() {
         }'
 }
 
-# settle PORT: until it has flushed what waits and compacts nothing any more.
+# settle PORT: until it has flushed what waits and compacts nothing any more.  Dies with the server.
 settle() {
     local calm=0 frozen running
     while [ $calm -lt 5 ]; do
         read -r frozen running < <(stats "$1" memtables_frozen compactions_running)
+        [ -n "$running" ] || die "kvd at port $1 does not answer any more"
         if [ "$frozen$running" = 00 ]; then calm=$((calm + 1)); else calm=0; fi
         progress "settling: $running compactions"
         sleep 0.1
     done
 }
 
-# bench ARGUMENT...: kvbench; 50 connections, values of 400 bytes.  A run whose generator was late
+# bench ARGUMENT...: kvbench; values of 400 bytes.  A run whose generator was late
 # counts here, and says so: it shared its cores with the server.
 bench() {
     local status=0
-    "$bin/kvbench" -q -c 50 -r "$keys" -d 400 "$@" >"$work/out" 2>&1 || status=$?
+    "$bin/kvbench" -q -c $connections -r "$keys" -d 400 "$@" >"$work/out" 2>&1 || status=$?
     case $status in
     0) ;;
     6) echo "          $(grep -i 'not valid' "$work/out" | head -1 | sed 's/^ *//')" ;;

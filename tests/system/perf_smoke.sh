@@ -54,6 +54,21 @@ smoke_profile() { # a line for each path and functions below
     fi
 }
 
+# What waits for a server's rest ends when the server is gone, or it disturbs what comes next.
+smoke_settle() { # nobody listens at port 1
+    local status=0
+    # shellcheck disable=SC2016
+    timeout 20 bash -c '. "$0/perf.bash"; . "$0/steady.bash"; settle 1' "$perf" >"$out" 2>&1 || status=$?
+    if [ $status -eq 2 ] && grep -q 'does not answer' "$out"; then
+        echo 'settle: ok'
+    else
+        echo "settle: exit code $status without a server:"
+        tail -5 "$out"
+        failed=1
+    fi
+}
+
+smoke_settle
 smoke 24 "$perf/vs-redis"
 smoke 18 "$perf/vs-kvrocks" "$stand_in/kvrocks"
 smoke 6 "$perf/vs-redis-benchmark"
@@ -63,7 +78,8 @@ smoke 1 "$perf/vs-fio"
 smoke 12 "$perf/deletions"
 smoke_profile
 rows_with='(ok|FAILED)$'
-smoke 5 "$perf/sustained" --kill-worker 0.7
+smoke 6 "$perf/sustained" --kill-worker 0.7
+smoke 6 "$perf/sustained" --rate 1000 --share 50
 smoke 1 "$perf/read-while-compacting"
 [ $ran -gt 0 ] || { echo "none of the peers is installed"; exit 77; }
 exit $failed

@@ -1,6 +1,9 @@
 /* Goal: a run gives out exactly what it was asked for, when it is due, and blames the right one for
  * being late. */
 #include <CUnit/Basic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "cli/kvbench/run.h"
@@ -224,6 +227,36 @@ verified_values_are_checked(void)
     tear_down(&fixture);
 }
 
+/* Goal: --seconds has a line for the last second too, if the last reply came just before its end
+ * and nothing looked at the clock afterwards. */
+static void
+the_last_second_is_told(void)
+{
+    char path[] = "/tmp/kvbench-seconds.XXXXXX", line[1024];
+    const int fd = mkstemp(path);
+    struct fixture fixture;
+    struct op op;
+    FILE *file;
+    int line_count = 0;
+
+    CU_ASSERT_FATAL(fd >= 0 && close(fd) == 0);
+    SET_UP(&fixture, "get", "--rate", "1000", "--duration", "2", "--seconds", path);
+    for (uint64_t i = 0; i < 2000; i++) {
+        CU_ASSERT_EQUAL(run_next(fixture.run, 0, START_NS + i * MS, &op), RUN_START);
+        run_done(fixture.run, &op, true, slice_of(NULL, 0), START_NS + i * MS);
+        run_tick(fixture.run, START_NS + i * MS);
+    }
+    run_finish(fixture.run, -1);
+    tear_down(&fixture);
+    file = fopen(path, "re");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+    while (fgets(line, sizeof(line), file) != NULL)
+        line_count++;
+    CU_ASSERT_EQUAL(line_count, 2);
+    CU_ASSERT_EQUAL(fclose(file), 0);
+    CU_ASSERT_EQUAL(unlink(path), 0);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -236,6 +269,7 @@ main(int argc, char **argv)
         UNIT_TEST(a_warm_up_does_not_count),
         UNIT_TEST(inserts_make_new_keys),
         UNIT_TEST(verified_values_are_checked),
+        UNIT_TEST(the_last_second_is_told),
         UNIT_TEST_END,
     };
 
