@@ -115,6 +115,7 @@ struct compaction_view {
     enum compression compression;                 /* the family's */
     const struct compaction_plan *const *running; /* of this family */
     uint32_t running_count;
+    bool has_ending; /* one of them only waits to be installed, and frees its way in a moment */
     uint64_t snapshot_oldest; /* the oldest live snapshot's sequence; SEQUENCE_MAX: none is live */
     uint64_t snapshot_newest; /* of the newest one; 0: none is live */
     uint64_t now_s;           /* Unix seconds */

@@ -259,7 +259,7 @@ pick_level0(const struct picker *picker, uint32_t first, enum compaction_reason 
 
 /* The way down is busy: the newest idle tables of level 0 become one, so that reads and the
  * count get better.  It goes on as long as each table that it takes in makes it cheaper to be
- * rid of one. */
+ * rid of one.  Not for a way that is about to be free: it would hold up what could go down. */
 static bool
 pick_level0_merge(const struct picker *picker, struct compaction_plan *plan_out)
 {
@@ -272,6 +272,8 @@ pick_level0_merge(const struct picker *picker, struct compaction_plan *plan_out)
     uint64_t bytes = 0;
     uint32_t end = 0;
 
+    if (picker->view->has_ending)
+        return false;
     for (; end < level0->count && !picker_is_busy(picker, level0->files[end]); end++) {
         const uint64_t more = bytes + level0->files[end]->meta.bytes;
 

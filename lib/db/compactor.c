@@ -130,8 +130,11 @@ compactor_view_init(struct compactor *compactor, const struct column_family *fam
          node = node->next) {
         const struct compaction *compaction = LIST_ENTRY(node, const struct compaction, link);
 
-        if (compaction->plan.cf_id == family->id)
-            running[view->running_count++] = &compaction->plan;
+        if (compaction->plan.cf_id != family->id)
+            continue;
+        running[view->running_count++] = &compaction->plan;
+        view->has_ending = view->has_ending || compaction->state == COMPACTION_OPENING ||
+                           compaction->state == COMPACTION_INSTALLING;
     }
 }
 

@@ -93,6 +93,24 @@ merge L0: 4 3 2 1 -> L6 (level 0 has many tables, LZ4, bottommost)
 merge L0: 9 8 7 6 -> L0 (level 0 has many tables and its way down is busy, LZ4) below a..z
 nothing to do
 
+# ... but not if it is free in a moment.
+define
+L0 9:[a..z] 64MB 8:[a..z] 64MB 7:[a..z] 64MB 6:[a..z] 64MB 5:[a..z] 64MB 4:[a..z] 64MB 3:[a..z] 64MB 2:[a..z] 64MB 1:[a..z] 64MB
+----
+ok
+
+start job=256MB
+----
+merge L0: 4 3 2 1 -> L6 (level 0 has many tables, LZ4, bottommost)
+
+pick job=256MB ending
+----
+nothing to do
+
+pick job=256MB
+----
+merge L0: 9 8 7 6 -> L0 (level 0 has many tables and its way down is busy, LZ4) below a..z
+
 # The base level is busy with its own way down.
 define
 L0 5:[a..z] 10MB 4:[a..z] 10MB 3:[a..z] 10MB 2:[a..z] 10MB 1:[a..z] 10MB

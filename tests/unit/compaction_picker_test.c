@@ -47,6 +47,7 @@ struct page {
     enum compression compression;
     struct compaction_request request;
     uint64_t snapshot_oldest;
+    bool has_ending;
     uint32_t job_count_max;
     uint64_t job_bytes_min;
     struct compaction_plan running[RUNNING_COUNT_MAX];
@@ -272,6 +273,8 @@ set_argument(struct page *page, const char *word)
         return;
     if (sscanf(word, "mult=%lf", &multiplier) == 1)
         options->max_bytes_for_level_multiplier = multiplier;
+    else if (strcmp(word, "ending") == 0)
+        page->has_ending = true;
     else
         set_name(options, word);
 }
@@ -283,6 +286,7 @@ reset_arguments(struct page *page)
     page->compression = COMPRESSION_LZ4;
     page->request = (struct compaction_request){.seq_max = SEQUENCE_MAX, .number_next = UINT64_MAX};
     page->snapshot_oldest = SEQUENCE_MAX;
+    page->has_ending = false;
     page->job_count_max = 4;
     page->job_bytes_min = 0;
 }
@@ -298,6 +302,7 @@ view_of(const struct page *page)
         .compression = page->compression,
         .running = page->running_pointers,
         .running_count = page->running_count,
+        .has_ending = page->has_ending,
         .snapshot_oldest = page->snapshot_oldest,
         .snapshot_newest = page->snapshot_oldest == SEQUENCE_MAX ? 0 : page->snapshot_oldest,
         .now_s = NOW_S,
