@@ -13,7 +13,7 @@ enum exit_code {
     EXIT_CONDITION_FAILED = 5,
     EXIT_NOT_VALID = 6, /* kvbench: the generator itself was late */
     EXIT_DAMAGE = 65,   /* inspect: bytes that fail a check, or that kvd does not understand */
-    EXIT_NO_INPUT = 66, /* inspect: no such file */
+    EXIT_NO_INPUT = 66, /* inspect: no such file, or none any more */
     EXIT_NO_RING = 71,  /* kvbench: the system refuses io_uring */
     EXIT_IO = 74,       /* a file or standard output cannot be read or written */
     EXIT_INTERRUPTED = 130,

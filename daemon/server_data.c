@@ -21,7 +21,7 @@
 
 enum {
     SESSION_ID_CHARS = 20,
-    IDLE_TURN_COUNT_MAX = 3000,
+    IDLE_US_MAX = 30 * 1000 * 1000,
     IDLE_TURN_US = 10 * 1000,
     PROGRESS_EXTENDS_US = 60 * 1000 * 1000,
 };
@@ -202,7 +202,9 @@ is_idle(const struct server *server)
 static void
 run_until_idle(struct server *server)
 {
-    for (int i = 0; i < IDLE_TURN_COUNT_MAX && !is_idle(server); i++) {
+    const uint64_t begin_us = io_now_us(server->io);
+
+    while (!is_idle(server) && io_now_us(server->io) - begin_us < IDLE_US_MAX) {
         if (server->pool != NULL)
             db_turn(server->db);
         (void)ring_turn(server->ring, IDLE_TURN_US);

@@ -170,10 +170,15 @@ session_close(struct session *session)
     if (session->has_journal)
         code = exit_code_of(journal_close(&session->journal));
     ledger_deinit(&session->ledger);
-    if (session->seconds_file != NULL && session->seconds_file != stdout &&
-        fclose(session->seconds_file) != 0) {
-        complain("%s: %s", session->options->seconds_path, strerror(errno));
-        code = EXIT_IO;
+    if (session->seconds_file != NULL && session->seconds_file != stdout) {
+        const bool has_failed = ferror(session->seconds_file) != 0; /* and was told */
+
+        if (fclose(session->seconds_file) != 0 && !has_failed) {
+            complain("%s: %s", session->options->seconds_path, strerror(errno));
+            code = EXIT_IO;
+        }
+        if (has_failed)
+            code = EXIT_IO;
     }
     filler_deinit(&session->filler);
     result_deinit(&session->result);

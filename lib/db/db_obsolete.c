@@ -8,19 +8,22 @@
  * 31 MB, and the log's writes wait), and what the page cache has of it keeps a core busy (8 ms for
  * 64 MiB).  To drop its blocks from the block cache costs the loop's time.  So all of it goes in
  * parts: holes are punched from the front, and the close has only the rest to free.  The more files
- * wait, the larger the parts: many workers may leave files faster than they would go.
+ * wait, the larger the parts: many workers may leave files faster than they would go.  If space is
+ * short, or the engine closes, files go whole: somebody waits for that.
  *
  * A file that has lost parts reads as zeros there, so nobody may meet one.  By name nobody can: the
  * name goes first, and a file that has another one, in a checkpoint or a backup, is left whole.
  * After a crash the file system frees what has no name; should the name be there again, no MANIFEST
- * knows it, and it is purged at open, unread.  By descriptor nobody of ours does:
+ * knows it, and it is purged at open, unread.  By descriptor nobody in the server does:
  *   - reads pin a version, and a table that any version has is not reported;
  *   - a block that is on its way for a read that pins nothing meanwhile: the file waits for it;
  *   - a job's inputs are pinned by its compaction, until the worker has answered or is dead;
  *   - of the death of a worker from outside nobody can be sure: once one is lost with a compaction,
- *     files go whole, as they do when they cannot be opened or the file system punches no holes.
- * Somebody else who has the file open, a stock RocksDB as a secondary, reads zeros, and its
- * checksums tell it; RocksDB's own DeleteScheduler cuts files in the same way when it paces itself.
+ *     files go whole until the next start, as they do when they cannot be opened or the file system
+ *     punches no holes.
+ * Somebody else who has the file open, kvctl inspect or a stock RocksDB as a secondary, reads zeros,
+ * and its checksums tell it; RocksDB's own DeleteScheduler cuts files in the same way when it paces
+ * itself.
  *
  * A file that waits at a stop or a crash is purged at the next open.
  */
@@ -40,11 +43,10 @@ enum { DROP_COUNT_MAX = 250 /* blocks, in some 150 us */, PART_BYTES = 1024 * 10
 #endif
 
 enum {
-    PAUSE_US = 2000, /* half a gigabyte a second, at least */
+    PAUSE_US = 2000, /* so up to half a gigabyte a second while few files wait */
     FEW_FILES = 16,
+    PART_BYTES_MAX = 16 * PART_BYTES,
 };
-
-static const uint64_t PART_BYTES_MAX = UINT64_C(1) << 30;
 
 struct obsolete_file {
     struct list link;
@@ -131,7 +133,7 @@ on_punched(struct io_request *request)
 static uint64_t
 part_bytes(const struct db *db)
 {
-    const uint64_t bytes = PART_BYTES * (1 + db->obsolete_count / FEW_FILES);
+    const uint64_t bytes = (uint64_t)PART_BYTES * (1 + db->obsolete_count / FEW_FILES);
 
     return bytes < PART_BYTES_MAX ? bytes : PART_BYTES_MAX;
 }
@@ -143,7 +145,8 @@ free_part(struct db *db)
     const uint64_t bytes = part_bytes(db);
 
     KV_ASSERT(is_freeing(db));
-    if (db->unlink.freed_bytes + bytes >= db->unlink.file_bytes) {
+    if (db->unlink.freed_bytes + bytes >= db->unlink.file_bytes || db->is_closing ||
+        space_reserve_is_short(&db->space.reserve)) {
         close_file(db);
         return;
     }
@@ -269,7 +272,7 @@ db_delete_file(void *owner, uint64_t file_number)
 void
 db_delete_whole(struct db *db)
 {
-    if (!db->unlink.is_unsure)
+    if (!db->unlink.is_unsure && !db->is_closing)
         kv_log(LOG_LEVEL_NOTICE,
                "a worker from outside was lost with a compaction and may still be "
                "reading: tables are deleted as a whole from now on");
