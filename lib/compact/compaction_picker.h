@@ -108,6 +108,10 @@ struct compaction_plan {
 void compaction_plan_deinit(struct compaction_plan *plan);
 const char *compaction_reason_name(enum compaction_reason reason);
 
+/* Of the number of tables in level 0, or of the debt, that slows writers: from here on compactions
+ * get their share of the cores, and level 0 goes before the other levels. */
+#define COMPACTION_PRESSING_SHARE 0.6
+
 /* What the picker sees; all borrowed for the call. */
 struct compaction_view {
     const struct version *version;

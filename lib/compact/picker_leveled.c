@@ -307,11 +307,28 @@ pick_from(const struct picker *picker, uint32_t level, struct compaction_plan *p
            pick_level0_merge(picker, plan_out);
 }
 
+/* Writers will be slowed for its tables, and readers ask each of them.  What piles up further down
+ * harms nobody so soon. */
+static bool
+level0_presses(const struct picker *picker)
+{
+    const struct version_level *level0 = &picker->version->levels[0];
+    uint32_t idle_count = 0;
+
+    for (uint32_t i = 0; i < level0->count; i++)
+        idle_count += picker_is_busy(picker, level0->files[i]) ? 0 : 1;
+    return idle_count >= picker->options->level0_file_num_compaction_trigger &&
+           idle_count >=
+               COMPACTION_PRESSING_SHARE * (double)picker->options->level0_slowdown_writes_trigger;
+}
+
 bool
 pick_leveled(const struct picker *picker, struct compaction_plan *plan_out)
 {
     bool asked[LEVEL_COUNT] = {0};
 
+    if (level0_presses(picker) && pick_level0(picker, 0, COMPACTION_LEVEL0_COUNT, plan_out))
+        return true;
     for (uint32_t round = 0; round < LAST_LEVEL; round++) {
         uint32_t best = LAST_LEVEL;
         double score = 1;

@@ -9,8 +9,6 @@
 
 enum { PRESSURE_INTERVAL_US = 200 * 1000 };
 
-/* Of what slows writers: from here on compactions get their share of the cores. */
-#define PRESSING_SHARE 0.6
 /* So many memtables that wait or fill, and the flush gets its share: half a memtable is left to it
  * until the next one waits too. */
 #define PRESSING_MEMTABLES 1.5
@@ -43,7 +41,7 @@ is_left_alone(const struct db *db, const struct compaction_options *options)
 static bool
 is_pressing(const struct write_pile *pile)
 {
-    return pile->hard > pile->soft && pile->amount >= pile->soft * PRESSING_SHARE;
+    return pile->hard > pile->soft && pile->amount >= pile->soft * COMPACTION_PRESSING_SHARE;
 }
 
 /* What a compaction has read of level 0 is as good as gone: else the pile would fall by dozens of

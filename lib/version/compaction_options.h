@@ -42,7 +42,7 @@ struct compaction_options {
     uint32_t deletion_percent_max;        /* kvd: tables with more deletions move on; 0: never */
     uint64_t deletion_age_s; /* kvd: but not from level 0, nor in the last level, before this age */
 
-    /* When writers are slowed; the picker doesn't look at them. */
+    /* When writers are slowed; the picker looks at the first only, as a share. */
     uint32_t level0_slowdown_writes_trigger, level0_stop_writes_trigger;
     uint64_t soft_pending_compaction_bytes_limit, hard_pending_compaction_bytes_limit;
 

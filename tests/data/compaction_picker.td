@@ -125,6 +125,29 @@ merge L5: 20 L6: 10 11 -> L6 (level above its target, LZ4, bottommost)
 merge L0: 5 4 3 2 1 -> L0 (level 0 has many tables and its way down is busy, LZ4) below a..z
 nothing to do
 
+# Many tables in level 0 go first, though level 5 is five times as large as it should be.
+define
+L0 11:[a..z] 10MB 10:[a..z] 10MB 9:[a..z] 10MB 8:[a..z] 10MB 7:[a..z] 10MB 6:[a..z] 10MB 5:[a..z] 10MB 4:[a..z] 10MB 3:[a..z] 10MB 2:[a..z] 10MB 1:[a..z] 10MB
+L5 20:[a..m] 2GB
+L6 30:[a..f] 2GB 31:[g..z] 2GB
+----
+ok
+
+pick base=1GB
+----
+merge L5: 20 L6: 30 31 -> L6 (level above its target, LZ4, bottommost)
+
+define
+L0 12:[a..z] 10MB 11:[a..z] 10MB 10:[a..z] 10MB 9:[a..z] 10MB 8:[a..z] 10MB 7:[a..z] 10MB 6:[a..z] 10MB 5:[a..z] 10MB 4:[a..z] 10MB 3:[a..z] 10MB 2:[a..z] 10MB 1:[a..z] 10MB
+L5 20:[a..m] 2GB
+L6 30:[a..f] 2GB 31:[g..z] 2GB
+----
+ok
+
+pick base=1GB
+----
+merge L0: 12 11 10 9 8 7 6 5 4 3 2 1 L5: 20 -> L5 (level 0 has many tables, LZ4) below a..f g..z
+
 # Tables of growing size: a merge in level 0 stops where it would not pay.
 define
 L0 6:[a..z] 10MB 5:[a..z] 10MB 4:[a..z] 10MB 3:[a..z] 10MB 2:[a..z] 200MB 1:[a..z] 400MB
