@@ -21,9 +21,9 @@
  *   - of the death of a worker from outside nobody can be sure: once one is lost with a compaction,
  *     files go whole until the next start, as they do when they cannot be opened or the file system
  *     punches no holes.
- * Somebody else who has the file open, kvctl inspect or a stock RocksDB as a secondary, reads zeros,
- * and its checksums tell it; RocksDB's own DeleteScheduler cuts files in the same way when it paces
- * itself.
+ * Somebody else who has the file open, kvctl inspect or a stock RocksDB as a secondary, reads
+ * zeros, and its checksums tell it; RocksDB's own DeleteScheduler cuts files in the same way when
+ * it paces itself.
  *
  * A file that waits at a stop or a crash is purged at the next open.
  */
