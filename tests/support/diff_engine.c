@@ -265,7 +265,9 @@ close_cleanly(struct diff_engine *engine)
     engine->db = NULL;
     sim_io_drain(engine->sim);
     forget_batches(engine, SEQUENCE_MAX);
-    return st == KV_OK || fail(engine, "db_close: %s", kv_status_text(st));
+    if (st != KV_OK)
+        return fail(engine, "db_close: %s", kv_status_text(st));
+    return sim_io_open_count(engine->sim) == 0 || fail(engine, "a stop leaves descriptors open");
 }
 
 void

@@ -32,6 +32,16 @@ fd_new(struct sim_io *sim, struct sim_node *node, int open_flags)
     return SIM_FD_FIRST + (int)sim->fd_count++;
 }
 
+uint32_t
+sim_io_open_count(const struct sim_io *sim)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < sim->fd_count; i++)
+        count += sim->fds[i].node != NULL;
+    return count;
+}
+
 const char *
 sim_path_of(struct sim_io *sim, const struct io_request *request)
 {

@@ -110,6 +110,8 @@ bool sim_io_flip_bit(struct sim_io *sim, const char *path, uint64_t bit_offset);
 /* In any byte of any file whose name ends in path_suffix. */
 bool sim_io_flip_random_bit(struct sim_io *sim, const char *path_suffix);
 uint64_t sim_io_used_bytes(const struct sim_io *sim);
+/* Descriptors: 0 after a cut or a kill. */
+uint32_t sim_io_open_count(const struct sim_io *sim);
 /* The path of the request or of its descriptor's file, "?" if there is none; valid until the next
  * operation. */
 const char *sim_io_path(struct sim_io *sim, const struct io_request *request);

@@ -73,6 +73,7 @@ sim_life_close(struct sim_life *life)
     db_stop(life->db);
     inline_port_deinit(&life->port);
     CU_ASSERT_EQUAL(db_close(life->db), KV_OK);
+    CU_ASSERT_EQUAL(sim_io_open_count(life->sim), 0);
     life->db = NULL;
 }
 

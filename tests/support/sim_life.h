@@ -34,7 +34,7 @@ uint64_t sim_life_draw(struct sim_life *life, uint64_t bound);
 /* Small memtables and logs; calls of `on_durable` and `on_write_failed` get `owner`. */
 struct db_options sim_life_options(struct sim_life *life, const char *dir, void *owner);
 enum kv_status sim_life_open(struct sim_life *life, const struct db_options *options);
-void sim_life_close(struct sim_life *life); /* cleanly */
+void sim_life_close(struct sim_life *life); /* cleanly, every descriptor */
 /* Whether what is reported counts: the power is on, and the engine is not being buried. */
 bool sim_life_is_awake(const struct sim_life *life);
 /* One turn of the loop; time passes when nothing happens. */

@@ -248,6 +248,8 @@ sim_world_stop(struct sim_world *world)
     if (st != KV_OK)
         return sim_world_fail(world, "db_close: %s", kv_status_text(st));
     sim_io_drain(world->sim);
+    if (sim_io_open_count(world->sim) != 0)
+        return sim_world_fail(world, "a stop leaves descriptors open");
     sim_world_note(world, "clean stop at %llu",
                    (unsigned long long)sim_model_last_seq(&world->model));
     world->report->stop_count++;

@@ -501,6 +501,7 @@ end_by_signal(int signal_number)
     CU_ASSERT_EQUAL(kill(busy_pid(&bench), signal_number), 0);
     wait_for(&bench, has_ended);
     CU_ASSERT_EQUAL(bench.st, KV_CANCELLED);
+    CU_ASSERT_FALSE(bench.job.is_abandoned); /* it is dead for certain */
     CU_ASSERT_EQUAL(outputs_there(&bench), 0);
     if (signal_number != SIGSTOP)
         expect_another_to_work(&bench);
@@ -625,6 +626,7 @@ a_worker_that_dies_with_two_jobs_gives_both_back(void)
     CU_ASSERT_EQUAL(kill(busy_pid(&bench), SIGKILL), 0);
     wait_for(&bench, has_ended);
     CU_ASSERT_EQUAL(bench.st, KV_CANCELLED);
+    CU_ASSERT_FALSE(bench.job.is_abandoned);
     wait_for(&bench, has_flushed);
     CU_ASSERT_EQUAL(bench.flush_st, KV_OK);
     expect_another_to_work(&bench);

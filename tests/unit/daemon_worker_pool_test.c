@@ -19,8 +19,8 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "daemon/worker_pool.h"
-#include "ipc/worker_channel.h"
 #include "mem/memtable.h"
+#include "support/outside_worker.h"
 #include "support/scratch_dir.h"
 #include "support/unit.h"
 
@@ -489,53 +489,12 @@ without_a_program_jobs_wait(void)
 
 /* --- this test as a worker from outside --- */
 
-static int
-connect_outside(const struct bench *bench)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    const int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s", bench->socket_path);
-    CU_ASSERT_EQUAL_FATAL(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-    return fd;
-}
-
-/* The next message from the pool; KV_CANCELLED: it has hung up. */
-static enum kv_status
-receive_outside(struct bench *bench, int fd, struct worker_msg *msg, int *memtable_fd)
-{
-    struct io *io = ring_io(bench->ring);
-    const uint64_t deadline_us = io_now_us(io) + MINUTE_US;
-    enum kv_status st = KV_BUSY;
-
-    while (st == KV_BUSY && io_now_us(io) < deadline_us) {
-        (void)ring_turn(bench->ring, TURN_US);
-        st = worker_channel_receive(fd, CHANNEL_NOWAIT, msg, memtable_fd);
-    }
-    return st;
-}
-
-static void
-send_outside(int fd, const struct worker_msg *msg)
-{
-    CU_ASSERT_EQUAL(worker_channel_send(fd, CHANNEL_NOWAIT, msg, -1), KV_OK);
-}
-
-/* Says HELLO and is IDLE afterwards. */
+/* Is IDLE afterwards. */
 static int
 join_outside(struct bench *bench)
 {
-    struct worker_msg msg = {.kind = WORKER_MSG_HELLO};
-    const int fd = connect_outside(bench);
+    const int fd = outside_worker_join(bench->ring, bench->socket_path, bench->dir);
 
-    msg.hello.protocol_version = WORKER_PROTOCOL_VERSION;
-    send_outside(fd, &msg);
-    CU_ASSERT_EQUAL_FATAL(receive_outside(bench, fd, &msg, NULL), KV_OK);
-    CU_ASSERT_EQUAL(msg.kind, WORKER_MSG_WELCOME);
-    CU_ASSERT_STRING_EQUAL(msg.welcome.dir.data, bench->dir);
-    worker_msg_deinit(&msg);
-    msg = (struct worker_msg){.kind = WORKER_MSG_PROGRESS};
-    send_outside(fd, &msg);
     wait_for(bench, first_is_idle);
     return fd;
 }
@@ -549,7 +508,7 @@ take_job_outside(struct bench *bench)
     int memtable_fd = -1;
 
     start_job(bench);
-    CU_ASSERT_EQUAL_FATAL(receive_outside(bench, fd, &msg, &memtable_fd), KV_OK);
+    CU_ASSERT_EQUAL_FATAL(outside_worker_receive(bench->ring, fd, &msg, &memtable_fd), KV_OK);
     CU_ASSERT_EQUAL(msg.kind, WORKER_MSG_FLUSH);
     CU_ASSERT_EQUAL(msg.flush.output_count, FAMILY_COUNT);
     CU_ASSERT_TRUE(memtable_fd >= 0);
@@ -681,12 +640,12 @@ a_lying_worker_is_cut_off(void)
         leave_a_partial_output(&bench);
         fill_table_msg(&bench, 0, &msg);
         lies[i](&bench, &msg);
-        send_outside(fd, &msg);
+        outside_worker_send(fd, &msg);
         worker_msg_deinit(&msg);
         wait_for(&bench, has_ended);
         CU_ASSERT_EQUAL(bench.st, KV_CANCELLED);
         CU_ASSERT_FALSE(any_output_is_there(&bench));
-        CU_ASSERT_EQUAL(receive_outside(&bench, fd, &msg, NULL), KV_CANCELLED);
+        CU_ASSERT_EQUAL(outside_worker_receive(bench.ring, fd, &msg, NULL), KV_CANCELLED);
         wait_for(&bench, none_is_there);
         close(fd);
         bench_close(&bench);
@@ -716,13 +675,13 @@ claim_all(struct bench *bench, int fd)
 
     for (uint32_t i = 0; i < FAMILY_COUNT; i++) {
         fill_table_msg(bench, i, &msg);
-        send_outside(fd, &msg);
+        outside_worker_send(fd, &msg);
         worker_msg_deinit(&msg);
     }
     msg = (struct worker_msg){.kind = WORKER_MSG_DONE};
     msg.done.job_id = 77;
     msg.done.table_count = FAMILY_COUNT;
-    send_outside(fd, &msg);
+    outside_worker_send(fd, &msg);
 }
 
 /* Method: the words are right, but a file is missing, too short, or no table; with all three there
@@ -801,25 +760,25 @@ strangers_on_the_socket_are_cut_off(void)
     bench_open(&bench, 0, 100, NULL);
     CU_ASSERT_EQUAL(stat(bench.socket_path, &st), 0);
     CU_ASSERT_EQUAL(st.st_mode & 0777, 0600);
-    fd = connect_outside(&bench);
+    fd = outside_worker_connect(bench.socket_path);
     CU_ASSERT_EQUAL(send(fd, "GET / HTTP/1.0", 14, 0), 14);
-    CU_ASSERT_EQUAL(receive_outside(&bench, fd, &back, NULL), KV_CANCELLED);
+    CU_ASSERT_EQUAL(outside_worker_receive(bench.ring, fd, &back, NULL), KV_CANCELLED);
     close(fd);
 
-    fd = connect_outside(&bench);
+    fd = outside_worker_connect(bench.socket_path);
     msg.hello.protocol_version = WORKER_PROTOCOL_VERSION + 1;
-    send_outside(fd, &msg);
-    CU_ASSERT_EQUAL(receive_outside(&bench, fd, &back, NULL), KV_CANCELLED);
+    outside_worker_send(fd, &msg);
+    CU_ASSERT_EQUAL(outside_worker_receive(bench.ring, fd, &back, NULL), KV_CANCELLED);
     close(fd);
 
-    fd = connect_outside(&bench);
+    fd = outside_worker_connect(bench.socket_path);
     msg.hello.protocol_version = WORKER_PROTOCOL_VERSION;
     CU_ASSERT_EQUAL(worker_channel_send(fd, CHANNEL_NOWAIT, &msg, fd), KV_OK);
-    CU_ASSERT_EQUAL(receive_outside(&bench, fd, &back, NULL), KV_CANCELLED);
+    CU_ASSERT_EQUAL(outside_worker_receive(bench.ring, fd, &back, NULL), KV_CANCELLED);
     close(fd);
 
-    fd = connect_outside(&bench); /* says nothing at all */
-    CU_ASSERT_EQUAL(receive_outside(&bench, fd, &back, NULL), KV_CANCELLED);
+    fd = outside_worker_connect(bench.socket_path); /* says nothing at all */
+    CU_ASSERT_EQUAL(outside_worker_receive(bench.ring, fd, &back, NULL), KV_CANCELLED);
     close(fd);
     wait_for(&bench, none_is_there);
     bench_close(&bench);
@@ -838,7 +797,7 @@ a_full_disk_is_reported_as_such(void)
     leave_a_partial_output(&bench);
     msg.failed.job_id = 77;
     msg.failed.status = KV_NO_SPACE;
-    send_outside(fd, &msg);
+    outside_worker_send(fd, &msg);
     wait_for(&bench, has_ended);
     CU_ASSERT_EQUAL(bench.st, KV_NO_SPACE);
     CU_ASSERT_FALSE(any_output_is_there(&bench));

@@ -416,6 +416,7 @@ a_stop_amid_a_deletion(void)
     compact(&world);
     run_into_deletion(&world);
     close_world(&world);
+    CU_ASSERT_EQUAL(sim_io_open_count(world.sim), 0);
     CU_ASSERT_EQUAL(list_tables(&world).count, 2);
     open_world(&world);
     CU_ASSERT_EQUAL(list_tables(&world).count, 1);

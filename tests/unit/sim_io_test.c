@@ -124,7 +124,9 @@ a_kill_keeps_the_page_cache(void)
     CU_ASSERT_EQUAL(sim_write_text(sim, fd, 0, "written, not synced"), 19);
     CU_ASSERT_EQUAL(io_lock_file(io, fd), 0);
     submit_load(sim_open(sim, "/a", O_RDWR | O_CREAT | O_DIRECT));
+    CU_ASSERT_EQUAL(sim_io_open_count(sim), 2);
     sim_io_kill(sim);
+    CU_ASSERT_EQUAL(sim_io_open_count(sim), 0);
     sim_io_boot(sim);
     CU_ASSERT_EQUAL(load.done_count, 0);
     CU_ASSERT_EQUAL(sim_io_in_flight_count(sim), 0);
@@ -242,6 +244,7 @@ a_full_disk_refuses_to_grow(void)
     CU_ASSERT_EQUAL(sim_write_text(sim, fd, 6, "78"), -ENOSPC); /* still open */
     CU_ASSERT_EQUAL(sim_call(sim, (struct io_request){.op = IO_CLOSE, .fd = other}), 0);
     CU_ASSERT_EQUAL(sim_write_text(sim, fd, 6, "78"), 2);
+    CU_ASSERT_EQUAL(sim_io_open_count(sim), 1);
     sim_io_options(sim)->capacity_bytes = 0;
     CU_ASSERT_EQUAL(sim_call(sim, (struct io_request){.op = IO_ALLOCATE, .fd = fd, .size = 100}),
                     0);
