@@ -171,10 +171,13 @@ on_reject_closed(struct io_request *request)
     job->fd = -1;
     /* Back to RUNNING: the job fails when the worker is gone, or at once if it is already. */
     job->state = JOB_RUNNING;
-    if (worker != NULL)
+    if (worker != NULL) {
         worker_kill(worker);
-    else
-        worker_job_fail(job, KV_OK);
+        return;
+    }
+    if (worker_job_is_compaction(job))
+        job->compact->is_abandoned = job->given_outside;
+    worker_job_fail(job, KV_OK);
 }
 
 /* The file is not what the worker says: it is not to be believed in anything. */

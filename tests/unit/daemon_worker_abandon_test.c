@@ -259,6 +259,13 @@ lie_to_the_end(struct bench *bench, int fd)
 }
 
 static void
+lie_to_the_end_and_hang_up(struct bench *bench, int fd)
+{
+    lie_to_the_end(bench, fd);
+    hang_up(bench, fd);
+}
+
+static void
 fall_silent(struct bench *bench, int fd)
 {
     (void)bench;
@@ -277,7 +284,8 @@ static void
 who_is_lost_amid_a_compaction_may_read_on(void)
 {
     static lose_fn *const ways[] = {
-        hang_up, hang_up_when_cancelled, lie, lie_to_the_end, fall_silent, outlive_the_pool,
+        hang_up,     hang_up_when_cancelled, lie, lie_to_the_end, lie_to_the_end_and_hang_up,
+        fall_silent, outlive_the_pool,
     };
 
     for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
