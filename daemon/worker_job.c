@@ -171,13 +171,10 @@ on_reject_closed(struct io_request *request)
     job->fd = -1;
     /* Back to RUNNING: the job fails when the worker is gone, or at once if it is already. */
     job->state = JOB_RUNNING;
-    if (worker != NULL) {
+    if (worker != NULL)
         worker_kill(worker);
-        return;
-    }
-    if (worker_job_is_compaction(job))
-        job->compact->is_abandoned = job->given_outside;
-    worker_job_fail(job, KV_OK);
+    else
+        worker_job_lose(job);
 }
 
 /* The file is not what the worker says: it is not to be believed in anything. */
@@ -356,4 +353,12 @@ worker_job_fail(struct worker_job *job, enum kv_status ending)
     forget_tables(job, ending == KV_OK ? job->done_count : 0);
     job->file_index = ending == KV_OK ? job->done_count : 0;
     clean_next(job);
+}
+
+void
+worker_job_lose(struct worker_job *job)
+{
+    if (worker_job_is_compaction(job))
+        job->compact->is_abandoned = job->given_outside;
+    worker_job_fail(job, KV_OK);
 }

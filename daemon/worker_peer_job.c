@@ -80,11 +80,8 @@ worker_return_jobs(struct worker *worker)
         worker->jobs_failed++;
         jobs[i]->worker = NULL;
         /* When it is being checked the result was complete; the files will tell. */
-        if (jobs[i]->state == JOB_CHECKING)
-            continue;
-        if (worker_job_is_compaction(jobs[i]))
-            jobs[i]->compact->is_abandoned = worker->external;
-        worker_job_fail(jobs[i], KV_OK);
+        if (jobs[i]->state != JOB_CHECKING)
+            worker_job_lose(jobs[i]);
     }
 }
 

@@ -186,6 +186,8 @@ MUST_CHECK enum kv_status worker_job_take_done(struct worker_job *job,
 /* The try is over, and its writer gone if it was our child.  `ending` KV_OK: try again, if that
  * is safe. */
 void worker_job_fail(struct worker_job *job, enum kv_status ending);
+/* The same without an answer from its worker: one from outside may live on. */
+void worker_job_lose(struct worker_job *job);
 /* Calls on_done and frees the job. */
 void worker_job_end(struct worker_job *job, enum kv_status st);
 

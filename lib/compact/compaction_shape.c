@@ -105,21 +105,30 @@ set_targets(const struct picker *picker, struct compaction_shape *shape)
     shape->base_level = first_used < ideal ? first_used : ideal;
 }
 
+uint32_t
+picker_idle_level0(const struct picker *picker, uint64_t *bytes_out)
+{
+    const struct version_level *tables = &picker->version->levels[0];
+    uint32_t count = 0;
+
+    *bytes_out = 0;
+    for (uint32_t i = 0; i < tables->count; i++) {
+        if (picker_is_busy(picker, tables->files[i]))
+            continue;
+        *bytes_out += tables->files[i]->meta.bytes;
+        count++;
+    }
+    return count;
+}
+
 /* Tables that a running plan has don't count: their surplus is on its way. */
 static double
 score_level_0(const struct picker *picker)
 {
-    const struct version_level *tables = &picker->version->levels[0];
-    uint64_t bytes = 0;
-    uint32_t count = 0;
+    uint64_t bytes;
+    const uint32_t count = picker_idle_level0(picker, &bytes);
     double by_count, by_bytes;
 
-    for (uint32_t i = 0; i < tables->count; i++) {
-        if (picker_is_busy(picker, tables->files[i]))
-            continue;
-        bytes += tables->files[i]->meta.bytes;
-        count++;
-    }
     by_count = (double)count / (double)picker->options->level0_file_num_compaction_trigger;
     by_bytes = (double)bytes / (double)picker->options->max_bytes_for_level_base;
     return by_bytes > by_count ? by_bytes : by_count;

@@ -92,6 +92,8 @@ file_last_key(const struct table_file *file)
 }
 
 bool picker_is_busy(const struct picker *picker, const struct table_file *file);
+/* How many tables of level 0 no running plan has, and their bytes. */
+uint32_t picker_idle_level0(const struct picker *picker, uint64_t *bytes_out);
 bool picker_is_range_busy(const struct picker *picker, uint32_t level, struct level_range range);
 uint64_t picker_range_bytes(const struct picker *picker, uint32_t level, struct level_range range);
 /* The tables of a level below 0 that touch the user keys first..last. */

@@ -312,11 +312,9 @@ pick_from(const struct picker *picker, uint32_t level, struct compaction_plan *p
 static bool
 level0_presses(const struct picker *picker)
 {
-    const struct version_level *level0 = &picker->version->levels[0];
-    uint32_t idle_count = 0;
+    uint64_t bytes;
+    const uint32_t idle_count = picker_idle_level0(picker, &bytes);
 
-    for (uint32_t i = 0; i < level0->count; i++)
-        idle_count += picker_is_busy(picker, level0->files[i]) ? 0 : 1;
     return idle_count >= picker->options->level0_file_num_compaction_trigger &&
            idle_count >=
                COMPACTION_PRESSING_SHARE * (double)picker->options->level0_slowdown_writes_trigger;

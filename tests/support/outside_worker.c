@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-enum { MINUTE_US = 60 * 1000 * 1000, TURN_US = 50 * 1000 };
+#include "support/patience.h"
 
 int
 outside_worker_connect(const char *socket_path)
@@ -22,14 +22,11 @@ outside_worker_connect(const char *socket_path)
 enum kv_status
 outside_worker_receive(struct ring *ring, int fd, struct worker_msg *msg, int *memtable_fd)
 {
-    struct io *io = ring_io(ring);
-    const uint64_t deadline_us = io_now_us(io) + MINUTE_US;
+    const struct patience patience = patience_begin(ring);
     enum kv_status st = KV_BUSY;
 
-    while (st == KV_BUSY && io_now_us(io) < deadline_us) {
-        (void)ring_turn(ring, TURN_US);
+    while (st == KV_BUSY && patience_turn(&patience))
         st = worker_channel_receive(fd, CHANNEL_NOWAIT, msg, memtable_fd);
-    }
     return st;
 }
 

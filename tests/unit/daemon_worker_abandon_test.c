@@ -13,15 +13,14 @@
 
 #include "base/log.h"
 #include "daemon/worker_pool.h"
-#include "mem/memtable.h"
 #include "support/outside_worker.h"
+#include "support/patience.h"
 #include "support/quiet_log.h"
 #include "support/scratch_dir.h"
+#include "support/small_flush.h"
 #include "support/unit.h"
 
 enum {
-    MINUTE_US = 60 * 1000 * 1000,
-    TURN_US = 50 * 1000,
     TIMEOUT_US = 4 * 1000 * 1000,
     TIMEOUT_SHORT_US = 400 * 1000,
     PATH_SIZE = SCRATCH_PATH_BYTES + 40,
@@ -40,13 +39,7 @@ struct bench {
     uint32_t compacted_count;
     enum kv_status compact_st;
     bool was_abandoned; /* when on_done was called */
-
-    struct memtable_pool *memtables;
-    struct memtable *memtable;
-    struct flush_output output;
-    struct flush_job flush;
-    uint32_t flushed_count;
-    enum kv_status flush_st;
+    struct small_flush flush;
 };
 
 static void
@@ -60,16 +53,6 @@ on_compacted(struct compact_job *job, enum kv_status st, const struct table_summ
     bench->compacted_count++;
     bench->compact_st = st;
     bench->was_abandoned = job->is_abandoned;
-}
-
-static void
-on_flushed(struct flush_job *job, enum kv_status st, const struct table_summary *tables)
-{
-    struct bench *bench = job->owner;
-
-    (void)tables;
-    bench->flushed_count++;
-    bench->flush_st = st;
 }
 
 static void
@@ -99,28 +82,6 @@ make_compaction(struct bench *bench)
                                           .owner = bench};
 }
 
-static void
-make_flush(struct bench *bench)
-{
-    const struct batch_record record = {
-        .type = TYPE_VALUE, .seq = 1, .key = slice_from_text("k"), .value = slice_from_text("v")};
-
-    bench->memtables = memtable_pool_new(1 << 20, 1);
-    CU_ASSERT_EQUAL_FATAL(memtable_new(bench->memtables, 0, &bench->memtable), KV_OK);
-    memtable_add(bench->memtable, &record);
-    memtable_freeze(bench->memtable);
-    bench->output =
-        (struct flush_output){.file_number = 90, .cf_name = "default", .merge_operator = "nullptr"};
-    bench->flush = (struct flush_job){.job_id = 6,
-                                      .memtable = bench->memtable,
-                                      .dir = bench->dir,
-                                      .db_identity = "identity",
-                                      .outputs = &bench->output,
-                                      .output_count = 1,
-                                      .on_done = on_flushed,
-                                      .owner = bench};
-}
-
 /* Compactions press, for the pool would make a worker that nothing presses idle, and that worker
  * is the pool's own process. */
 static void
@@ -141,7 +102,7 @@ bench_open(struct bench *bench, uint64_t timeout_us)
     port = worker_pool_port(bench->pool);
     port->set_urgency(port, JOB_PRESSING);
     make_compaction(bench);
-    make_flush(bench);
+    small_flush_init(&bench->flush, bench->dir);
 }
 
 static void
@@ -149,8 +110,7 @@ bench_close(struct bench *bench)
 {
     worker_pool_close(bench->pool);
     ring_close(bench->ring);
-    memtable_unref(bench->memtable);
-    memtable_pool_free(bench->memtables);
+    small_flush_deinit(&bench->flush);
     buffer_deinit(&bench->smallest);
     buffer_deinit(&bench->largest);
     scratch_dir_remove(bench->dir);
@@ -166,17 +126,16 @@ has_compacted(struct bench *bench)
 static bool
 has_flushed(struct bench *bench)
 {
-    return bench->flushed_count > 0;
+    return bench->flush.has_ended;
 }
 
 static void
 wait_for(struct bench *bench, bool (*condition)(struct bench *bench))
 {
-    struct io *io = ring_io(bench->ring);
-    const uint64_t deadline_us = io_now_us(io) + MINUTE_US;
+    const struct patience patience = patience_begin(bench->ring);
 
-    while (!condition(bench) && io_now_us(io) < deadline_us)
-        (void)ring_turn(bench->ring, TURN_US);
+    while (!condition(bench) && patience_turn(&patience))
+        continue;
     CU_ASSERT_TRUE_FATAL(condition(bench));
 }
 
@@ -315,7 +274,7 @@ a_compaction_that_was_set_aside_is_read_on_too(void)
     bench_open(&bench, TIMEOUT_US);
     port = worker_pool_port(bench.pool);
     fd = take_compaction(&bench);
-    port->start_flush(port, &bench.flush);
+    port->start_flush(port, &bench.flush.job);
     CU_ASSERT_EQUAL_FATAL(outside_worker_receive(bench.ring, fd, &msg, &memtable_fd), KV_OK);
     CU_ASSERT_EQUAL(msg.kind, WORKER_MSG_FLUSH);
     worker_msg_deinit(&msg);
@@ -323,7 +282,7 @@ a_compaction_that_was_set_aside_is_read_on_too(void)
     close(fd);
     wait_for(&bench, has_flushed);
     wait_for(&bench, has_compacted);
-    CU_ASSERT_EQUAL(bench.flush_st, KV_CANCELLED);
+    CU_ASSERT_EQUAL(bench.flush.st, KV_CANCELLED);
     CU_ASSERT_EQUAL(bench.compact_st, KV_CANCELLED);
     CU_ASSERT_TRUE(bench.was_abandoned);
     bench_close(&bench);

@@ -18,9 +18,10 @@
 #include "daemon/worker_pool.h"
 #include "daemon/worker_priority.h"
 #include "daemon/worker_result.h"
-#include "mem/memtable.h"
 #include "support/compact_rig.h"
+#include "support/patience.h"
 #include "support/quiet_log.h"
+#include "support/small_flush.h"
 #include "support/unit.h"
 
 enum {
@@ -28,12 +29,10 @@ enum {
     KEY_COUNT = 3000,
     VALUE_BYTES = 1000,
     MINUTE_US = 60 * 1000 * 1000,
-    TURN_US = 50 * 1000,
     TIMEOUT_US = 4 * 1000 * 1000, /* a busy machine is not a hung worker */
     TIMEOUT_SHORT_US = 400 * 1000,
     PATH_SIZE = SCRATCH_PATH_BYTES + 40,
     OUTPUT_FIRST = 100,
-    FLUSH_NUMBER = 90,
     SLOW_BYTES_PER_S = 1024 * 1024, /* three seconds for what the tests write */
     CRAWLING_BYTES_PER_S = 256 * 1024,
     RANGE_COUNT = 20000,
@@ -50,13 +49,7 @@ struct bench {
     uint32_t ended_count;
     enum kv_status st;
     struct compaction_result result;
-
-    struct memtable_pool *memtables;
-    struct memtable *memtable;
-    struct flush_job flush;
-    struct flush_output flush_output;
-    uint32_t flushed_count;
-    enum kv_status flush_st;
+    struct small_flush flush;
 };
 
 static void
@@ -78,16 +71,6 @@ on_compacted(struct compact_job *job, enum kv_status st, const struct table_summ
         buffer_append_slice(&mine->smallest, buffer_slice(&tables[i].smallest));
         buffer_append_slice(&mine->largest, buffer_slice(&tables[i].largest));
     }
-}
-
-static void
-on_flushed(struct flush_job *job, enum kv_status st, const struct table_summary *tables)
-{
-    struct bench *bench = job->owner;
-
-    (void)tables;
-    bench->flushed_count++;
-    bench->flush_st = st;
 }
 
 /* Table `index` has the newer versions if it is higher. */
@@ -112,7 +95,7 @@ write_input(struct bench *bench, uint32_t index, struct random *random)
 }
 
 static void
-make_jobs(struct bench *bench)
+make_job(struct bench *bench)
 {
     bench->job = (struct compact_job){
         .job_id = 5,
@@ -130,23 +113,11 @@ make_jobs(struct bench *bench)
         .on_done = on_compacted,
         .owner = bench,
     };
-    bench->flush_output = (struct flush_output){
-        .file_number = FLUSH_NUMBER, .cf_name = "default", .merge_operator = "nullptr"};
-    bench->flush = (struct flush_job){.job_id = 6,
-                                      .memtable = bench->memtable,
-                                      .dir = bench->rig.dir,
-                                      .db_identity = "identity",
-                                      .outputs = &bench->flush_output,
-                                      .output_count = 1,
-                                      .on_done = on_flushed,
-                                      .owner = bench};
 }
 
 static void
 bench_open_with(struct bench *bench, uint32_t worker_count, uint64_t timeout_us)
 {
-    const struct batch_record record = {
-        .type = TYPE_VALUE, .seq = 1, .key = slice_from_text("k"), .value = slice_from_text("v")};
     struct worker_pool_options options = {.worker_count = worker_count, .timeout_us = timeout_us};
     struct random random;
 
@@ -160,11 +131,8 @@ bench_open_with(struct bench *bench, uint32_t worker_count, uint64_t timeout_us)
     options.ring = bench->ring;
     options.dir = bench->rig.dir;
     CU_ASSERT_EQUAL_FATAL(worker_pool_open(&options, &bench->pool), KV_OK);
-    bench->memtables = memtable_pool_new(1 << 20, 1);
-    CU_ASSERT_EQUAL_FATAL(memtable_new(bench->memtables, 0, &bench->memtable), KV_OK);
-    memtable_add(bench->memtable, &record);
-    memtable_freeze(bench->memtable);
-    make_jobs(bench);
+    small_flush_init(&bench->flush, bench->rig.dir);
+    make_job(bench);
 }
 
 static void
@@ -187,8 +155,7 @@ bench_close(struct bench *bench)
 {
     worker_pool_close(bench->pool);
     ring_close(bench->ring);
-    memtable_unref(bench->memtable);
-    memtable_pool_free(bench->memtables);
+    small_flush_deinit(&bench->flush);
     for (uint32_t i = 0; i < INPUT_COUNT; i++)
         table_summary_deinit(&bench->summaries[i]);
     forget_result(bench);
@@ -210,17 +177,16 @@ start_flush(struct bench *bench)
 {
     struct job_port *port = worker_pool_port(bench->pool);
 
-    port->start_flush(port, &bench->flush);
+    port->start_flush(port, &bench->flush.job);
 }
 
 static void
 wait_for(struct bench *bench, bool (*condition)(struct bench *bench))
 {
-    struct io *io = ring_io(bench->ring);
-    const uint64_t deadline_us = io_now_us(io) + MINUTE_US;
+    const struct patience patience = patience_begin(bench->ring);
 
-    while (!condition(bench) && io_now_us(io) < deadline_us)
-        (void)ring_turn(bench->ring, TURN_US);
+    while (!condition(bench) && patience_turn(&patience))
+        continue;
     CU_ASSERT_TRUE_FATAL(condition(bench));
 }
 
@@ -233,7 +199,7 @@ has_ended(struct bench *bench)
 static bool
 has_flushed(struct bench *bench)
 {
-    return bench->flushed_count > 0;
+    return bench->flush.has_ended;
 }
 
 static bool
@@ -533,7 +499,7 @@ a_flush_goes_past_a_compaction(void)
     wait_for(&bench, is_at_work);
     start_flush(&bench);
     wait_for(&bench, has_flushed);
-    CU_ASSERT_EQUAL(bench.flush_st, KV_OK);
+    CU_ASSERT_EQUAL(bench.flush.st, KV_OK);
     CU_ASSERT_EQUAL(bench.ended_count, 0);
     port->cancel_compact(port, &bench.job);
     wait_for(&bench, has_ended);
@@ -582,7 +548,7 @@ a_lone_worker_flushes_amid_its_compaction(void)
     wait_for(&bench, is_at_work);
     start_flush(&bench);
     wait_for(&bench, has_flushed);
-    CU_ASSERT_EQUAL(bench.flush_st, KV_OK);
+    CU_ASSERT_EQUAL(bench.flush.st, KV_OK);
     CU_ASSERT_EQUAL(bench.ended_count, 0);
     wait_for(&bench, has_ended);
     expect_good_tables(&bench);
@@ -604,7 +570,7 @@ a_compaction_set_aside_is_cancelled(void)
     port->cancel_compact(port, &bench.job);
     wait_for(&bench, has_flushed);
     wait_for(&bench, has_ended);
-    CU_ASSERT_EQUAL(bench.flush_st, KV_OK);
+    CU_ASSERT_EQUAL(bench.flush.st, KV_OK);
     CU_ASSERT_EQUAL(bench.st, KV_CANCELLED);
     CU_ASSERT_EQUAL(outputs_there(&bench), 0);
     expect_another_to_work(&bench);
@@ -628,7 +594,7 @@ a_worker_that_dies_with_two_jobs_gives_both_back(void)
     CU_ASSERT_EQUAL(bench.st, KV_CANCELLED);
     CU_ASSERT_FALSE(bench.job.is_abandoned);
     wait_for(&bench, has_flushed);
-    CU_ASSERT_EQUAL(bench.flush_st, KV_OK);
+    CU_ASSERT_EQUAL(bench.flush.st, KV_OK);
     expect_another_to_work(&bench);
     bench_close(&bench);
 }

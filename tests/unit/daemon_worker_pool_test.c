@@ -21,12 +21,12 @@
 #include "daemon/worker_pool.h"
 #include "mem/memtable.h"
 #include "support/outside_worker.h"
+#include "support/patience.h"
 #include "support/scratch_dir.h"
 #include "support/unit.h"
 
 enum {
     FAMILY_COUNT = 3,
-    MINUTE_US = 60 * 1000 * 1000,
     TURN_US = 50 * 1000,
     TIMEOUT_US = 400 * 1000,
     PATH_SIZE = 300,
@@ -192,11 +192,10 @@ first_has_restarted_twice(struct bench *bench)
 static void
 wait_for(struct bench *bench, bool (*condition)(struct bench *bench))
 {
-    struct io *io = ring_io(bench->ring);
-    const uint64_t deadline_us = io_now_us(io) + MINUTE_US;
+    const struct patience patience = patience_begin(bench->ring);
 
-    while (!condition(bench) && io_now_us(io) < deadline_us)
-        (void)ring_turn(bench->ring, TURN_US);
+    while (!condition(bench) && patience_turn(&patience))
+        continue;
     CU_ASSERT_TRUE_FATAL(condition(bench));
 }
 
