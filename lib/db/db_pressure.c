@@ -7,7 +7,11 @@
 #include "db/compaction.h"
 #include "db/db_internal.h"
 
-enum { PRESSURE_INTERVAL_US = 200 * 1000 };
+enum {
+    PRESSURE_INTERVAL_US = 200 * 1000,
+    DEBT_SHARE_OF_DATA = 8,
+    DEBT_LEVEL_BASES = 2,
+};
 
 /* So many memtables that wait or fill, and the flush gets its share: half a memtable is left to it
  * until the next one waits too. */
@@ -42,6 +46,18 @@ static bool
 is_pressing(const struct write_pile *pile)
 {
     return pile->hard > pile->soft && pile->amount >= pile->soft * COMPACTION_PRESSING_SHARE;
+}
+
+/* Long before writers have to be slowed, debt costs space and reads: beyond an eighth of the data it
+ * is worth a share of the cores.  (RocksDB adds threads there.)  What one job moves is no backlog. */
+static bool
+is_behind(const struct compaction_options *options, const struct compaction_shape *shape)
+{
+    const uint64_t share = shape->levels[LEVEL_COUNT - 1].bytes / DEBT_SHARE_OF_DATA;
+    const uint64_t least = options->max_bytes_for_level_base * DEBT_LEVEL_BASES;
+
+    return options->style == COMPACTION_LEVELED &&
+           shape->debt_bytes > (share > least ? share : least);
 }
 
 /* What a compaction has read of level 0 is as good as gone: else the pile would fall by dozens of
@@ -88,7 +104,7 @@ family_rate(struct db *db, const struct column_family *family, enum job_urgency 
             .hard = (double)view.options->hard_pending_compaction_bytes_limit,
             .drain_bytes_per_s = db->compactor->drain_bytes_per_s,
         };
-        if (is_pressing(&level0) || is_pressing(&debt))
+        if (is_pressing(&level0) || is_pressing(&debt) || is_behind(view.options, &shape))
             *urgency = JOB_PRESSING;
         level0.amount = level0_left(db, family, shape.levels[0].file_count);
         rate = write_rate_of(&level0);

@@ -595,6 +595,37 @@ level0_presses(void)
     deinit(&world);
 }
 
+/* Goal: it is told as well when the debt is large beside the data, long before it slows writers.
+ * Method: four tables are nothing to a base level of the usual size, and much to a tiny one. */
+static void
+debt_presses(void)
+{
+    struct world world;
+    struct db_compaction_settings settings;
+
+    init(&world);
+    world.life.port.hold_compact = true;
+    for (int round = 0; round < 4; round++)
+        write_table(&world, round);
+    run_for(&world, 1000);
+    CU_ASSERT_EQUAL(world.urgency, JOB_CALM);
+    settings = world.options.compaction;
+    settings.level_base_bytes = 256;
+    db_set_compaction(world.life.db, &settings);
+    run_for(&world, 1000);
+    CU_ASSERT_EQUAL(world.urgency, JOB_PRESSING);
+    CU_ASSERT_EQUAL(stats_of(&world).write_delay_count, 0);
+    sim_life_close(&world.life);
+    world.life.port.hold_compact = false;
+    world.urgency = JOB_CALM;
+    world.options.compaction = settings;
+    open_world(&world);
+    settle(&world);
+    CU_ASSERT_EQUAL(world.urgency, JOB_CALM);
+    check_all(&world, 3);
+    deinit(&world);
+}
+
 /* Goal: writers who are slowed go faster while the compaction gets on, not only when it is over.
  * Method: one that is held back reports that it has read all. */
 static void
@@ -636,6 +667,7 @@ main(int argc, char **argv)
         UNIT_TEST(deletions_are_paced),
         UNIT_TEST(a_large_plan_is_cut),
         UNIT_TEST(level0_presses),
+        UNIT_TEST(debt_presses),
         UNIT_TEST(progress_speeds_writers_up),
         UNIT_TEST_END,
     };
