@@ -69,8 +69,10 @@ sim_world_on_write_failed(void *owner, uint64_t seq)
     for (uint32_t i = 0; i < SNAPSHOT_COUNT; i++) {
         struct sim_snapshot *snapshot = &world->snapshots[i];
 
-        if (snapshot->snapshot != NULL && db_snapshot_seq(snapshot->snapshot) > seq)
+        if (snapshot->snapshot != NULL && db_snapshot_seq(snapshot->snapshot) > seq) {
             snapshot->state = world->model.state;
+            memset(snapshot->sights, 0, sizeof(snapshot->sights));
+        }
     }
     for (uint32_t i = 0; i < READER_COUNT; i++)
         world->readers[i].is_unsure = true;
@@ -396,15 +398,35 @@ sim_world_release(struct sim_world *world, struct sim_snapshot *snapshot)
     snapshot->snapshot = NULL;
 }
 
-/* Two with nothing written in between are one, of the time of the first. */
-static struct model_time
-time_of(struct sim_world *world, const struct sim_snapshot *snapshot)
+/* Two of one sequence and one time are one.  Of several times only the last is known by its
+ * sequence, and is not set back behind what jobs under way have seen. */
+static void
+take_snapshot(struct sim_world *world, struct sim_snapshot *taken)
 {
-    for (uint32_t i = 0; i < SNAPSHOT_COUNT; i++) {
-        if (&world->snapshots[i] != snapshot && world->snapshots[i].snapshot == snapshot->snapshot)
-            return world->snapshots[i].time;
+    struct db_snapshot *snapshot;
+    struct model_time time;
+
+    db_let_time_pass(world->db);
+    if (db_snapshot_create(world->db, &snapshot) != KV_OK) {
+        (void)sim_world_fail(world, "there are no snapshots left");
+        return;
     }
-    return sim_model_see_time(&world->model, db_now_ms(world->db));
+    time = sim_model_see_time(&world->model, db_now_ms(world->db));
+    if (db_snapshot_time_ms(snapshot) < time.now_ms || db_snapshot_time_ms(snapshot) > time.peak_ms)
+        (void)sim_world_fail(world, "a snapshot of another time");
+    time.now_ms = db_snapshot_time_ms(snapshot);
+    for (uint32_t i = 0; i < SNAPSHOT_COUNT; i++) {
+        struct sim_snapshot *other = &world->snapshots[i];
+
+        if (other->snapshot == snapshot)
+            time = other->time;
+        else if (other->snapshot != NULL &&
+                 db_snapshot_seq(other->snapshot) == db_snapshot_seq(snapshot))
+            other->is_followed = true;
+    }
+    *taken = (struct sim_snapshot){.snapshot = snapshot, .state = world->model.state, .time = time};
+    sim_world_note(world, "a snapshot of %llu at %llu",
+                   (unsigned long long)db_snapshot_seq(snapshot), (unsigned long long)time.now_ms);
 }
 
 /* In a place that is drawn: takes one, or lets it go. */
@@ -417,11 +439,7 @@ change_snapshots(struct sim_world *world)
         sim_world_release(world, snapshot);
         return;
     }
-    db_let_time_pass(world->db);
-    if (db_snapshot_create(world->db, &snapshot->snapshot) != KV_OK)
-        (void)sim_world_fail(world, "there are no snapshots left");
-    snapshot->state = world->model.state;
-    snapshot->time = time_of(world, snapshot);
+    take_snapshot(world, snapshot);
     world->report->snapshot_count++;
 }
 
@@ -586,6 +604,8 @@ play_tricks(struct sim_world *world, uint64_t dice)
     } else if (dice < 2) {
         (void)sim_model_see_time(&world->model, io_wall_us(world->io) / 1000);
         sim_io_jump_wall(world->sim, (int64_t)sim_world_draw(world, 7200000000u) - 3600000000);
+        sim_world_note(world, "the clock jumps to %llu",
+                       (unsigned long long)(io_wall_us(world->io) / 1000));
     } else if (dice == 2) {
         db_set_memory_limit(world->db, (1 << 20) + sim_world_draw(world, 8 << 20));
     } else if (dice == 3) {
