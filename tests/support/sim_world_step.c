@@ -443,6 +443,23 @@ change_snapshots(struct sim_world *world)
     world->report->snapshot_count++;
 }
 
+/* Rather one that the snapshot may show or not, as a job has let go of it or not. */
+static uint32_t
+draw_doubtful_key(struct sim_world *world, const struct sim_snapshot *snapshot, uint32_t family)
+{
+    const uint32_t first = (uint32_t)sim_world_draw(world, MODEL_KEY_COUNT);
+
+    for (uint32_t i = 0; i < MODEL_KEY_COUNT; i++) {
+        const uint32_t key = (first + i) % MODEL_KEY_COUNT;
+        const struct model_value value = snapshot->state.values[family][key];
+
+        if (sim_model_may_exist(value, snapshot->time) &&
+            !sim_model_must_exist(value, snapshot->time))
+            return key;
+    }
+    return first;
+}
+
 static void
 look_back(struct sim_world *world, struct sim_reader *reader)
 {
@@ -453,6 +470,7 @@ look_back(struct sim_world *world, struct sim_reader *reader)
 
         if (snapshot->snapshot == NULL)
             continue;
+        reader->key = draw_doubtful_key(world, snapshot, reader->family);
         sim_reader_look_back(reader, snapshot);
         world->report->snapshot_get_count++;
         return;
@@ -591,6 +609,18 @@ sim_world_clear_faults(struct sim_world *world)
     world->reads_may_fail = false;
 }
 
+/* By up to an hour, either way; now and then right before a snapshot. */
+static void
+jump_clock(struct sim_world *world)
+{
+    (void)sim_model_see_time(&world->model, io_wall_us(world->io) / 1000);
+    sim_io_jump_wall(world->sim, (int64_t)sim_world_draw(world, 7200000000u) - 3600000000);
+    sim_world_note(world, "the clock jumps to %llu",
+                   (unsigned long long)(io_wall_us(world->io) / 1000));
+    if (sim_world_draw(world, 2) == 0)
+        change_snapshots(world);
+}
+
 static void
 play_tricks(struct sim_world *world, uint64_t dice)
 {
@@ -602,10 +632,7 @@ play_tricks(struct sim_world *world, uint64_t dice)
     } else if (dice == 1 && sim_world_draw(world, 2) == 0) {
         pause_one(world);
     } else if (dice < 2) {
-        (void)sim_model_see_time(&world->model, io_wall_us(world->io) / 1000);
-        sim_io_jump_wall(world->sim, (int64_t)sim_world_draw(world, 7200000000u) - 3600000000);
-        sim_world_note(world, "the clock jumps to %llu",
-                       (unsigned long long)(io_wall_us(world->io) / 1000));
+        jump_clock(world);
     } else if (dice == 2) {
         db_set_memory_limit(world->db, (1 << 20) + sim_world_draw(world, 8 << 20));
     } else if (dice == 3) {
