@@ -81,6 +81,7 @@ struct compaction_plan {
     enum compaction_reason reason;
     char text[COMPACTION_TEXT_BYTES]; /* one line for logs and KV.JOBS */
     double score;                     /* of the level or rule that asked; >= 1 is pressing */
+    uint64_t now_s;                   /* the view's: COMPACTION_DEAD drops what was dead then */
 
     struct compaction_input *inputs; /* by level, then by key; level 0 newest first */
     uint32_t input_count;

@@ -304,6 +304,7 @@ plan_from_draft(const struct picker *picker, const struct draft *draft,
         .kind = draft->kind,
         .reason = draft->reason,
         .score = draft->score,
+        .now_s = picker->view->now_s,
         .output_level = draft->output_level,
         .output_bytes_max = compaction_options_file_bytes(options, draft->output_level, base),
     };

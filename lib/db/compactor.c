@@ -289,6 +289,40 @@ compactor_turn(struct compactor *compactor)
     }
 }
 
+/* --- what is dead to those under way --- */
+
+static inline uint64_t
+later(uint64_t a_ms, uint64_t b_ms)
+{
+    return a_ms > b_ms ? a_ms : b_ms;
+}
+
+/* Parts have the time of their start; one that must begin anew gets another. */
+static uint64_t
+newest_ms(const struct compaction *compaction)
+{
+    uint64_t time_ms = compaction->plan.kind == COMPACTION_DROP ? compaction->plan.now_s * 1000 : 0;
+
+    if (compaction->state == COMPACTION_ENDING || compaction->state == COMPACTION_PARKED)
+        return 0;
+    for (uint32_t i = 0; i < compaction->part_count; i++) {
+        if (compaction->parts[i].state != PART_WAITING)
+            time_ms = later(time_ms, compaction->parts[i].job.spec.now_ms);
+    }
+    return time_ms;
+}
+
+uint64_t
+compactor_newest_ms(const struct compactor *compactor)
+{
+    uint64_t time_ms = 0;
+
+    for (const struct list *node = compactor->compactions.next; node != &compactor->compactions;
+         node = node->next)
+        time_ms = later(time_ms, newest_ms(LIST_ENTRY(node, const struct compaction, link)));
+    return time_ms;
+}
+
 /* --- the end of one --- */
 
 /* How fast level 0 gets rid of what flushes bring. */

@@ -175,6 +175,8 @@ void compactor_view_deinit(struct compaction_view *view);
 void compactor_get_stats(struct compactor *compactor, struct db_stats *stats);
 /* Bytes of the inputs that its jobs have not read. */
 uint64_t compaction_bytes_left(const struct compaction *compaction);
+/* The latest time by which one under way takes values for dead; 0: none does. */
+uint64_t compactor_newest_ms(const struct compactor *compactor);
 /* How many jobs may start. */
 uint32_t compactor_free_slots(const struct compactor *compactor);
 

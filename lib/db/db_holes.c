@@ -106,6 +106,8 @@ swallow(struct db_holes *holes, uint32_t cf_id, struct db_hole *grown, uint32_t 
             grown->seq = hole->seq;
         if (hole->from_ms > grown->from_ms)
             grown->from_ms = hole->from_ms;
+        if (hole->serial > grown->serial)
+            grown->serial = hole->serial;
         grown->entry_count += hole->entry_count;
         grown->fresh_count += hole->fresh_count;
         remove_at(holes, at);
@@ -119,6 +121,7 @@ db_holes_add(struct db_holes *holes, uint32_t cf_id, const struct hole_found *fo
     struct db_hole grown = {
         .seq = found->seq,
         .from_ms = found->from_ms,
+        .serial = found->serial,
         .entry_count = found->entry_count,
         .fresh_count = found->entry_count,
     };
@@ -140,6 +143,7 @@ db_holes_add(struct db_holes *holes, uint32_t cf_id, const struct hole_found *fo
     hole->end = grown.end;
     hole->seq = grown.seq;
     hole->from_ms = grown.from_ms;
+    hole->serial = grown.serial;
     hole->entry_count = grown.entry_count;
     hole->fresh_count = grown.fresh_count;
     if (hole->fresh_count >= HOLE_LOG_COUNT_MIN)
@@ -168,16 +172,19 @@ index_of(const struct db_holes *holes, uint32_t cf_id, struct slice key, uint32_
 }
 
 const struct db_hole *
-db_holes_find(struct db_holes *holes, uint32_t cf_id, struct slice key, uint64_t seq,
-              uint64_t now_ms)
+db_holes_find(struct db_holes *holes, uint32_t cf_id, struct slice key,
+              const struct hole_view *view)
 {
+    struct db_hole *hole;
     uint32_t at;
 
-    if (!index_of(holes, cf_id, key, &at) || holes->items[at].seq > seq ||
-        holes->items[at].from_ms > now_ms)
+    if (!index_of(holes, cf_id, key, &at))
         return NULL;
-    holes->items[at].used_at = holes->put_count;
-    return &holes->items[at];
+    hole = &holes->items[at];
+    if (hole->seq > view->seq || hole->from_ms > view->now_ms || hole->serial > view->serial)
+        return NULL;
+    hole->used_at = holes->put_count;
+    return hole;
 }
 
 static void
@@ -216,6 +223,7 @@ cut(struct db_holes *holes, uint32_t at, struct slice key)
     buffer_append_byte(&right->begin, 0); /* the next possible key */
     right->seq = left->seq;
     right->from_ms = left->from_ms;
+    right->serial = left->serial;
     right->entry_count = half;
     right->fresh_count = left->fresh_count;
     drop_if_empty(holes, at + 1);

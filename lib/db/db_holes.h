@@ -6,6 +6,8 @@
  *
  * That a hole is empty holds from its sequence and its time on, until a key in it is written:
  * whoever writes says so, and what is taken back because the log failed takes all holes along.
+ * It does not hold for who pins older tables than the walk that found it: they may have keys of
+ * which no later ones have so much as a deletion.
  * Holes are a memory of what is stored and nothing else; they are few, and the least useful ones
  * are forgotten.  The large ones are logged (db_hole_log.h), so that a restart does not forget
  * them.
@@ -36,6 +38,7 @@ struct db_hole {
     struct buffer begin, end;
     uint64_t seq;         /* nothing in it is visible at this sequence, nor at later ones, */
     uint64_t from_ms;     /* at this time and later: its dead values were alive before; else 0 */
+    uint64_t serial;      /* of the newest version that it was found in */
     uint64_t entry_count; /* about what a walk is spared */
     uint64_t fresh_count; /* of these, what the log does not know of */
     uint64_t used_at;     /* put_count when it was */
@@ -53,13 +56,17 @@ void db_holes_clear(struct db_holes *holes); /* also frees */
 /* What touches or overlaps becomes one hole.  Copies; begin < end. */
 struct hole_found {
     struct slice begin, end;
-    uint64_t seq, from_ms, entry_count;
+    uint64_t seq, from_ms, serial, entry_count;
 };
 void db_holes_add(struct db_holes *holes, uint32_t cf_id, const struct hole_found *found);
-/* The hole that has the key and is empty for those who see `seq` at that time; borrowed until the
- * next call that changes something.  NULL: there is none. */
+/* How it is looked at: what the walk sees, when, and in which version. */
+struct hole_view {
+    uint64_t seq, now_ms, serial;
+};
+/* The hole that has the key and is empty to the view; borrowed until the next call that changes
+ * something.  NULL: there is none. */
 const struct db_hole *db_holes_find(struct db_holes *holes, uint32_t cf_id, struct slice key,
-                                    uint64_t seq, uint64_t now_ms);
+                                    const struct hole_view *view);
 /* What has been logged so far goes with an old log. */
 void db_holes_all_fresh(struct db_holes *holes);
 /* A version of the key has been written that is no deletion. */

@@ -1,7 +1,8 @@
 /* db_iter_hole.c - long runs of invisible keys: remembered, and leapt over by the next walk.
  *
  * What an old view has found empty may have got a key since.  Only the active memtable can have it,
- * unless that has been replaced, and then nothing is noted.
+ * unless that has been replaced, and then nothing is noted.  What a new view has found empty may
+ * have been full in the tables of an old one, which does not leap.
  */
 #include "db/db_iter_internal.h"
 
@@ -85,8 +86,10 @@ db_iter_run_note(struct db_iter *iter)
     struct dead_run *run = &iter->run;
     const uint64_t entry_count = iter->stats.skip_count - run->skip_count;
     const struct slice origin = buffer_slice(&run->origin);
-    struct hole_found found = {
-        .seq = run->seq, .from_ms = run->from_ms, .entry_count = entry_count};
+    struct hole_found found = {.seq = run->seq,
+                               .from_ms = run->from_ms,
+                               .serial = iter->view.version->serial,
+                               .entry_count = entry_count};
     struct buffer far = {0};
 
     if (run->key_count == 0 ||
@@ -130,6 +133,8 @@ far_end(const struct db_iter *iter, const struct db_hole *hole)
 enum kv_status
 db_iter_leap_hole(struct db_iter *iter, struct slice user_key, bool *leapt)
 {
+    const struct hole_view view = {
+        .seq = iter->view.seq, .now_ms = iter->view.now_ms, .serial = iter->view.version->serial};
     struct dead_run *run = &iter->run;
     const struct db_hole *hole;
     struct slice border;
@@ -137,8 +142,7 @@ db_iter_leap_hole(struct db_iter *iter, struct slice user_key, bool *leapt)
     *leapt = false;
     if (run->key_count != RUN_BEFORE_LEAP && run->key_count % RUN_BETWEEN_LOOKS != 0)
         return KV_OK;
-    hole = db_holes_find(&iter->db->holes, iter->view.cf_id, user_key, iter->view.seq,
-                         iter->view.now_ms);
+    hole = db_holes_find(&iter->db->holes, iter->view.cf_id, user_key, &view);
     if (hole == NULL)
         return KV_OK;
     *leapt = true;

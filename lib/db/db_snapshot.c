@@ -13,7 +13,9 @@
  *   - operands become one, or a value, under the sequence of the newest, and S sees it as it saw
  *     them all;
  *   - a value whose sequence becomes 0 was seen by S, and is;
- *   - what is dead when the job starts becomes a deletion, and S, made later, finds it dead, too.
+ *   - what is dead when the job starts becomes a deletion, or goes with its table, and S finds it
+ *     dead, too: S is made later, and if the clock was set back since then, it takes the time of
+ *     the jobs under way for its own.
  *
  * The same holds for a part of a plan that begins anew after a pause: it is told of those that live
  * then.  A snapshot that is released while a job runs only makes it keep more than it had to.
@@ -33,7 +35,7 @@ struct db_snapshot {
     struct list link; /* in db->snapshots, ascending by seq, then in the order of making */
     uint64_t seq;
     uint64_t created_us;
-    uint64_t time_ms; /* db_now_ms of its making */
+    uint64_t time_ms; /* see time_of_new */
     uint32_t ref_count;
 };
 
@@ -51,21 +53,41 @@ newest(const struct db *db)
                                       : LIST_ENTRY(db->snapshots.prev, struct db_snapshot, link);
 }
 
+/* Now, but no earlier than what jobs under way have seen; when they are through with it the clock
+ * counts again, wherever it stands. */
+static uint64_t
+time_of_new(struct db *db)
+{
+    const uint64_t jobs_ms = compactor_newest_ms(db->compactor);
+    uint64_t time_ms = db_now_ms(db);
+
+    if (jobs_ms > time_ms)
+        time_ms = jobs_ms;
+    for (const struct list *node = db->frozen.next; node != &db->frozen; node = node->next) {
+        const struct frozen *frozen = LIST_ENTRY(node, const struct frozen, link);
+
+        if (frozen->state != FROZEN_WAITING && frozen->job.now_ms > time_ms)
+            time_ms = frozen->job.now_ms;
+    }
+    return time_ms;
+}
+
 enum kv_status
 db_snapshot_create(struct db *db, struct db_snapshot **snapshot_out)
 {
     struct db_snapshot *snapshot = newest(db);
     const bool is_new_seq = snapshot == NULL || snapshot->seq < db->last_seq;
+    const uint64_t time_ms = time_of_new(db);
 
     *snapshot_out = NULL;
     KV_ASSERT(is_new_seq || snapshot->seq == db->last_seq);
     if (is_new_seq && db->snapshot_count == DB_SNAPSHOT_COUNT_MAX)
         return KV_LIMIT;
-    if (is_new_seq || snapshot->time_ms != db_now_ms(db)) {
+    if (is_new_seq || snapshot->time_ms != time_ms) {
         snapshot = kv_alloc_zero(sizeof(*snapshot));
         snapshot->seq = db->last_seq;
         snapshot->created_us = io_now_us(db->io);
-        snapshot->time_ms = db_now_ms(db);
+        snapshot->time_ms = time_ms;
         list_push_back(&db->snapshots, &snapshot->link);
         db->snapshot_count += is_new_seq;
     }

@@ -3,6 +3,7 @@
  * What a snapshot shows is what a read right at its making would have shown: db_get and db_prefetch
  * with its sequence, iterators and views with it as their seq_max.  Any number of writes, flushes
  * and compactions later the answers are the same, byte for byte; so what has died since is there.
+ * What a job that was under way then had found dead is not, even if the clock was set back.
  *
  * Two snapshots with nothing written in between have one sequence, and each its own time: what has
  * died between them is in the first and not in the second.  So whoever reads at a sequence that may
@@ -37,7 +38,7 @@ MUST_CHECK enum kv_status db_snapshot_create(struct db *db, struct db_snapshot *
 void db_snapshot_release(struct db *db, struct db_snapshot *snapshot);
 /* The newest sequence that is visible to it. */
 uint64_t db_snapshot_seq(const struct db_snapshot *snapshot);
-/* db_now_ms of its making. */
+/* db_now_ms of its making; if the clock was set back under a job, that of the job. */
 uint64_t db_snapshot_time_ms(const struct db_snapshot *snapshot);
 /* Until time passes (db_let_time_pass), reads at an old sequence see what was alive at its time. */
 void db_read_at(struct db *db, const struct db_snapshot *snapshot);

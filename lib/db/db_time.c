@@ -1,9 +1,11 @@
 /* db_time.c - which values are dead.
  *
  * The clock is asked only by who meets a deadline, pins a view or starts a job, and at most once
- * between two calls of db_let_time_pass.  Nothing relies on time going forward: a job that has
- * dropped what was dead has made it absent for good, and whatever is remembered of dead keys is
- * remembered with its time.
+ * between two calls of db_let_time_pass.  Nothing relies on time going forward, within a run or
+ * over a restart: a job that has dropped what was dead has made it absent for good, whatever is
+ * remembered of dead keys is remembered with its time, and a snapshot is no earlier than the jobs
+ * that do not know of it (db_snapshot.c).  Nor is the clock made to stand still when it is
+ * set back: one that was years ahead for a minute would keep values from dying for years.
  */
 #include "db/db_internal.h"
 #include "db/db_snapshot.h"

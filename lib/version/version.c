@@ -135,6 +135,7 @@ version_new(struct version_set *set, uint32_t cf_id)
     version->set = set;
     version->ref_count = 1;
     version->cf_id = cf_id;
+    version->serial = ++set->version_serial;
     set->live_version_count++;
     return version;
 }

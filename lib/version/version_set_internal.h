@@ -132,6 +132,7 @@ struct version_set {
     uint64_t min_log_to_keep;
     uint32_t max_cf_id;
     uint64_t live_version_count;
+    uint64_t version_serial; /* of the last one that was made */
     struct buffer named; /* owned: as uint64_t, all tables that the replayed MANIFEST ever added */
 
     struct table_reader **ahead; /* owned array of owned: of tables that are to come */

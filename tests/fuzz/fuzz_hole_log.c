@@ -91,6 +91,7 @@ replay_hole(struct db *db, struct slice body)
 static void
 replay_put(struct db *db, struct slice key)
 {
+    const struct hole_view view = {.seq = SEQ_KNOWN, .now_ms = UINT64_MAX};
     struct write_batch batch;
 
     if (key.size > KEY_BYTES_MAX)
@@ -98,7 +99,7 @@ replay_put(struct db *db, struct slice key)
     write_batch_init(&batch);
     write_batch_put(&batch, CF_DEFAULT, key, slice_of(NULL, 0));
     db_hole_log_replay(db, buffer_slice(&batch.bytes), SEQ_KNOWN);
-    KV_ASSERT(db_holes_find(&db->holes, CF_DEFAULT, key, SEQ_KNOWN, UINT64_MAX) == NULL);
+    KV_ASSERT(db_holes_find(&db->holes, CF_DEFAULT, key, &view) == NULL);
     write_batch_deinit(&batch);
 }
 

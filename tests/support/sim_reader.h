@@ -17,12 +17,15 @@ enum sim_reader_stage {
     READER_SCAN_NEXT,
 };
 
-/* What a snapshot has to show. */
+/* What a snapshot has to show, and what it has shown: the same for ever. */
+enum sim_sight { SIGHT_NONE, SIGHT_OF_VALUE, SIGHT_OF_NOTHING };
 struct sim_snapshot {
     struct db_snapshot *snapshot; /* NULL: none */
     struct model_state state;
-    struct model_time time; /* of its making */
+    struct model_time time; /* its own */
+    bool is_followed;       /* by one of the same sequence and another time */
     uint32_t reader_count;
+    uint8_t sights[MODEL_FAMILY_COUNT][MODEL_KEY_COUNT]; /* enum sim_sight */
 };
 
 struct sim_reader {

@@ -18,9 +18,13 @@ static void
 forget_guest(struct sim_world *world)
 {
     sim_model_renew(&world->model, GUEST_FAMILY);
-    for (uint32_t i = 0; i < SNAPSHOT_COUNT; i++)
-        memset(world->snapshots[i].state.values[GUEST_FAMILY], 0,
-               sizeof(world->snapshots[i].state.values[GUEST_FAMILY]));
+    for (uint32_t i = 0; i < SNAPSHOT_COUNT; i++) {
+        struct sim_snapshot *snapshot = &world->snapshots[i];
+
+        memset(snapshot->state.values[GUEST_FAMILY], 0,
+               sizeof(snapshot->state.values[GUEST_FAMILY]));
+        memset(snapshot->sights[GUEST_FAMILY], 0, sizeof(snapshot->sights[GUEST_FAMILY]));
+    }
     world->report->guest_count++;
 }
 

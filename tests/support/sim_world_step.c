@@ -69,8 +69,10 @@ sim_world_on_write_failed(void *owner, uint64_t seq)
     for (uint32_t i = 0; i < SNAPSHOT_COUNT; i++) {
         struct sim_snapshot *snapshot = &world->snapshots[i];
 
-        if (snapshot->snapshot != NULL && db_snapshot_seq(snapshot->snapshot) > seq)
+        if (snapshot->snapshot != NULL && db_snapshot_seq(snapshot->snapshot) > seq) {
             snapshot->state = world->model.state;
+            memset(snapshot->sights, 0, sizeof(snapshot->sights));
+        }
     }
     for (uint32_t i = 0; i < READER_COUNT; i++)
         world->readers[i].is_unsure = true;
@@ -396,15 +398,35 @@ sim_world_release(struct sim_world *world, struct sim_snapshot *snapshot)
     snapshot->snapshot = NULL;
 }
 
-/* Two with nothing written in between are one, of the time of the first. */
-static struct model_time
-time_of(struct sim_world *world, const struct sim_snapshot *snapshot)
+/* Two of one sequence and one time are one.  Of several times only the last is known by its
+ * sequence, and is not set back behind what jobs under way have seen. */
+static void
+take_snapshot(struct sim_world *world, struct sim_snapshot *taken)
 {
-    for (uint32_t i = 0; i < SNAPSHOT_COUNT; i++) {
-        if (&world->snapshots[i] != snapshot && world->snapshots[i].snapshot == snapshot->snapshot)
-            return world->snapshots[i].time;
+    struct db_snapshot *snapshot;
+    struct model_time time;
+
+    db_let_time_pass(world->db);
+    if (db_snapshot_create(world->db, &snapshot) != KV_OK) {
+        (void)sim_world_fail(world, "there are no snapshots left");
+        return;
     }
-    return sim_model_see_time(&world->model, db_now_ms(world->db));
+    time = sim_model_see_time(&world->model, db_now_ms(world->db));
+    if (db_snapshot_time_ms(snapshot) < time.now_ms || db_snapshot_time_ms(snapshot) > time.peak_ms)
+        (void)sim_world_fail(world, "a snapshot of another time");
+    time.now_ms = db_snapshot_time_ms(snapshot);
+    for (uint32_t i = 0; i < SNAPSHOT_COUNT; i++) {
+        struct sim_snapshot *other = &world->snapshots[i];
+
+        if (other->snapshot == snapshot)
+            time = other->time;
+        else if (other->snapshot != NULL &&
+                 db_snapshot_seq(other->snapshot) == db_snapshot_seq(snapshot))
+            other->is_followed = true;
+    }
+    *taken = (struct sim_snapshot){.snapshot = snapshot, .state = world->model.state, .time = time};
+    sim_world_note(world, "a snapshot of %llu at %llu",
+                   (unsigned long long)db_snapshot_seq(snapshot), (unsigned long long)time.now_ms);
 }
 
 /* In a place that is drawn: takes one, or lets it go. */
@@ -417,12 +439,25 @@ change_snapshots(struct sim_world *world)
         sim_world_release(world, snapshot);
         return;
     }
-    db_let_time_pass(world->db);
-    if (db_snapshot_create(world->db, &snapshot->snapshot) != KV_OK)
-        (void)sim_world_fail(world, "there are no snapshots left");
-    snapshot->state = world->model.state;
-    snapshot->time = time_of(world, snapshot);
+    take_snapshot(world, snapshot);
     world->report->snapshot_count++;
+}
+
+/* Rather one that the snapshot may show or not, as a job has let go of it or not. */
+static uint32_t
+draw_doubtful_key(struct sim_world *world, const struct sim_snapshot *snapshot, uint32_t family)
+{
+    const uint32_t first = (uint32_t)sim_world_draw(world, MODEL_KEY_COUNT);
+
+    for (uint32_t i = 0; i < MODEL_KEY_COUNT; i++) {
+        const uint32_t key = (first + i) % MODEL_KEY_COUNT;
+        const struct model_value value = snapshot->state.values[family][key];
+
+        if (sim_model_may_exist(value, snapshot->time) &&
+            !sim_model_must_exist(value, snapshot->time))
+            return key;
+    }
+    return first;
 }
 
 static void
@@ -435,6 +470,7 @@ look_back(struct sim_world *world, struct sim_reader *reader)
 
         if (snapshot->snapshot == NULL)
             continue;
+        reader->key = draw_doubtful_key(world, snapshot, reader->family);
         sim_reader_look_back(reader, snapshot);
         world->report->snapshot_get_count++;
         return;
@@ -573,6 +609,18 @@ sim_world_clear_faults(struct sim_world *world)
     world->reads_may_fail = false;
 }
 
+/* By up to an hour, either way; now and then right before a snapshot. */
+static void
+jump_clock(struct sim_world *world)
+{
+    (void)sim_model_see_time(&world->model, io_wall_us(world->io) / 1000);
+    sim_io_jump_wall(world->sim, (int64_t)sim_world_draw(world, 7200000000u) - 3600000000);
+    sim_world_note(world, "the clock jumps to %llu",
+                   (unsigned long long)(io_wall_us(world->io) / 1000));
+    if (sim_world_draw(world, 2) == 0)
+        change_snapshots(world);
+}
+
 static void
 play_tricks(struct sim_world *world, uint64_t dice)
 {
@@ -584,8 +632,7 @@ play_tricks(struct sim_world *world, uint64_t dice)
     } else if (dice == 1 && sim_world_draw(world, 2) == 0) {
         pause_one(world);
     } else if (dice < 2) {
-        (void)sim_model_see_time(&world->model, io_wall_us(world->io) / 1000);
-        sim_io_jump_wall(world->sim, (int64_t)sim_world_draw(world, 7200000000u) - 3600000000);
+        jump_clock(world);
     } else if (dice == 2) {
         db_set_memory_limit(world->db, (1 << 20) + sim_world_draw(world, 8 << 20));
     } else if (dice == 3) {

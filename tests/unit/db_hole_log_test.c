@@ -150,6 +150,7 @@ a_new_log_begins_with_the_holes(void)
     walk(true);
     CU_ASSERT_FATAL(world.db->holes.count > 0);
     for (uint32_t round = 0; round < 4; round++) {
+        struct hole_view view = {0};
         const struct db_hole *hole;
 
         set(round, round % 2 == 0);
@@ -158,8 +159,8 @@ a_new_log_begins_with_the_holes(void)
         db_world_settle(&world);
         db_world_close(&world);
         CU_ASSERT_EQUAL_FATAL(db_world_open(&world), KV_OK);
-        hole = db_holes_find(&world.db->holes, CF_DEFAULT, slice_from_text("k00200"),
-                             db_last_seq(world.db), 0);
+        view.seq = db_last_seq(world.db);
+        hole = db_holes_find(&world.db->holes, CF_DEFAULT, slice_from_text("k00200"), &view);
         CU_ASSERT_PTR_NOT_NULL_FATAL(hole);
         CU_ASSERT_TRUE(slice_compare(buffer_slice(&hole->begin), slice_from_text("k00101")) <= 0);
         CU_ASSERT_TRUE(slice_compare(buffer_slice(&hole->end), slice_from_text("k00299")) >= 0);

@@ -34,6 +34,12 @@ key_of(char text[16], uint32_t number)
     return slice_from_text(text);
 }
 
+static const struct db_hole *
+find(uint32_t cf_id, struct slice key, uint64_t seq)
+{
+    return db_holes_find(&holes, cf_id, key, &(struct hole_view){.seq = seq});
+}
+
 static void
 put_random(void)
 {
@@ -64,7 +70,7 @@ add_random(uint32_t entry_count)
             empty_since[cf_id][i] = seq_now;
     }
     db_holes_add(&holes, cf_id, &found);
-    hole = db_holes_find(&holes, cf_id, found.begin, seq_now, 0);
+    hole = find(cf_id, found.begin, seq_now);
     CU_ASSERT_PTR_NOT_NULL_FATAL(hole);
     CU_ASSERT_TRUE(slice_compare(buffer_slice(&hole->begin), found.begin) <= 0);
     CU_ASSERT_TRUE(slice_compare(buffer_slice(&hole->end), found.end) >= 0);
@@ -92,7 +98,7 @@ find_random(void)
     const struct db_hole *hole;
     char text[16];
 
-    hole = db_holes_find(&holes, cf_id, key_of(text, below(KEY_COUNT)), seq, 0);
+    hole = find(cf_id, key_of(text, below(KEY_COUNT)), seq);
     if (hole != NULL)
         check_hole(cf_id, hole, seq);
 }
@@ -150,10 +156,9 @@ the_least_useful_one_is_forgotten(void)
     }
     CU_ASSERT_EQUAL(holes.count, HOLE_COUNT_MAX);
     for (uint32_t i = 0; i < 2 * HOLE_COUNT_MAX; i++)
-        CU_ASSERT_EQUAL(db_holes_find(&holes, 0, key_of(begin, 10 * i), 1, 0) != NULL,
-                        i >= HOLE_COUNT_MAX);
+        CU_ASSERT_EQUAL(find(0, key_of(begin, 10 * i), 1) != NULL, i >= HOLE_COUNT_MAX);
     db_holes_clear(&holes);
-    CU_ASSERT_PTR_NULL(db_holes_find(&holes, 0, key_of(begin, 1275), 1, 0));
+    CU_ASSERT_PTR_NULL(find(0, key_of(begin, 1275), 1));
 }
 
 /* Method: one of two holes is used while many keys are put elsewhere. */
@@ -173,9 +178,38 @@ a_hole_that_nobody_uses_is_forgotten(void)
     for (uint32_t i = 0; i < 2 * HOLE_IDLE_PUT_COUNT; i++) {
         db_holes_put(&holes, 0, key_of(elsewhere, 99));
         if (i % 1000 == 0)
-            CU_ASSERT_PTR_NOT_NULL(db_holes_find(&holes, 0, key_of(begin, 10), 1, 0));
+            CU_ASSERT_PTR_NOT_NULL(find(0, key_of(begin, 10), 1));
     }
     CU_ASSERT_EQUAL(holes.count, 1);
+    db_holes_clear(&holes);
+}
+
+/* Method: two of different versions become one, which a key cuts in two. */
+static void
+a_hole_is_none_in_older_versions(void)
+{
+    struct hole_found found = {.begin = slice_from_text("b"),
+                               .end = slice_from_text("d"),
+                               .serial = 7,
+                               .entry_count = 4 * HOLE_ENTRY_COUNT_MIN};
+    struct hole_view view = {.serial = 7};
+
+    db_holes_add(&holes, 0, &found);
+    found.begin = slice_from_text("d"); /* they become one */
+    found.end = slice_from_text("f");
+    found.serial = 3;
+    db_holes_add(&holes, 0, &found);
+    db_holes_put(&holes, 0, slice_from_text("e"));
+    for (const char *key = "bcdf"; *key != 'f'; key++) {
+        view.serial = 7;
+        CU_ASSERT_PTR_NOT_NULL(db_holes_find(&holes, 0, slice_of(key, 1), &view));
+        view.serial = 6;
+        CU_ASSERT_PTR_NULL(db_holes_find(&holes, 0, slice_of(key, 1), &view));
+    }
+    view.serial = 6;
+    CU_ASSERT_PTR_NULL(db_holes_find(&holes, 0, slice_from_text("ea"), &view));
+    view.serial = 7;
+    CU_ASSERT_PTR_NOT_NULL(db_holes_find(&holes, 0, slice_from_text("ea"), &view));
     db_holes_clear(&holes);
 }
 
@@ -196,7 +230,7 @@ a_long_key_takes_no_memory(void)
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         db_holes_add(&holes, 0, &found);
         db_holes_put(&holes, 0, slice_of(key, sizes[i]));
-        CU_ASSERT_PTR_NULL(db_holes_find(&holes, 0, slice_of(key, sizes[i]), 1, 0));
+        CU_ASSERT_PTR_NULL(find(0, slice_of(key, sizes[i]), 1));
         for (uint32_t j = 0; j < holes.count; j++) {
             CU_ASSERT_TRUE(holes.items[j].begin.size <= HOLE_KEY_BYTES_MAX);
             CU_ASSERT_TRUE(holes.items[j].end.size <= HOLE_KEY_BYTES_MAX);
@@ -213,6 +247,7 @@ main(int argc, char **argv)
         UNIT_TEST(the_least_useful_one_is_forgotten),
         UNIT_TEST(a_hole_that_nobody_uses_is_forgotten),
         UNIT_TEST(a_long_key_takes_no_memory),
+        UNIT_TEST(a_hole_is_none_in_older_versions),
         UNIT_TEST_END,
     };
 
