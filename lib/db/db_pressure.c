@@ -48,8 +48,8 @@ is_pressing(const struct write_pile *pile)
     return pile->hard > pile->soft && pile->amount >= pile->soft * COMPACTION_PRESSING_SHARE;
 }
 
-/* Long before writers have to be slowed, debt costs space and reads: beyond an eighth of the data it
- * is worth a share of the cores.  (RocksDB adds threads there.)  What one job moves is no backlog. */
+/* Debt costs space and reads long before writers have to be slowed: beyond an eighth of the data
+ * it is worth a share of the cores (RocksDB adds threads there).  A job or two are no backlog. */
 static bool
 is_behind(const struct compaction_options *options, const struct compaction_shape *shape)
 {
