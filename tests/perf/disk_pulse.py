@@ -2,7 +2,8 @@
 """disk_pulse.py FILE - how long the disk itself lets a small durable write wait, whoever else writes.
 
 Twenty times a second 4 KiB are written over themselves, past the page cache and durably, until a
-signal ends it.  Then one line: writes, the longest in milliseconds, and how many took over 50.
+signal ends it.  Then one line: writes, how many took over 50 ms, the longest in milliseconds, and
+when that ended in Unix seconds.
 It does what a log does, in a process that has nothing else to do: what it waits for is the machine.
 """
 import mmap
@@ -36,10 +37,11 @@ def main():
             time.sleep(PERIOD_S)
             began = time.monotonic()
             os.pwritev(file, [block], 0, os.RWF_DSYNC)
-            waits.append(time.monotonic() - began)
+            waits.append((time.monotonic() - began, time.time()))
     except End:
-        longest = max(waits, default=0)
-        print(len(waits), f"{longest * 1000:.1f}", sum(wait > LONG_S for wait in waits))
+        longest, at = max(waits, default=(0, 0))
+        slow = sum(wait > LONG_S for wait, _ in waits)
+        print(len(waits), slow, f"{longest * 1000:.1f} {at:.0f}")
 
 
 main()
