@@ -1,9 +1,11 @@
 /* Goal: an iterator shows what an ordered map of the same history shows, in both directions, over
  * memtables and tables at any level, at the sequence of its making, however little fits in memory.
  *
- * Method: random writes to the engine and to a model; now and then a flush, and tables moved to
- * deeper levels, as far as nothing in between overlaps.  Iterators live on across all that, and
- * each is compared with the model as it was when it was made. */
+ * Method: random writes to the engine and to a model; now and then a flush, tables moved to deeper
+ * levels, as far as nothing in between overlaps, and in half of the runs full compactions, and a
+ * snapshot that makes them keep what is old.  Iterators live on across all that, and each is
+ * compared with the model as it was when it was made.  What is drawn depends on the seed alone, not
+ * on what the cache holds, which is a matter of time: a seed that fails does so again. */
 #include <CUnit/Basic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +15,7 @@
 #include "base/random.h"
 #include "db/db_internal.h"
 #include "db/db_iter.h"
+#include "db/db_snapshot.h"
 #include "support/db_world.h"
 #include "support/unit.h"
 
@@ -21,15 +24,16 @@ enum { KEY_COUNT = 160, ITER_COUNT = 4, ROUND_COUNT = 60, WRITES_A_ROUND = 60, S
 /* values[i] == 0: not there. */
 struct model {
     uint32_t values[KEY_COUNT];
-    uint32_t put_counts[KEY_COUNT]; /* since the last deletion: a single deletion needs one */
 };
 
 static struct db_world world;
-static struct random rng;
+static struct random rng, cache_rng;
 static struct model now;
 static uint32_t next_value;
 static uint64_t put_percent;
-static uint64_t leap_count; /* of all readers that were closed */
+static bool compacts;
+static struct db_snapshot *keeper; /* NULL: none */
+static uint64_t leap_count;        /* of all readers that were closed */
 static char keys[KEY_COUNT][40];
 
 static uint64_t
@@ -82,40 +86,62 @@ commit(struct write_batch *batch)
     CU_ASSERT_EQUAL_FATAL(st, KV_OK);
 }
 
+/* Every third key: it is put and deleted in turn, and never by a plain deletion.  Such a deletion
+ * goes when a newer put hides it, though an older put may be left in another table or for a
+ * snapshot; if a single deletion then takes the newer put along, the older one is back. */
+static bool
+is_deleted_singly(int number)
+{
+    return number % 3 == 0;
+}
+
+static void
+add_put(struct write_batch *batch, int number)
+{
+    char text[1024];
+
+    if (is_deleted_singly(number) && now.values[number] != 0)
+        return;
+    now.values[number] = ++next_value;
+    write_batch_put(batch, CF_DEFAULT, key_at(number), value_text(text, sizeof(text), next_value));
+}
+
+static void
+add_deletion(struct write_batch *batch, int number)
+{
+    if (!is_deleted_singly(number))
+        write_batch_delete(batch, CF_DEFAULT, key_at(number));
+    else if (now.values[number] != 0)
+        write_batch_single_delete(batch, CF_DEFAULT, key_at(number));
+    now.values[number] = 0;
+}
+
+static void
+add_range_deletion(struct write_batch *batch, int number, int width)
+{
+    int end = number + 1 + (int)below((uint64_t)width);
+
+    if (end >= KEY_COUNT)
+        end = KEY_COUNT - 1;
+    if (number >= end)
+        return;
+    write_batch_delete_range(batch, CF_DEFAULT, key_at(number), key_at(end));
+    for (int i = number; i < end; i++)
+        now.values[i] = 0;
+}
+
 static void
 add_random_record(struct write_batch *batch)
 {
     const int number = (int)below(KEY_COUNT);
     const uint64_t kind = below(100);
-    char text[1024];
 
-    if (kind < put_percent) {
-        now.values[number] = ++next_value;
-        now.put_counts[number]++;
-        write_batch_put(batch, CF_DEFAULT, key_at(number),
-                        value_text(text, sizeof(text), next_value));
-        return;
-    }
-    if (kind < 90) {
-        if (kind >= 80 && now.put_counts[number] == 1)
-            write_batch_single_delete(batch, CF_DEFAULT, key_at(number));
-        else
-            write_batch_delete(batch, CF_DEFAULT, key_at(number));
-        now.values[number] = now.put_counts[number] = 0;
-        return;
-    }
-    {
-        const int width = kind < 97 ? 12 : KEY_COUNT;
-        int end = number + 1 + (int)below((uint64_t)width);
-
-        if (end >= KEY_COUNT)
-            end = KEY_COUNT - 1;
-        if (number >= end)
-            return;
-        write_batch_delete_range(batch, CF_DEFAULT, key_at(number), key_at(end));
-        for (int i = number; i < end; i++)
-            now.values[i] = now.put_counts[i] = 0;
-    }
+    if (kind < put_percent)
+        add_put(batch, number);
+    else if (kind < 90)
+        add_deletion(batch, number);
+    else
+        add_range_deletion(batch, number, kind < 97 ? 12 : KEY_COUNT);
 }
 
 static void
@@ -197,6 +223,36 @@ sink_table(void)
         to++;
     if (to > 0)
         move_table(oldest, to);
+}
+
+/* Everything goes to the bottom; what a snapshot sees stays. */
+static void
+compact_all(void)
+{
+    const struct db_compact_request request = {.cf_id = CF_DEFAULT, .is_forced = true};
+    struct outcome outcome = {0};
+    struct db_stats stats;
+
+    db_world_flush(&world);
+    db_compaction_pause(world.db, false);
+    (void)db_compact(world.db, &request, outcome_note, &outcome);
+    CU_ASSERT_EQUAL(db_world_wait(&world, &outcome), KV_OK);
+    for (db_get_stats(world.db, &stats); !stats.compaction_is_settled;
+         db_get_stats(world.db, &stats))
+        db_world_turn(&world);
+    db_compaction_pause(world.db, true);
+}
+
+/* Takes one, or lets it go. */
+static void
+change_keeper(void)
+{
+    if (keeper == NULL) {
+        CU_ASSERT_EQUAL_FATAL(db_snapshot_create(world.db, &keeper), KV_OK);
+        return;
+    }
+    db_snapshot_release(world.db, keeper);
+    keeper = NULL;
 }
 
 /* --- reading --- */
@@ -293,7 +349,7 @@ make_move(struct reader *reader, enum move move, struct slice target)
         st = call(reader, move, target);
         CU_ASSERT_EQUAL(st == KV_WANT_BLOCK, reader->ctx.want_count > 0);
         if (st == KV_WANT_BLOCK) {
-            if (below(2) == 0)
+            if (random_below(&cache_rng, 2) == 0)
                 block_cache_drop_unpinned(db_block_cache(world.db));
             fetch(&reader->ctx);
             continue;
@@ -401,6 +457,10 @@ a_round(void)
         db_world_settle(&world);
     if (below(4) == 0)
         sink_table();
+    if (compacts && below(4) == 0)
+        compact_all();
+    if (compacts && below(8) == 0)
+        change_keeper();
     if (below(10) == 0)
         block_cache_drop_unpinned(db_block_cache(world.db));
 }
@@ -409,7 +469,9 @@ static void
 run(uint64_t seed)
 {
     random_init(&rng, seed);
+    random_init(&cache_rng, seed);
     put_percent = below(2) == 0 ? 60 : 10; /* a few keys in a desert */
+    compacts = below(2) == 0;
     memset(&now, 0, sizeof(now));
     next_value = 0;
     db_world_init(&world);
@@ -422,6 +484,8 @@ run(uint64_t seed)
         if (readers[i].iter != NULL)
             reader_close(&readers[i]);
     }
+    if (keeper != NULL)
+        change_keeper();
     db_world_deinit(&world);
 }
 
