@@ -466,11 +466,10 @@ command_kv_singledel(struct command_call *call)
     enum kv_status st = KV_OK;
 
     if (key.size <= KEY_BYTES_MAX) {
-        /* A dead value may have become a deletion, which a single one must not meet. */
-        if (db_may_have_deadline(call->server->db, call->cf_id, key))
-            write_batch_delete(call->batch, call->cf_id, key);
-        else
-            write_batch_single_delete(call->batch, call->cf_id, key);
+        /* Always a single one, though it may meet the deletion that a dead value has become:
+         * that one hides more and stays.  A plain one instead would be hidden by the next SET, and
+         * gone when that vanished with the next single one; what it had deleted would be back. */
+        write_batch_single_delete(call->batch, call->cf_id, key);
         st = command_write(call);
     }
     if (st == KV_OK)

@@ -430,6 +430,8 @@ options_file_format(const struct options_file *options, struct buffer *target)
                                  "[DBOptions]\n");
     buffer_append_format(target, "  wal_recovery_mode=%s\n",
                          recovery_modes[options->wal_recovery_mode]);
+    /* A dead value becomes a deletion, and a single one may lie above it: no error. */
+    buffer_append_format(target, "  enforce_single_del_contracts=false\n");
     for (uint32_t i = 0; i < options->family_count; i++)
         put_family(target, &options->families[i]);
 }

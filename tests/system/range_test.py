@@ -250,6 +250,28 @@ def single_deletes(connection):
     check(connection.command("KV.RANGE", "[once", "[once") == [None, []], "is gone")
 
 
+def single_deletes_beside_deadlines(kvd):
+    """One SET before each KV.SINGLEDEL: nothing comes back, wherever it lies and whatever has
+    a deadline.  Each bit of a pattern is a flush between two steps."""
+    connection = kvd.connect()
+    connection.command("SET", "mortal", "x", "EX", "100000")
+    for pattern in range(16):
+        steps = (("SET", "k", "old"), ("KV.SNAPSHOT", "CREATE", "TTL", "600"),
+                 ("KV.SINGLEDEL", "k"), ("SET", "k", "new"), ("KV.SINGLEDEL", "k"))
+        for i, words in enumerate(steps):
+            reply = connection.command(*words)
+            check(not reply.startswith(b"-"), words[0])
+            if i == 1:
+                snapshot = reply[1:]
+            if i < 4 and pattern >> i & 1:
+                check(connection.command("KV.FLUSH") == b"+OK", "flush")
+        for words in (("KV.FLUSH",), ("KV.COMPACT",), ("KV.SNAPSHOT", "DROP", snapshot),
+                      ("KV.COMPACT",)):
+            check(not connection.command(*words).startswith(b"-"), words[0])
+            check(connection.command("GET", "k") is None, "pattern %d, %s" % (pattern, words[0]))
+        check(connection.command("KV.COUNT", "-", "+") == b":1", "nothing is left")
+
+
 def scan_among_writers(kvd):
     """Keys that are there throughout are returned, and none twice, by several scans at once."""
     connection = kvd.connect()
@@ -359,6 +381,8 @@ def main():
             after_restart(again, short, long)
     with Kvd("--memtable-size", "32mb") as kvd:
         random_key_of_nothing(kvd)
+    with Kvd("--memtable-size", "1mb") as kvd:
+        single_deletes_beside_deadlines(kvd)
     with Kvd("--memory-limit", "16mb", "--memtable-size", "1mb") as kvd:
         cold(kvd)
         check(kvd.stop() == 0, "a clean stop")
