@@ -35,8 +35,7 @@ struct version {
     struct version_set *set; /* borrowed; outlives its versions */
     uint32_t ref_count;
     uint32_t cf_id;
-    uint64_t
-        serial; /* of all in this run that were made; a later one may have let go of versions */
+    uint64_t serial; /* its number in this run; a later one may lack what this one has */
     struct version_level levels[LEVEL_COUNT];
     uint64_t bytes_total;
     uint32_t deadline_table_count;  /* that have values with a deadline, or may */

@@ -112,6 +112,27 @@ db_world_flush(struct db_world *world)
 }
 
 void
+db_world_compact(struct db_world *world, bool is_forced)
+{
+    const struct db_compact_request request = {.cf_id = CF_DEFAULT, .is_forced = is_forced};
+    struct outcome outcome = {0};
+
+    (void)db_compact(world->db, &request, outcome_note, &outcome);
+    CU_ASSERT_EQUAL(db_world_wait(world, &outcome), KV_OK);
+}
+
+void
+db_world_wait_until(struct db_world *world, uint64_t time_ms)
+{
+    for (;;) {
+        db_let_time_pass(world->db);
+        if (db_now_ms(world->db) > time_ms)
+            return;
+        db_world_turn(world);
+    }
+}
+
+void
 db_world_write(struct db_world *world, struct write_batch *batch)
 {
     uint64_t seq;

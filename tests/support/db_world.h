@@ -37,6 +37,10 @@ enum kv_status db_world_wait(struct db_world *world, const struct outcome *outco
 void db_world_settle(struct db_world *world);
 /* Flushes and waits for it. */
 void db_world_flush(struct db_world *world);
+/* Compacts the default family and waits for it; forced: tables of the last level, too. */
+void db_world_compact(struct db_world *world, bool is_forced);
+/* Turns until the clock is past it. */
+void db_world_wait_until(struct db_world *world, uint64_t time_ms);
 
 /* Turns until what ctx wants is there; the status of the fetch. */
 enum kv_status db_world_fetch(struct db_world *world, struct read_ctx *ctx);

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "db/db_snapshot.h"
-#include "key/entity.h"
+#include "support/dying_value.h"
 #include "support/sim_life.h"
 #include "support/unit.h"
 
@@ -41,16 +41,11 @@ write_all(struct sim_life *life, struct write_batch *batch)
 static void
 put_one_that_dies(struct sim_life *life)
 {
-    const struct entity entity = {.value = slice_from_text("v"),
-                                  .deadline_ms = db_now_ms(life->db) + LIFE_MS};
-    struct buffer encoded = {0};
     struct write_batch batch;
 
-    CU_ASSERT_EQUAL_FATAL(entity_rewrite(slice_of(NULL, 0), &entity, &encoded), KV_OK);
     write_batch_init(&batch);
-    write_batch_put_entity(&batch, CF_DEFAULT, slice_from_text("dying"), buffer_slice(&encoded));
+    batch_put_until(&batch, "dying", "v", db_now_ms(life->db) + LIFE_MS);
     write_all(life, &batch);
-    buffer_deinit(&encoded);
 }
 
 static void

@@ -566,6 +566,28 @@ a_large_plan_is_cut(void)
     deinit(&world);
 }
 
+static void
+write_tables(struct world *world, int begin, int end)
+{
+    for (int round = begin; round < end; round++)
+        write_table(world, round);
+    run_for(world, 1000);
+}
+
+static void
+expect_pressing_until_done(struct world *world, int last_round)
+{
+    CU_ASSERT_EQUAL(world->urgency, JOB_PRESSING);
+    CU_ASSERT_EQUAL(stats_of(world).write_delay_count, 0);
+    sim_life_close(&world->life);
+    world->life.port.hold_compact = false;
+    world->urgency = JOB_CALM;
+    open_world(world);
+    settle(world);
+    CU_ASSERT_EQUAL(world->urgency, JOB_CALM);
+    check_all(world, last_round);
+}
+
 /* Goal: the port is told when compactions press, before writers have to be slowed, and when they
  * do not any more. */
 static void
@@ -575,23 +597,11 @@ level0_presses(void)
 
     init(&world);
     world.life.port.hold_compact = true;
-    for (int round = 0; round < 4; round++)
-        write_table(&world, round);
-    run_for(&world, 1000);
+    write_tables(&world, 0, 4);
     CU_ASSERT_EQUAL(world.urgency, JOB_CALM);
-    for (int round = 4; round < 12; round++)
-        write_table(&world, round);
-    run_for(&world, 1000);
-    CU_ASSERT_EQUAL(world.urgency, JOB_PRESSING);
-    CU_ASSERT_EQUAL(stats_of(&world).write_delay_count, 0);
-    sim_life_close(&world.life);
-    world.life.port.hold_compact = false;
-    world.urgency = JOB_CALM;
-    open_world(&world);
-    settle(&world);
-    CU_ASSERT_EQUAL(world.urgency, JOB_CALM);
+    write_tables(&world, 4, 12);
+    expect_pressing_until_done(&world, 11);
     CU_ASSERT_TRUE(stats_of(&world).level_table_count[0] < 2);
-    check_all(&world, 11);
     deinit(&world);
 }
 
@@ -605,24 +615,14 @@ debt_presses(void)
 
     init(&world);
     world.life.port.hold_compact = true;
-    for (int round = 0; round < 4; round++)
-        write_table(&world, round);
-    run_for(&world, 1000);
+    write_tables(&world, 0, 4);
     CU_ASSERT_EQUAL(world.urgency, JOB_CALM);
     settings = world.options.compaction;
     settings.level_base_bytes = 256;
     db_set_compaction(world.life.db, &settings);
     run_for(&world, 1000);
-    CU_ASSERT_EQUAL(world.urgency, JOB_PRESSING);
-    CU_ASSERT_EQUAL(stats_of(&world).write_delay_count, 0);
-    sim_life_close(&world.life);
-    world.life.port.hold_compact = false;
-    world.urgency = JOB_CALM;
     world.options.compaction = settings;
-    open_world(&world);
-    settle(&world);
-    CU_ASSERT_EQUAL(world.urgency, JOB_CALM);
-    check_all(&world, 3);
+    expect_pressing_until_done(&world, 3);
     deinit(&world);
 }
 

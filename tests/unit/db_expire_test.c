@@ -10,8 +10,8 @@
 
 #include "db/db_iter.h"
 #include "db/db_snapshot.h"
-#include "key/entity.h"
 #include "support/db_world.h"
+#include "support/dying_value.h"
 #include "support/unit.h"
 
 enum { PAST = 1000, FAR_MS = 1000 * 1000 * 1000, SOON_MS = 60 };
@@ -35,15 +35,11 @@ write_now(struct db_world *world, struct write_batch *batch)
 static void
 put_until(struct db_world *world, const char *key, const char *value, uint64_t deadline_ms)
 {
-    const struct entity to = {.value = slice_from_text(value), .deadline_ms = deadline_ms};
-    struct buffer encoded = {0};
     struct write_batch batch;
 
-    CU_ASSERT_EQUAL_FATAL(entity_rewrite(slice_of(NULL, 0), &to, &encoded), KV_OK);
     write_batch_init(&batch);
-    write_batch_put_entity(&batch, CF_DEFAULT, slice_from_text(key), buffer_slice(&encoded));
+    batch_put_until(&batch, key, value, deadline_ms);
     write_now(world, &batch);
-    buffer_deinit(&encoded);
 }
 
 static void
@@ -61,13 +57,6 @@ now_ms(struct db_world *world)
 {
     db_let_time_pass(world->db);
     return db_now_ms(world->db);
-}
-
-static void
-wait_until(struct db_world *world, uint64_t time_ms)
-{
-    while (now_ms(world) <= time_ms)
-        db_world_turn(world);
 }
 
 static void
@@ -165,7 +154,7 @@ a_snapshot_shows_what_has_died_since(void)
     if (now_ms(&world) <= soon) { /* else the machine is too slow for this */
         CU_ASSERT_EQUAL_FATAL(db_snapshot_create(world.db, &snapshot), KV_OK);
         seq = db_snapshot_seq(snapshot);
-        wait_until(&world, soon);
+        db_world_wait_until(&world, soon);
         for (int place = 0; place < 3; place++) {
             expect(&world, "b", NULL);
             expect_walks(&world, SEQUENCE_MAX, "a", "a");
@@ -210,7 +199,7 @@ snapshots_of_one_sequence_have_their_own_times(void)
     soon = now_ms(&world) + SOON_MS;
     put_until(&world, "b", "2", soon);
     CU_ASSERT_EQUAL_FATAL(db_snapshot_create(world.db, &first), KV_OK);
-    wait_until(&world, soon);
+    db_world_wait_until(&world, soon);
     CU_ASSERT_EQUAL_FATAL(db_snapshot_create(world.db, &second), KV_OK);
     CU_ASSERT_EQUAL(db_snapshot_seq(first), db_snapshot_seq(second));
     db_get_stats(world.db, &stats);
@@ -275,7 +264,7 @@ operands_count_for_what_is_below_when_they_are_read(void)
             expect(&world, "soon", place == 0 ? "base,x" : "base,x,x");
         db_world_flush(&world);
     }
-    wait_until(&world, soon);
+    db_world_wait_until(&world, soon);
     for (int place = 0; place < 2; place++) {
         expect(&world, "soon", "x,x");
         expect(&world, "far", "base,x,x");

@@ -8,8 +8,8 @@
 #include <stdio.h>
 
 #include "db/db_snapshot.h"
-#include "key/entity.h"
 #include "support/db_world.h"
+#include "support/dying_value.h"
 #include "support/unit.h"
 
 enum { CROWD_COUNT = 40, SOON_MS = 300 };
@@ -25,44 +25,19 @@ write_crowd(struct db_world *world, const char *value)
     }
 }
 
+/* In the middle of the crowd; `deadline_ms` 0: it does not die. */
 static void
-compact_all(struct db_world *world)
+put_one(struct db_world *world, uint64_t deadline_ms)
 {
-    const struct db_compact_request request = {.cf_id = CF_DEFAULT, .is_forced = true};
-    struct outcome outcome = {0};
-
-    db_world_flush(world);
-    (void)db_compact(world->db, &request, outcome_note, &outcome);
-    CU_ASSERT_EQUAL(db_world_wait(world, &outcome), KV_OK);
-}
-
-/* In the middle of the crowd; `life_ms` 0: it does not die. */
-static void
-put_one(struct db_world *world, uint64_t life_ms)
-{
-    const struct entity entity = {.value = slice_from_text("v"),
-                                  .deadline_ms = db_now_ms(world->db) + life_ms};
-    struct buffer encoded = {0};
     struct write_batch batch;
 
-    if (life_ms == 0) {
+    if (deadline_ms == 0) {
         db_world_put(world, "k20+", "v");
         return;
     }
-    CU_ASSERT_EQUAL_FATAL(entity_rewrite(slice_of(NULL, 0), &entity, &encoded), KV_OK);
     write_batch_init(&batch);
-    write_batch_put_entity(&batch, CF_DEFAULT, slice_from_text("k20+"), buffer_slice(&encoded));
+    batch_put_until(&batch, "k20+", "v", deadline_ms);
     db_world_write(world, &batch);
-    buffer_deinit(&encoded);
-}
-
-static void
-let_die(struct db_world *world, uint64_t deadline_ms)
-{
-    do {
-        db_world_turn(world);
-        db_let_time_pass(world->db);
-    } while (db_now_ms(world->db) <= deadline_ms);
 }
 
 /* One walk is enough to know that there is nothing. */
@@ -97,16 +72,17 @@ expect_old_walk_shows_it(uint64_t life_ms, bool forward)
     CU_ASSERT_EQUAL_FATAL(db_snapshot_create(world.db, &keeper), KV_OK);
     write_crowd(&world, NULL);
     db_let_time_pass(world.db);
-    deadline_ms = db_now_ms(world.db) + life_ms;
-    put_one(&world, life_ms);
+    deadline_ms = life_ms == 0 ? 0 : db_now_ms(world.db) + life_ms;
+    put_one(&world, deadline_ms);
     read_ctx_init(&ctx, db_block_cache(world.db));
     iter = db_iter_new(world.db, &ctx, &options);
 
     if (life_ms == 0)
         db_world_put(&world, "k20+", NULL);
     else
-        let_die(&world, deadline_ms);
-    compact_all(&world);
+        db_world_wait_until(&world, deadline_ms);
+    db_world_flush(&world);
+    db_world_compact(&world, true);
     cross_all(&world);
     CU_ASSERT_TRUE(db_world_step(&world, iter, &ctx, forward));
     CU_ASSERT_TRUE(slice_equal(db_iter_key(iter), slice_from_text("k20+")));

@@ -229,14 +229,11 @@ sink_table(void)
 static void
 compact_all(void)
 {
-    const struct db_compact_request request = {.cf_id = CF_DEFAULT, .is_forced = true};
-    struct outcome outcome = {0};
     struct db_stats stats;
 
     db_world_flush(&world);
     db_compaction_pause(world.db, false);
-    (void)db_compact(world.db, &request, outcome_note, &outcome);
-    CU_ASSERT_EQUAL(db_world_wait(&world, &outcome), KV_OK);
+    db_world_compact(&world, true);
     for (db_get_stats(world.db, &stats); !stats.compaction_is_settled;
          db_get_stats(world.db, &stats))
         db_world_turn(&world);

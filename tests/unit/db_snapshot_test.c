@@ -89,16 +89,6 @@ write_round(struct db_world *world, uint32_t round)
 }
 
 static void
-compact(struct db_world *world)
-{
-    const struct db_compact_request request = {.cf_id = CF_DEFAULT};
-    struct outcome outcome = {0};
-
-    (void)db_compact(world->db, &request, outcome_note, &outcome);
-    CU_ASSERT_EQUAL(db_world_wait(world, &outcome), KV_OK);
-}
-
-static void
 settle(struct db_world *world)
 {
     do
@@ -251,7 +241,7 @@ they_show_what_was(void)
             if (round % 2 == 1)
                 db_world_flush(&world);
             if (round % 4 == 3)
-                compact(&world);
+                db_world_compact(&world, false);
             for (uint32_t i = 0; i <= round; i++) {
                 if (round < 6 || i % 2 == 0)
                     witness_check(&witnesses[i], &world);
@@ -290,7 +280,7 @@ a_flush_that_began_before_one_does_it_no_harm(void)
     CU_ASSERT_EQUAL(stats_of(&world).frozen_count, 0);
     witness_check(&young, &world);
     witness_end(&old, &world);
-    compact(&world);
+    db_world_compact(&world, false);
     witness_end(&young, &world);
     db_world_deinit(&world);
 }
@@ -319,7 +309,7 @@ a_compaction_that_began_before_one_does_it_no_harm(void)
     CU_ASSERT_TRUE(stats_of(&world).compaction.count > 0);
     witness_check(&young, &world);
     witness_end(&old, &world);
-    compact(&world);
+    db_world_compact(&world, false);
     witness_end(&young, &world);
     db_world_deinit(&world);
 }
@@ -343,7 +333,7 @@ what_only_one_could_see_goes_with_it(void)
     write_round(&world, 0);
     snapshot = take(&world);
     write_round(&world, 2);
-    compact(&world);
+    db_world_compact(&world, false);
     settle(&world);
     bytes = stats_of(&world).level_bytes[LEVEL_COUNT - 1];
     count = compaction_count(&world);
@@ -381,7 +371,7 @@ what_one_kept_goes_after_the_next_start(void)
     write_round(&world, 0);
     snapshot = take(&world);
     write_round(&world, 2);
-    compact(&world);
+    db_world_compact(&world, false);
     settle(&world);
     bytes = stats_of(&world).level_bytes[LEVEL_COUNT - 1];
     db_snapshot_release(world.db, snapshot);
