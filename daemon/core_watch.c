@@ -1,4 +1,4 @@
-/* core_watch.c - asked of /proc, some hundred times a second at most, and only while a worker
+/* core_watch.c - asked of /proc, a few hundred times a second at most, and only while a worker
  * works.
  *
  * A move is a change of affinity that is taken back at once.  What the affinity was is read each
@@ -25,7 +25,7 @@
 #include "daemon/worker_pool.h"
 
 enum {
-    LOOK_US = 1500,
+    LOOK_US = 4000,
     WAITED_SHARE = 5,     /* a move is worth its cost from a fifth of the time on */
     STAT_CORE_FIELD = 36, /* of /proc/PID/stat, behind the name; proc(5) calls it the 39th */
     STAT_BYTES_MAX = 1024,
