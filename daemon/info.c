@@ -269,7 +269,6 @@ info_kvd(struct server *server, struct buffer *target)
     LINE("wal_direct_io:%d\r\n", stats.wal.direct_io);
     LINE("accept_failures:%" PRIu64 "\r\n", server->stats.accept_failure_count);
     turn_watch_format(&server->stats.turn_watch, target);
-    LINE("core_exchanges:%" PRIu64 "\r\n", server->core_watch.exchange_count);
 }
 
 /* What a byte of a user's has cost in bytes written to tables. */

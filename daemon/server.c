@@ -116,7 +116,6 @@ server_open(struct server *server, const struct config *config)
     server->next_client_id = 1;
     make_run_id(server->run_id);
     server_raise_client_limit(server);
-    core_watch_open(&server->core_watch);
     cpu_slice_shorten_own(); /* the ring's threads inherit it */
     if (ring_open(RING_ENTRY_COUNT, &server->ring) != KV_OK)
         return EX_OSERR;
@@ -323,7 +322,6 @@ turn(struct server *server, uint64_t timeout_us)
     server->now_us = times->done_us;
     turn_watch_mark(watch, TURN_COMPLETIONS, times->timers_us);
     turn_watch_mark(watch, TURN_TIMERS, times->done_us);
-    core_watch_turn(&server->core_watch, server->pool, server->now_us);
     run_writers(server);
     run_runnable(server);
     turn_watch_mark(watch, TURN_WRITERS, io_now_us(server->io));
@@ -531,7 +529,6 @@ server_close(struct server *server)
     buffer_deinit(&server->own_pushes);
     scan_cursors_free(server->cursors);
     slowlog_reset(&server->slowlog);
-    core_watch_close(&server->core_watch);
     server_free_histograms(server);
     config_deinit(&server->config);
     return code;

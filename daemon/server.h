@@ -12,7 +12,6 @@
 #include "daemon/command_durability.h"
 #include "daemon/command_table.h"
 #include "daemon/config.h"
-#include "daemon/core_watch.h"
 #include "daemon/key_expiry.h"
 #include "daemon/latency.h"
 #include "daemon/pubsub.h"
@@ -152,7 +151,6 @@ struct server {
     uint32_t client_count_max; /* maxclients, or what the descriptor limit allows */
     struct server_stats stats;
     struct slowlog slowlog;
-    struct core_watch core_watch;
     uint64_t
         slow_us; /* what takes so long is looked at by SLOWLOG or LATENCY; see server_config.c */
     struct latency_monitor latency;

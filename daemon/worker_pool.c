@@ -544,20 +544,6 @@ worker_pool_info(const struct worker_pool *pool, struct worker_info *infos, uint
 }
 
 uint32_t
-worker_pool_busy_pids(const struct worker_pool *pool, pid_t *pids, uint32_t max)
-{
-    uint32_t count = 0;
-
-    for (struct list *node = pool->workers.next; node != &pool->workers; node = node->next) {
-        const struct worker *worker = LIST_ENTRY(node, struct worker, link);
-
-        if (worker->state == WORKER_BUSY && !worker->external && count < max)
-            pids[count++] = worker->process.pid;
-    }
-    return count;
-}
-
-uint32_t
 worker_pool_waiting_count(const struct worker_pool *pool)
 {
     uint32_t count = 0;

@@ -67,8 +67,6 @@ struct worker_info {
 };
 /* Returns how many there are; writes at most `max` of them. */
 uint32_t worker_pool_info(const struct worker_pool *pool, struct worker_info *infos, uint32_t max);
-/* Of those that kvd has started and that have a job; at most `max`, whose count is returned. */
-uint32_t worker_pool_busy_pids(const struct worker_pool *pool, pid_t *pids, uint32_t max);
 /* Jobs that no worker has now. */
 uint32_t worker_pool_waiting_count(const struct worker_pool *pool);
 
