@@ -442,7 +442,7 @@ static void
 current_write_succeeded(struct version_set *set, uint64_t bytes)
 {
     if (bytes != strlen(set->manifest.current_text))
-        step_failed(set, -EIO);
+        step_failed(set, -ENOSPC);
     else
         step_start(set, STEP_CURRENT_SYNC);
 }

@@ -210,21 +210,20 @@ piece_prepare(struct wal_group *group)
     };
 }
 
-/* A short write is a failure like others: the disk is full, or worse. */
+/* A short write is a failure like others. */
 static enum kv_status
 piece_check(struct wal_group *group)
 {
     const struct io_request *request = &group->request;
-    const int64_t result = request->result;
+    const int negative_errno = wal_errno(request->result);
 
-    if (result == (int64_t)request->size) {
+    if (request->result == (int64_t)request->size) {
         group->written_bytes += request->size;
         return KV_OK;
     }
-    return KV_FAIL(result < 0 ? kv_status_from_errno((int)result) : KV_IO,
+    return KV_FAIL(kv_status_from_errno(negative_errno),
                    "%s: write of %zu bytes at %" PRIu64 ": %s", group->segment->path, request->size,
-                   request->offset,
-                   result < 0 ? strerror((int)-result) : "fewer bytes were written");
+                   request->offset, strerror(-negative_errno));
 }
 
 /* A late completion: whatever it says, it is not believed. */

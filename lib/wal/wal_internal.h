@@ -7,6 +7,8 @@
 #ifndef KV_WAL_WAL_INTERNAL_H
 #define KV_WAL_WAL_INTERNAL_H
 
+#include <errno.h>
+
 #include "base/list.h"
 #include "io/file.h"
 #include "io/io.h"
@@ -120,6 +122,14 @@ struct wal {
     struct io_timer sync_timer;
     struct wal_stats stats;
 };
+
+/* The negative errno of a request that did less than was asked for.  A write says by its size that
+ * the rest had no room. */
+static inline int
+wal_errno(int64_t result)
+{
+    return result < 0 ? (int)result : -ENOSPC;
+}
 
 /* wal_segment.c */
 /* Takes a number, and a recycled file if there is one. */

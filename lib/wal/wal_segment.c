@@ -174,11 +174,10 @@ request_for_step(struct wal_segment *segment, struct io_request *request)
 static enum kv_status
 step_failed(struct wal_segment *segment, const char *what)
 {
-    const int64_t result = segment->request.result;
+    const int negative_errno = wal_errno(segment->request.result);
 
-    return KV_FAIL(result < 0 ? kv_status_from_errno((int)result) : KV_IO, "%s: cannot %s: %s",
-                   segment->path, what,
-                   result < 0 ? strerror((int)-result) : "fewer bytes were written");
+    return KV_FAIL(kv_status_from_errno(negative_errno), "%s: cannot %s: %s", segment->path, what,
+                   strerror(-negative_errno));
 }
 
 static enum segment_step

@@ -286,6 +286,28 @@ a_start_without_space(void)
     deinit(&world);
 }
 
+/* Goal: so does one with space for a part of what it writes, wherever that ends: for a while a write
+ * gets less space than it asked for instead of none. */
+static void
+a_start_with_little_space(void)
+{
+    for (uint64_t spare_bytes = 0; spare_bytes < 4 << 20; spare_bytes += 100000) {
+        struct world world;
+
+        init(&world);
+        for (int i = 0; i < 5; i++)
+            CU_ASSERT_EQUAL(put(&world, world.key_count++), KV_OK);
+        sim_life_close(&world.life);
+        set_disk_bytes(&world, used_bytes(&world) + spare_bytes);
+        open_world(&world);
+        check_all(&world);
+        set_disk_bytes(&world, DISK_BYTES);
+        until_writable(&world, 12);
+        check_all(&world);
+        deinit(&world);
+    }
+}
+
 /* Goal: the power may fail at any moment of the way from such a start to service. */
 static void
 a_cut_on_the_way_back(void)
@@ -544,6 +566,7 @@ main(int argc, char **argv)
         UNIT_TEST(writes_are_refused_before_anything_fails),
         UNIT_TEST(the_reserve_is_taken_and_given_back),
         UNIT_TEST(a_start_without_space),
+        UNIT_TEST(a_start_with_little_space),
         UNIT_TEST(a_cut_on_the_way_back),
         UNIT_TEST(a_deletion_of_a_range_frees_its_space),
         UNIT_TEST(what_is_deleted_goes_without_a_job),
