@@ -33,6 +33,7 @@ enum compaction_reason {
     COMPACTION_LEVEL0_COUNT, /* too many tables in level 0 */
     COMPACTION_LEVEL0_BYTES,
     COMPACTION_LEVEL0_MERGE, /* level 0 into itself, since its way down is busy */
+    COMPACTION_LEVEL0_SPACE, /* level 0 a part at a time, for want of space for all of it */
     COMPACTION_LEVEL_BYTES,  /* a level above its target */
     COMPACTION_LEVEL_UNUSED, /* a level that should be empty: foreign, or the data shrank */
     COMPACTION_MARKED,       /* the MANIFEST says marked for compaction */
@@ -44,6 +45,7 @@ enum compaction_reason {
     COMPACTION_SPACE_AMP,  /* universal: the newer runs weigh too much against the oldest */
     COMPACTION_SIZE_RATIO, /* universal: runs of like size */
     COMPACTION_RUN_COUNT,  /* universal: too many runs */
+    COMPACTION_RUN_SPACE,  /* universal: some neighbours, for want of space for more */
     COMPACTION_FIFO_BYTES,
     COMPACTION_FIFO_TTL,
     COMPACTION_MANUAL,
@@ -128,6 +130,11 @@ struct compaction_view {
 
 /* The most pressing plan that can start now.  False: none; *plan_out is empty. */
 bool compaction_pick(const struct compaction_view *view, struct compaction_plan *plan_out);
+
+/* When there is no space for what compaction_pick wants: a plan that reads, and so writes, at most
+ * bytes_max, and that leads to where there is more.  Asked over and over it comes to an end. */
+bool compaction_pick_within(const struct compaction_view *view, uint64_t bytes_max,
+                            struct compaction_plan *plan_out);
 
 /* Who knows the range tombstones of tables: as version_scan_stretch, of a place of the version. */
 struct tombstone_source {

@@ -4,6 +4,7 @@
  *     picker_leveled.c      levels above their target
  *     picker_due.c          leveled: marks, deletions, ages
  *     picker_universal.c    sorted runs
+ *     picker_space.c        leveled: parts of a plan for which there is no space
  *     picker_fifo.c         oldest out
  *     picker_dead.c         tables of which all is dead out
  *     picker_buried.c       tables under range tombstones out
@@ -50,12 +51,20 @@ void picker_deinit(struct picker *picker);
 bool pick_leveled(const struct picker *picker, struct compaction_plan *plan_out);
 bool pick_due(const struct picker *picker, struct compaction_plan *plan_out);
 bool pick_universal(const struct picker *picker, struct compaction_plan *plan_out);
+/* The same with little space: plans of at most bytes_max. */
+bool pick_leveled_within(const struct picker *picker, uint64_t bytes_max,
+                         struct compaction_plan *plan_out);
+bool pick_universal_within(const struct picker *picker, uint64_t bytes_max,
+                           struct compaction_plan *plan_out);
 bool pick_dead(const struct picker *picker, struct compaction_plan *plan_out);
 bool pick_fifo(const struct picker *picker, struct compaction_plan *plan_out);
 /* Level 0 into the base level: the oldest tables from `first` on, which the limit on a job's
  * bytes may cut short. */
 bool pick_level0(const struct picker *picker, uint32_t first, enum compaction_reason reason,
                  struct compaction_plan *plan_out);
+/* The best table of a level below 0 into the next, for which a merge has at most bytes_max. */
+bool pick_level(const struct picker *picker, uint32_t level, uint64_t bytes_max,
+                struct compaction_plan *plan_out);
 /* Tables of a level below 0 into the next, or into themselves in the last one. */
 bool pick_tables(const struct picker *picker, uint32_t level, struct level_range tables,
                  enum compaction_reason reason, struct compaction_plan *plan_out);

@@ -206,8 +206,9 @@ pick_tables(const struct picker *picker, uint32_t level, struct level_range tabl
     return true;
 }
 
-static bool
-pick_level(const struct picker *picker, uint32_t level, struct compaction_plan *plan_out)
+bool
+pick_level(const struct picker *picker, uint32_t level, uint64_t bytes_max,
+           struct compaction_plan *plan_out)
 {
     const enum compaction_reason reason = picker->shape.levels[level].bytes_target == 0
                                               ? COMPACTION_LEVEL_UNUSED
@@ -219,8 +220,11 @@ pick_level(const struct picker *picker, uint32_t level, struct compaction_plan *
         const struct level_range table = {.first = candidates.items[i].index,
                                           .end = candidates.items[i].index + 1};
 
-        if (pick_tables(picker, level, table, reason, plan_out))
+        if (!pick_tables(picker, level, table, reason, plan_out))
+            continue;
+        if (plan_out->kind != COMPACTION_MERGE || plan_out->input_bytes <= bytes_max)
             return true;
+        compaction_plan_deinit(plan_out);
     }
     return false;
 }
@@ -298,7 +302,7 @@ pick_from(const struct picker *picker, uint32_t level, struct compaction_plan *p
     const struct compaction_level_shape *level0 = &picker->shape.levels[0];
 
     if (level > 0)
-        return pick_level(picker, level, plan_out);
+        return pick_level(picker, level, UINT64_MAX, plan_out);
     return pick_level0(picker, 0,
                        level0->file_count >= options->level0_file_num_compaction_trigger
                            ? COMPACTION_LEVEL0_COUNT

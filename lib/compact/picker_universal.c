@@ -182,6 +182,46 @@ pick_period(const struct picker *picker, const struct runs *runs, struct compact
     return false;
 }
 
+/* As many neighbours as there is space for; the fewest bytes, if equal. */
+static struct level_range
+longest_within(const struct runs *runs, uint64_t bytes_max)
+{
+    struct level_range best = {0};
+    uint64_t best_bytes = 0, bytes = 0;
+
+    for (uint32_t first = 0, end = 0; end < runs->count;) {
+        bytes += runs->items[end].bytes;
+        if (runs->items[end++].is_busy) {
+            first = end;
+            bytes = 0;
+        }
+        while (bytes > bytes_max)
+            bytes -= runs->items[first++].bytes;
+        if (end - first > best.end - best.first ||
+            (end - first == best.end - best.first && bytes < best_bytes)) {
+            best = (struct level_range){.first = first, .end = end};
+            best_bytes = bytes;
+        }
+    }
+    return best;
+}
+
+bool
+pick_universal_within(const struct picker *picker, uint64_t bytes_max,
+                      struct compaction_plan *plan_out)
+{
+    struct runs runs;
+    struct level_range which;
+    bool picked;
+
+    runs_init(&runs, picker);
+    which = longest_within(&runs, bytes_max);
+    picked =
+        which.end - which.first >= 2 && merge(picker, &runs, which, COMPACTION_RUN_SPACE, plan_out);
+    free(runs.items);
+    return picked;
+}
+
 bool
 pick_universal(const struct picker *picker, struct compaction_plan *plan_out)
 {

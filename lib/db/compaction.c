@@ -91,6 +91,16 @@ log_end(const struct compaction *compaction, enum kv_status st)
                compaction->plan.text, kv_status_text(st));
 }
 
+/* For it, or now for a part of what it wanted. */
+static bool
+there_may_be_space(const struct compaction *compaction)
+{
+    struct db *db = compaction->db;
+
+    return db_space_might_start(db, &compaction->plan) ||
+           space_reserve_room(&db->space.reserve) > compaction->parked_room_bytes;
+}
+
 /* One that was made for nothing is tried again when its tables have rested, and one for which
  * there was no space not before there may be. */
 static void
@@ -99,7 +109,7 @@ on_park_timer(struct io_timer *timer)
     struct compaction *compaction = KV_CONTAINER_OF(timer, struct compaction, park_timer);
     struct db *db = compaction->db;
 
-    if (compaction->ending == KV_NO_SPACE && !db_space_might_start(db, &compaction->plan))
+    if (compaction->ending == KV_NO_SPACE && !there_may_be_space(compaction))
         io_timer_start(db->io, timer, io_now_us(db->io) + COMPACT_SPACE_RETRY_US);
     else
         compaction_unpark(compaction);
@@ -139,6 +149,7 @@ park(struct compaction *compaction)
 
     compaction_unpin_inputs(compaction); /* no job reads them */
     compaction->state = COMPACTION_PARKED;
+    compaction->parked_room_bytes = space_reserve_room(&compaction->db->space.reserve);
     compaction->park_timer.on_expire = on_park_timer;
     io_timer_start(io, &compaction->park_timer, io_now_us(io) + park_us(compaction));
 }

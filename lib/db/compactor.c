@@ -101,6 +101,23 @@ db_compaction_jobs(const struct db *db)
 
 /* --- asking the picker --- */
 
+/* With little space, what is dead is wanted back now: what deletions hide, and what newer versions
+ * do, without waiting for level 0 to have more tables. */
+static void
+set_view_options(struct compactor *compactor, const struct db_family *record)
+{
+    const struct space_reserve *reserve = &compactor->db->space.reserve;
+    struct compaction_options *options = &compactor->view_options;
+
+    *options = db_compaction_options(compactor->db, record);
+    options->target_file_size_base =
+        space_table_bytes(options->target_file_size_base, reserve->total_bytes);
+    if (space_reserve_is_short(reserve))
+        options->deletion_age_s = 0;
+    if (reserve->level != SPACE_AMPLE)
+        options->level0_file_num_compaction_trigger = 1;
+}
+
 void
 compactor_view_init(struct compactor *compactor, const struct column_family *family,
                     struct compaction_view *view)
@@ -113,9 +130,7 @@ compactor_view_init(struct compactor *compactor, const struct column_family *fam
     for (const struct list *node = compactor->compactions.next; node != &compactor->compactions;
          node = node->next)
         count++;
-    compactor->view_options = db_compaction_options(db, record);
-    if (space_reserve_is_short(&db->space.reserve))
-        compactor->view_options.deletion_age_s = 0; /* what they hide is needed now */
+    set_view_options(compactor, record);
     running = kv_alloc(sizeof(*running) * (count + 1));
     *view = (struct compaction_view){
         .version = family->current,
@@ -166,6 +181,21 @@ compactor_free_slots(const struct compactor *compactor)
     return compactor->running_count < max ? max - compactor->running_count : 0;
 }
 
+/* One that surely has space goes before one that would have to wait for it or be tried. */
+static void
+prefer_smaller(struct compactor *compactor, const struct compaction_view *view,
+               struct compaction_plan *plan)
+{
+    const uint64_t room_bytes = db_space_room_instead(compactor->db, plan);
+    struct compaction_plan smaller;
+
+    if (room_bytes == 0 || compactor->running_count > 0 ||
+        !compaction_pick_within(view, room_bytes, &smaller))
+        return;
+    compaction_plan_deinit(plan);
+    *plan = smaller;
+}
+
 /* `only_level0`: of all that may start nothing else is wanted. */
 static bool
 start_for_family(struct compactor *compactor, const struct column_family *family, bool only_level0)
@@ -180,6 +210,7 @@ start_for_family(struct compactor *compactor, const struct column_family *family
         compactor_view_deinit(&view);
         return false;
     }
+    prefer_smaller(compactor, &view, &plan);
     compactor_view_deinit(&view);
     if (only_level0 && plan.input_level > 0) {
         compaction_plan_deinit(&plan);

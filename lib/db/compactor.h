@@ -100,6 +100,7 @@ struct compaction {
     uint64_t started_us;
     uint32_t lost_count;              /* jobs whose workers were lost */
     struct io_timer park_timer;       /* RUNNING: until the next worker is tried */
+    uint64_t parked_room_bytes;       /* what it might have written when it was parked */
     struct manual_compaction *manual; /* borrowed; NULL: the picker's own idea */
 };
 

@@ -56,8 +56,10 @@ family_step_bytes(struct db *db, const struct column_family *family)
 
     for (uint32_t i = 0; i < version->levels[0].count; i++)
         level0_bytes += version->levels[0].files[i]->meta.bytes;
-    return space_step_bytes(version->bytes_total, level0_bytes, options.target_file_size_base,
-                            db->space.reserve.total_bytes);
+    return space_step_bytes(
+        version->bytes_total, level0_bytes,
+        space_table_bytes(options.target_file_size_base, db->space.reserve.total_bytes),
+        db->space.reserve.total_bytes);
 }
 
 static uint64_t
@@ -387,8 +389,20 @@ db_space_might_start(struct db *db, const struct compaction_plan *plan)
 {
     const struct space_reserve *reserve = &db->space.reserve;
 
-    return plan->kind != COMPACTION_MERGE || space_reserve_fits(reserve, plan->input_bytes) ||
+    return plan->kind != COMPACTION_MERGE || plan->input_bytes <= space_reserve_room(reserve) ||
            space_reserve_may_probe(reserve, io_now_us(db->io));
+}
+
+uint64_t
+db_space_room_instead(struct db *db, const struct compaction_plan *plan)
+{
+    uint64_t room;
+
+    if (plan->kind != COMPACTION_MERGE)
+        return 0;
+    db_space_measure(db);
+    room = space_reserve_room(&db->space.reserve);
+    return plan->input_bytes > room ? room : 0;
 }
 
 bool
@@ -399,7 +413,7 @@ db_space_may_start(struct db *db, const struct compaction_plan *plan)
     if (plan->kind != COMPACTION_MERGE)
         return true;
     db_space_measure(db);
-    if (space_reserve_fits(reserve, plan->input_bytes))
+    if (plan->input_bytes <= space_reserve_room(reserve))
         return true;
     if (!db_space_might_start(db, plan))
         return false;

@@ -51,5 +51,7 @@ void db_space_turn(struct db *db);
 bool db_space_may_start(struct db *db, const struct compaction_plan *plan);
 /* The same without starting. */
 bool db_space_might_start(struct db *db, const struct compaction_plan *plan);
+/* How much a plan may write that surely has space; 0: the plan itself has. */
+uint64_t db_space_room_instead(struct db *db, const struct compaction_plan *plan);
 
 #endif

@@ -8,6 +8,8 @@ enum {
     SLACK_PART = 16,    /* of what is kept, before refused writes are accepted again */
     SLACK_BYTES = 1 << 20,
     BUDGET_PART = 4,
+    TABLE_DISK_PART = 64,
+    TABLE_BYTES_MIN = 64 * 1024,
 };
 
 static uint64_t
@@ -84,15 +86,16 @@ space_reserve_charge(struct space_reserve *reserve, uint64_t bytes)
     reserve->budget_bytes -= smaller(bytes, reserve->budget_bytes);
 }
 
-bool
-space_reserve_fits(const struct space_reserve *reserve, uint64_t bytes)
+uint64_t
+space_reserve_room(const struct space_reserve *reserve)
 {
     const struct space_need *need = &reserve->need;
-    uint64_t used = plus(need->flush_bytes, need->running_bytes);
+    const uint64_t free_bytes = reserve->free_bytes; /* unknown is more than any */
+    uint64_t kept = smaller(need->flush_bytes, free_bytes / 2);
 
     if (need->running_bytes > 0)
-        used = plus(used, need->step_bytes);
-    return plus(used, bytes) <= reserve->free_bytes; /* unknown is more than any */
+        kept = plus(need->flush_bytes, plus(need->running_bytes, need->step_bytes));
+    return free_bytes - smaller(kept, free_bytes);
 }
 
 bool
@@ -121,6 +124,14 @@ void
 space_reserve_compacted(struct space_reserve *reserve)
 {
     reserve->probe_us = reserve->probe_delay_us = 0;
+}
+
+uint64_t
+space_table_bytes(uint64_t file_bytes, uint64_t disk_bytes)
+{
+    const uint64_t part = disk_bytes / TABLE_DISK_PART;
+
+    return smaller(file_bytes, part > TABLE_BYTES_MIN ? part : TABLE_BYTES_MIN);
 }
 
 uint64_t

@@ -56,17 +56,22 @@ bool space_reserve_admits(const struct space_reserve *reserve, uint64_t bytes);
 /* Something was written since the measurement. */
 void space_reserve_charge(struct space_reserve *reserve, uint64_t bytes);
 
-/* Whether a compaction that writes at most so many bytes leaves what flushes need; and if others
- * run, also another step, lest writers be refused for the sake of haste. */
-bool space_reserve_fits(const struct space_reserve *reserve, uint64_t bytes);
-/* What fits doesn't know is how much a compaction drops, and on a full disk dropping is the way
- * out: so one that doesn't fit is tried now and then if no other runs, less often each time. */
+/* What a compaction may write that leaves what flushes need, or on a disk without even that half of
+ * what there is; and if others run, also another step, lest writers be refused for the sake of
+ * haste. */
+uint64_t space_reserve_room(const struct space_reserve *reserve);
+/* What no room can tell is how much a compaction drops, and on a full disk dropping is the way
+ * out: so one that has no room is tried now and then if no other runs, less often each time. */
 bool space_reserve_may_probe(const struct space_reserve *reserve, uint64_t now_us);
 void space_reserve_probed(struct space_reserve *reserve, uint64_t now_us);
 /* Whether writes are refused or compactions wait: what deletions hide is wanted back soon. */
 bool space_reserve_is_short(const struct space_reserve *reserve);
 /* A compaction went well, or there is more to drop: the next one may be tried at once. */
 void space_reserve_compacted(struct space_reserve *reserve);
+
+/* How large tables should be on such a disk: no step from one level to the next may need more than
+ * a small part of it. */
+uint64_t space_table_bytes(uint64_t file_bytes, uint64_t disk_bytes);
 
 /* A step of compaction in a tree of so many bytes: level 0 and some tables of a usual size, but
  * not so much that a small disk is all reserve. */

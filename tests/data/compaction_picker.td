@@ -1157,3 +1157,103 @@ ok
 bury
 ----
 drop L6: 30 35 (under newer range tombstones)
+
+# ==== Little space ====
+
+# Level 0 overlaps the whole last level, for which there is no space: its oldest tables go to the
+# level above, with nothing of what is below it;
+define
+L0 4:[a..z] 20MB 3:[a..z] 20MB 2:[a..z] 20MB 1:[a..z] 20MB
+L6 10:[a..m] 50MB 11:[n..z] 50MB
+----
+ok
+
+pick within=50MB
+----
+merge L0: 2 1 -> L5 (little space for level 0, LZ4) below a..m n..z
+
+# ... and from there in small parts,
+define
+L0 4:[a..z] 20MB 3:[a..z] 20MB
+L5 20:[a..c] 5MB 21:[d..f] 5MB 22:[g..m] 5MB 23:[n..z] 5MB
+L6 10:[a..b] 10MB 11:[c..d] 10MB 12:[e..h] 10MB 13:[i..m] 10MB 14:[n..s] 10MB 15:[t..z] 10MB
+----
+ok
+
+all within=30MB
+----
+merge L5: 20 L6: 10 11 -> L6 (level should be empty, LZ4, bottommost)
+merge L5: 22 L6: 12 13 -> L6 (level should be empty, LZ4, bottommost)
+merge L5: 23 L6: 14 15 -> L6 (level should be empty, LZ4, bottommost)
+nothing to do
+
+# ... before more of level 0 comes down.
+define
+L0 4:[a..z] 20MB 3:[a..z] 20MB
+L5 23:[n..z] 5MB
+L6 14:[n..s] 30MB 15:[t..z] 30MB
+----
+ok
+
+pick within=50MB trigger=2
+----
+merge L0: 4 3 -> L4 (little space for level 0, LZ4) below n..z
+
+pick within=19MB trigger=2
+----
+nothing to do
+
+# Nothing is wanted, or no table has space.
+pick within=50MB
+----
+nothing to do
+
+pick within=4MB trigger=1
+----
+nothing to do
+
+pick within=7
+----
+nothing to do
+
+# Universal: as many neighbours as have space, with the fewest bytes.
+define
+L0 9:[a..z] 5MB 8:[a..z] 6MB 7:[a..z] 2MB 6:[a..z] 3MB 5:[a..z] 1MB
+L6 1:[a..z] 500MB
+----
+ok
+
+pick style=universal within=6.5MB
+----
+merge L0: 7 6 5 -> L5 (little space for runs, LZ4) below a..z
+
+pick style=universal within=10MB
+----
+merge L0: 7 6 5 -> L5 (little space for runs, LZ4) below a..z
+
+pick style=universal within=3MB
+----
+nothing to do
+
+# Its old runs have names further down.
+define
+L0 9:[a..z] 50MB
+L4 8:[a..z] 20MB
+L5 7:[a..z] 15MB
+L6 1:[a..z] 500MB
+----
+ok
+
+pick style=universal within=40MB
+----
+merge L4: 8 L5: 7 -> L5 (little space for runs, LZ4) below a..z
+
+# Other styles have no such plans.
+pick style=fifo within=400MB
+----
+nothing to do
+
+pick style=none within=400MB
+----
+nothing to do
+

@@ -48,6 +48,7 @@ struct page {
     struct compaction_request request;
     uint64_t snapshot_oldest;
     bool has_ending;
+    uint64_t within_bytes; /* 0: as many as it takes */
     uint32_t job_count_max;
     uint64_t job_bytes_min;
     struct compaction_plan running[RUNNING_COUNT_MAX];
@@ -262,6 +263,7 @@ set_argument(struct page *page, const char *word)
         set_bytes(word, "fifo", &options->fifo.max_table_files_size) ||
         set_bytes(word, "snapshot", &page->snapshot_oldest) ||
         set_bytes(word, "min", &page->job_bytes_min) ||
+        set_bytes(word, "within", &page->within_bytes) ||
         set_count(word, "jobs", &page->job_count_max) ||
         set_count(word, "trigger", &options->level0_file_num_compaction_trigger) ||
         set_count(word, "deletions", &options->deletion_percent_max) ||
@@ -287,6 +289,7 @@ reset_arguments(struct page *page)
     page->request = (struct compaction_request){.seq_max = SEQUENCE_MAX, .number_next = UINT64_MAX};
     page->snapshot_oldest = SEQUENCE_MAX;
     page->has_ending = false;
+    page->within_bytes = 0;
     page->job_count_max = 4;
     page->job_bytes_min = 0;
 }
@@ -345,7 +348,8 @@ pick(struct page *page, bool keeps, struct buffer *out)
     struct compaction_plan *plan = &page->running[page->running_count];
 
     CU_ASSERT_FATAL(page->running_count < RUNNING_COUNT_MAX);
-    if (!compaction_pick(&view, plan)) {
+    if (page->within_bytes == 0 ? !compaction_pick(&view, plan)
+                                : !compaction_pick_within(&view, page->within_bytes, plan)) {
         buffer_append_format(out, "nothing to do\n");
         return false;
     }

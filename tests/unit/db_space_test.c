@@ -286,8 +286,8 @@ a_start_without_space(void)
     deinit(&world);
 }
 
-/* Goal: so does one with space for a part of what it writes, wherever that ends: for a while a write
- * gets less space than it asked for instead of none. */
+/* Goal: so does one with space for a part of what it writes, wherever that ends: for a while a
+ * write gets less space than it asked for instead of none. */
 static void
 a_start_with_little_space(void)
 {
@@ -469,6 +469,55 @@ compactions_wait_for_space(void)
     deinit(&world);
 }
 
+/* Goal: a disk full of what was overwritten is a way out of itself, although all that level 0
+ * should become has no space beside it: a part at a time has, and makes space for the next. */
+static void
+what_was_overwritten_goes(enum compaction_style style)
+{
+    enum { LIVE_COUNT = 200, TURN_COUNT = 500 };
+    struct db_compaction_settings settings;
+    struct world world;
+    uint64_t used_before;
+
+    init(&world);
+    settings = world.options.compaction;
+    settings.style = style;
+    settings.level0_trigger = 4;
+    settings.level_base_bytes = DISK_BYTES;
+    db_set_compaction(world.life.db, &settings);
+    set_disk_bytes(&world, 10ull * DISK_BYTES);
+    for (world.key_count = 0; world.key_count < LIVE_COUNT; world.key_count++)
+        CU_ASSERT_EQUAL(put(&world, world.key_count), KV_OK);
+    run_for(&world, 10 * SECOND_US);
+    world.life.port.hold_compact = true;
+    for (int i = 0; i < TURN_COUNT; i++)
+        CU_ASSERT_EQUAL(put(&world, (int)random_below(&world.life.random, LIVE_COUNT)), KV_OK);
+    used_before = used_bytes(&world);
+    CU_ASSERT_TRUE(used_before > (uint64_t)(LIVE_COUNT + TURN_COUNT * 9 / 10) * VALUE_BYTES);
+    set_disk_bytes(&world, used_before + (7 << 20));
+    while (put(&world, 0) == KV_OK) {
+    } /* what was known to be free has been used up, and it is measured anew */
+    inline_port_release(&world.life.port);
+    until_writable(&world, 60);
+    run_for(&world, 60 * SECOND_US);
+    CU_ASSERT_TRUE(used_bytes(&world) < used_before / 4 * 3);
+    CU_ASSERT_STRING_EQUAL(state_of(&world), "ample");
+    check_all(&world);
+    deinit(&world);
+}
+
+static void
+what_was_overwritten_goes_leveled(void)
+{
+    what_was_overwritten_goes(COMPACTION_LEVELED);
+}
+
+static void
+what_was_overwritten_goes_universal(void)
+{
+    what_was_overwritten_goes(COMPACTION_UNIVERSAL);
+}
+
 static void
 take_the_rest(void *owner, const struct compact_job *job)
 {
@@ -575,6 +624,8 @@ main(int argc, char **argv)
         UNIT_TEST(deletions_of_keys_free_their_space),
         UNIT_TEST(compactions_wait_for_space),
         UNIT_TEST(a_compact_without_space_is_answered),
+        UNIT_TEST(what_was_overwritten_goes_leveled),
+        UNIT_TEST(what_was_overwritten_goes_universal),
         UNIT_TEST(a_compaction_that_took_the_last_bytes),
         UNIT_TEST_END,
     };
