@@ -28,7 +28,7 @@ enum {
     /* A job that after this time, and a second for so many bytes of its inputs, is not done
      * has been starved, and gets its share of the cores. */
     STARVED_US = 2 * 1000 * 1000,
-    STARVED_BYTES_PER_US = 8,
+    STARVED_BYTES_PER_US = 32,
 };
 
 enum worker_state {
