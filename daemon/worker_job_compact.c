@@ -124,13 +124,16 @@ worker_job_cancel(struct worker_job *job)
 uint64_t
 worker_job_patience_us(const struct worker_job *job)
 {
+    const struct compaction_spec *spec;
     uint64_t bytes = 0;
 
     if (!worker_job_is_compaction(job))
         return STARVED_US;
-    for (uint32_t i = 0; i < job->compact->spec.input_count; i++)
-        bytes += job->compact->spec.inputs[i].file_bytes;
-    return STARVED_US + bytes / STARVED_BYTES_PER_US;
+    spec = &job->compact->spec;
+    for (uint32_t i = 0; i < spec->input_count; i++)
+        bytes += spec->inputs[i].file_bytes;
+    return STARVED_US +
+           bytes / (spec->leaves_core ? STARVED_LEAVING_BYTES_PER_US : STARVED_BYTES_PER_US);
 }
 
 bool

@@ -29,6 +29,7 @@ enum {
      * has been starved, and gets its share of the cores. */
     STARVED_US = 2 * 1000 * 1000,
     STARVED_BYTES_PER_US = 32,
+    STARVED_LEAVING_BYTES_PER_US = 8, /* of one that leaves its core when it is waited for */
 };
 
 enum worker_state {

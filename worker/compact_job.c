@@ -144,7 +144,9 @@ compact_job_run(const struct worker_compact *compact, const char *dir, struct he
 
     job.into_cache = cached;
     rate_limit_init(&job.limit, job.io, run.spec->rate_bytes_per_s);
+    give_way_leaves_core(run.spec->leaves_core);
     st = compaction_run(&run, result_out);
+    give_way_leaves_core(false);
     close_file(&job);
     if (st == KV_OK)
         st = file_sync_dir(job.io, dir);

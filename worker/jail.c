@@ -220,11 +220,12 @@ lower_limits(void)
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
-static enum kv_status
-close_others(int socket)
+enum kv_status
+jail_close_others(int socket)
 {
     const unsigned first = STDERR_KEPT + 1, kept = (unsigned)socket;
 
+    KV_ASSERT(socket > STDERR_KEPT);
     if (kept > first && close_range(first, kept - 1, 0) != 0)
         return refused("close_range");
     if (close_range(kept + 1, ~0u, 0) != 0)
@@ -233,16 +234,12 @@ close_others(int socket)
 }
 
 enum kv_status
-jail_enter(const char *dir, int socket)
+jail_enter(const char *dir)
 {
     enum kv_status st;
 
     KV_ASSERT(dir[0] == '/');
-    KV_ASSERT(socket > STDERR_KEPT);
     tzset(); /* the log's time stamps read a file that is out of reach from now on */
-    st = close_others(socket);
-    if (st != KV_OK)
-        return st;
     lower_limits();
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return refused("no_new_privs");

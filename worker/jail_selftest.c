@@ -122,7 +122,7 @@ try_all(const char *dir, const char *path, int socket, int other)
     const pid_t parent = getppid();
     int wrong;
 
-    if (jail_enter(dir, socket) != KV_OK)
+    if (jail_close_others(socket) != KV_OK || jail_enter(dir) != KV_OK)
         return 1;
     wrong = report("use another descriptor from before", false, write(other, "x", 1));
     wrong += try_permitted(dir, path);

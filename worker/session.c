@@ -23,6 +23,7 @@
 #include "ipc/worker_channel.h"
 #include "worker/compact_job.h"
 #include "worker/flush_job.h"
+#include "worker/give_way.h"
 #include "worker/jail.h"
 
 enum {
@@ -353,7 +354,10 @@ session_run(int socket, bool with_jail)
     lower_priority();
     st = greet(&session);
     if (st == KV_OK && with_jail)
-        st = jail_enter((const char *)session.dir.data, socket);
+        st = jail_close_others(socket);
+    give_way_prepare();
+    if (st == KV_OK && with_jail)
+        st = jail_enter((const char *)session.dir.data);
     if (st == KV_OK)
         st = heartbeat_send(&session.heartbeat);
     while (st == KV_OK)

@@ -66,6 +66,9 @@ struct compaction_spec {
     uint32_t block_bytes; /* 0: BLOCK_BYTES_TARGET */
     uint32_t bloom_bits_per_key;
     uint64_t rate_bytes_per_s; /* of writing; 0: as fast as it goes */
+    /* Nothing waits for it but who asked for it: while anybody else waits for a core, it leaves
+     * its own, and takes several times as long (worker/give_way.h). */
+    bool leaves_core;
 };
 
 enum {

@@ -173,6 +173,8 @@ fill_outputs(struct compaction_part *part)
     spec->bloom_bits_per_key = family.bloom_bits_per_key;
     /* Each has its share, so that all of them together keep the limit; rounded up, 0 is none. */
     spec->rate_bytes_per_s = (options->compaction.rate_bytes_per_s + job_count - 1) / job_count;
+    /* One that waits for space is the way out of a full disk, and has writers waiting. */
+    spec->leaves_core = compaction->manual != NULL && !compaction->manual->is_patient;
 }
 
 void

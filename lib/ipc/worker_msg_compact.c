@@ -179,6 +179,7 @@ encode_fields(const struct compaction_spec *spec, Kvd__Compact *wire)
     wire->block_bytes = spec->block_bytes;
     wire->bloom_bits_per_key = spec->bloom_bits_per_key;
     wire->rate_bytes_per_s = spec->rate_bytes_per_s;
+    wire->leaves_core = spec->leaves_core;
 }
 
 void
@@ -287,6 +288,7 @@ decode_fields(const Kvd__Compact *wire, struct compaction_spec *spec)
     spec->block_bytes = wire->block_bytes;
     spec->bloom_bits_per_key = wire->bloom_bits_per_key;
     spec->rate_bytes_per_s = wire->rate_bytes_per_s;
+    spec->leaves_core = wire->leaves_core;
 }
 
 bool

@@ -22,7 +22,7 @@ struct world {
     /* Instead of on_done; NULL: the truth. */
     void (*lie)(struct compact_job *job, enum kv_status st, const struct table_summary *tables,
                 uint32_t table_count);
-    uint32_t asked_count;
+    uint32_t asked_count, leaving_count; /* the second: that leave their core to others */
     struct compact_job *asked;
     void (*engine_done)(struct compact_job *job, enum kv_status st,
                         const struct table_summary *tables, uint32_t table_count);
@@ -80,6 +80,7 @@ start_compact(struct job_port *port, struct compact_job *job)
     struct world *world = KV_CONTAINER_OF(port, struct world, port);
 
     world->asked_count++;
+    world->leaving_count += job->spec.leaves_core;
     world->asked = job;
     world->is_crowded = world->is_crowded || !list_empty(&world->life.port.jobs);
     if (world->lie != NULL) {
@@ -444,6 +445,33 @@ a_compaction_that_is_asked_for_goes_to_the_bottom(void)
     deinit(&world);
 }
 
+/* Goal: a job is told to leave its core to whoever wants one if somebody asked for it by hand, and
+ * nobody waits for its space. */
+static void
+only_what_was_asked_for_leaves_its_core(void)
+{
+    const struct db_compact_request forced = {.cf_id = CF_DEFAULT, .is_forced = true};
+    const struct db_compact_request patient = {
+        .cf_id = CF_DEFAULT, .is_forced = true, .is_patient = true};
+    struct world world;
+
+    init(&world);
+    for (int round = 0; round < 4; round++)
+        write_table(&world, round);
+    settle(&world);
+    CU_ASSERT_TRUE(world.asked_count > 0);
+    CU_ASSERT_EQUAL(world.leaving_count, 0);
+    world.asked_count = 0;
+    CU_ASSERT_EQUAL(sim_life_compact(&world.life, &patient), KV_OK);
+    CU_ASSERT_TRUE(world.asked_count > 0);
+    CU_ASSERT_EQUAL(world.leaving_count, 0);
+    world.asked_count = 0;
+    CU_ASSERT_EQUAL(sim_life_compact(&world.life, &forced), KV_OK);
+    CU_ASSERT_TRUE(world.asked_count > 0);
+    CU_ASSERT_EQUAL(world.leaving_count, world.asked_count);
+    deinit(&world);
+}
+
 /* Goal: one that isn't wanted any more ends as cancelled; tables stay. */
 static void
 a_compaction_that_was_asked_for_can_be_cancelled(void)
@@ -661,6 +689,7 @@ main(int argc, char **argv)
         UNIT_TEST(jobs_obey),
         UNIT_TEST(a_pause_of_all_holds_what_comes_too),
         UNIT_TEST(a_compaction_that_is_asked_for_goes_to_the_bottom),
+        UNIT_TEST(only_what_was_asked_for_leaves_its_core),
         UNIT_TEST(a_compaction_that_was_asked_for_can_be_cancelled),
         UNIT_TEST(fifo_drops_the_oldest),
         UNIT_TEST(a_stop_does_not_wait_for_a_compaction),

@@ -122,7 +122,8 @@ make_compact(struct worker_msg *msg, struct compact_input inputs[2], struct comp
                  .compression = COMPRESSION_ZSTD,
                  .block_bytes = 8192,
                  .bloom_bits_per_key = 15,
-                 .rate_bytes_per_s = 14},
+                 .rate_bytes_per_s = 14,
+                 .leaves_core = true},
     };
 }
 
@@ -226,6 +227,7 @@ expect_same_compaction(const struct worker_compact *back, const struct worker_co
     CU_ASSERT_EQUAL(a->block_bytes, 8192);
     CU_ASSERT_EQUAL(a->bloom_bits_per_key, 15);
     CU_ASSERT_EQUAL(a->rate_bytes_per_s, 14);
+    CU_ASSERT_TRUE(a->leaves_core);
     CU_ASSERT_EQUAL(a->creation_time_s, 1700000000);
     CU_ASSERT_EQUAL(a->now_ms, 1700000000456);
 }
