@@ -3,8 +3,8 @@
  * A process of the idle class gives way at once to any other that wakes up, and its core counts as
  * free when the kernel looks for one.  Where a worker is of another class, kvd and its clients are
  * often left together on one core while the worker has the other to itself.  The price is that it
- * may get nothing for as long as both cores are wanted.  In each class a worker has a long slice,
- * so that others need not wait for its end.
+ * may get nothing for as long as both cores are wanted.  In each class a worker has a longer
+ * slice than kvd, which therefore need not wait for its end.
  */
 #include "daemon/worker_priority.h"
 
