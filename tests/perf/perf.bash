@@ -92,9 +92,11 @@ progress() { [ ! -t 2 ] || printf '\r\033[K%s' "$*" >&2; }
 # What a reader of the numbers must know about the machine.
 describe_machine() {
     local governor=/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor load
+    local groups=/proc/sys/kernel/sched_autogroup_enabled
     echo "machine:  $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1)," \
         "$(nproc) cores, Linux $(uname -r), $(stat -f -c %T "$work") at $work"
     [ ! -r $governor ] || echo "governor: $(<$governor)"
+    [ ! -r $groups ] || echo "groups:   sched_autogroup_enabled $(<$groups)"
     read -r load _ </proc/loadavg
     echo "load:     $load before the start$(awk -v l="$load" \
         'BEGIN { if (l > 0.3) print " - others use this machine: trust ratios only, and not far" }')"
